@@ -1,0 +1,1 @@
+//! aisr: the system of record for AI systems.
