@@ -1,1 +1,2 @@
 //! aisr: the system of record for AI systems.
+pub mod object;

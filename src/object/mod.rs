@@ -1,0 +1,15 @@
+//! What a repository is made of, as pure data: ids, encodings and limits (`docs/format.md`).
+//!
+//! This room touches no disk and knows no other room. Every decoder is strict (one value has one
+//! encoding), bounded (limits are checked before anything is allocated) and total (no input makes
+//! it panic).
+
+pub mod cbor;
+mod id;
+pub mod limits;
+
+pub use cbor::DecodeError;
+pub use id::{
+    AttestationId, BlobId, CommitId, DelegationId, FormatId, ID_LEN, Id, LogEntryId, LogId, NodeId,
+    ObjectType, PackId, PrincipalId, RecipeId, RepositoryId, TagId, TrustRootId,
+};
