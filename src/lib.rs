@@ -1,2 +1,5 @@
 //! aisr: the system of record for AI systems.
+
+pub mod disk;
 pub mod object;
+pub mod sign;
