@@ -94,7 +94,8 @@ impl Dir {
     pub fn create_file(&self, name: impl AsRef<OsStr>, mode: u32) -> Result<DurableFile> {
         let (name, path) = self.entry(Action::Create, name.as_ref())?;
         let file = self.disk.next_file();
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let create = || Ok(rustix::fs::openat(self, name, flags, bits(mode))?);
         let fd = self
             .disk
@@ -259,7 +260,13 @@ impl Dir {
     fn link_and_remove(&self, name: &OsStr, to: &Dir, to_name: &OsStr) -> Result<()> {
         let (_, to_path) = to.entry(Action::Rename, to_name)?;
         let link = || {
-            Ok(rustix::fs::linkat(self, name, to, to_name, AtFlags::empty())?)
+            Ok(rustix::fs::linkat(
+                self,
+                name,
+                to,
+                to_name,
+                AtFlags::empty(),
+            )?)
         };
         self.disk
             .change(Action::Rename, link, |root| {
@@ -275,8 +282,8 @@ impl Dir {
         let (name, path) = self.entry(action, name)?;
         // Without NONBLOCK, a FIFO put in a file's place would hold the caller for ever.
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(self, name, flags, Mode::empty())
-            .map_err(failed(action, &path))?;
+        let fd =
+            rustix::fs::openat(self, name, flags, Mode::empty()).map_err(failed(action, &path))?;
         let opened = std::fs::File::from(fd);
         let len = regular_len(&opened).map_err(failed(action, &path))?;
         let file = self.disk.next_file();

@@ -185,7 +185,10 @@ impl DiskError {
 pub type Result<T> = std::result::Result<T, DiskError>;
 
 /// Adds action and path to the system's error.
-pub(super) fn failed<E: Into<io::Error>>(action: Action, path: &Path) -> impl FnOnce(E) -> DiskError {
+pub(super) fn failed<E: Into<io::Error>>(
+    action: Action,
+    path: &Path,
+) -> impl FnOnce(E) -> DiskError {
     move |source| DiskError::Io {
         action,
         path: path.to_path_buf(),

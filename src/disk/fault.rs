@@ -52,7 +52,9 @@ impl FaultPlan {
 
 /// A text that is no fault plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no fault plan: enospc:N, eio:N, short-write:N, skip-sync:N or none, with N from 1")]
+#[error(
+    "{text:?} is no fault plan: enospc:N, eio:N, short-write:N, skip-sync:N or none, with N from 1"
+)]
 pub struct InvalidFaultPlan {
     /// The text.
     pub text: String,

@@ -71,7 +71,8 @@ impl Kind {
 
 fn open(path: &Path, access: OFlags) -> Result<OwnedFd> {
     let flags = access | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    rustix::fs::openat(CWD, path, flags, Mode::RUSR | Mode::WUSR).map_err(failed(Action::Lock, path))
+    rustix::fs::openat(CWD, path, flags, Mode::RUSR | Mode::WUSR)
+        .map_err(failed(Action::Lock, path))
 }
 
 fn take(fd: OwnedFd, path: &Path, kind: Kind, wait: Wait) -> Result<Lock> {
@@ -114,7 +115,10 @@ mod tests {
     fn an_exclusive_lock_keeps_all_others_out() {
         let (_folder, path) = lock_file();
         let _held = Lock::exclusive(&path, Wait::NO).unwrap();
-        for refused in [Lock::exclusive(&path, Wait::NO), Lock::shared(&path, Wait::NO)] {
+        for refused in [
+            Lock::exclusive(&path, Wait::NO),
+            Lock::shared(&path, Wait::NO),
+        ] {
             let error = refused.unwrap_err();
             assert!(matches!(error, DiskError::Locked { .. }), "{error}");
             assert_eq!(error.path(), path);
@@ -145,7 +149,8 @@ mod tests {
         assert!(matches!(error, DiskError::Locked { waited, .. } if waited >= limit));
 
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| Lock::exclusive(&path, Wait::AtMost(Duration::from_secs(60))));
+            let waiting =
+                scope.spawn(|| Lock::exclusive(&path, Wait::AtMost(Duration::from_secs(60))));
             drop(held);
             waiting.join().unwrap().unwrap();
         });

@@ -166,7 +166,9 @@ impl fmt::Display for FileId {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Operation::Create { path, file, .. } => write!(f, "create {} as {file}", path.display()),
+            Operation::Create { path, file, .. } => {
+                write!(f, "create {} as {file}", path.display())
+            }
             Operation::Open { path, file } => write!(f, "open {} as {file}", path.display()),
             Operation::Write {
                 file,
@@ -186,7 +188,9 @@ impl fmt::Display for Operation {
                 };
                 write!(f, "{verb} {} to {}", from.display(), to.display())
             }
-            Operation::Link { from, to } => write!(f, "link {} as {}", from.display(), to.display()),
+            Operation::Link { from, to } => {
+                write!(f, "link {} as {}", from.display(), to.display())
+            }
             Operation::Remove { path } => write!(f, "remove {}", path.display()),
             Operation::CreateDir { path, .. } => write!(f, "create folder {}", path.display()),
             Operation::RemoveDir { path } => write!(f, "remove folder {}", path.display()),

@@ -65,6 +65,16 @@ impl ReadFile {
         }
     }
 
+    /// Reads what is there, up to the buffer's length; 0 is the end of the file.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        loop {
+            match self.file.read_at(buffer, offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other.map_err(failed(Action::Read, &self.path)),
+            }
+        }
+    }
+
     /// The bytes of a range; the file's length is checked before memory is taken.
     pub fn read_vec_at(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
         let end = offset.checked_add(len);

@@ -32,10 +32,23 @@ enum Node {
 
 /// A change of folders that happens as a whole or not at all.
 enum Change {
-    Put { name: Name, node: NodeId },
-    Remove { name: Name },
-    Rename { from: Name, to: Name, node: NodeId },
-    Exchange { from: Name, to: Name, nodes: [NodeId; 2] },
+    Put {
+        name: Name,
+        node: NodeId,
+    },
+    Remove {
+        name: Name,
+    },
+    Rename {
+        from: Name,
+        to: Name,
+        node: NodeId,
+    },
+    Exchange {
+        from: Name,
+        to: Name,
+        nodes: [NodeId; 2],
+    },
 }
 
 impl Change {
@@ -68,7 +81,10 @@ impl Change {
     /// needs or not at all.
     fn apply(&self, folders: &mut HashMap<NodeId, Entries>) {
         let holds = |folders: &HashMap<NodeId, Entries>, name: &Name, node: NodeId| {
-            folders.get(&name.0).and_then(|entries| entries.get(&name.1)) == Some(&node)
+            folders
+                .get(&name.0)
+                .and_then(|entries| entries.get(&name.1))
+                == Some(&node)
         };
         match self {
             Change::Put { name, node } => put(folders, name, *node),
@@ -90,7 +106,10 @@ impl Change {
 }
 
 fn put(folders: &mut HashMap<NodeId, Entries>, name: &Name, node: NodeId) {
-    folders.entry(name.0).or_default().insert(name.1.clone(), node);
+    folders
+        .entry(name.0)
+        .or_default()
+        .insert(name.1.clone(), node);
 }
 
 fn remove(folders: &mut HashMap<NodeId, Entries>, name: &Name) {
@@ -456,7 +475,8 @@ impl Model {
                 lines.push(format!("absent: {}", open.label));
             }
         }
-        let ids: HashMap<NodeId, FileId> = self.handles.iter().map(|(id, node)| (*node, *id)).collect();
+        let ids: HashMap<NodeId, FileId> =
+            self.handles.iter().map(|(id, node)| (*node, *id)).collect();
         for (node, outcome) in uncertain.files.iter().zip(contents) {
             if let Node::File(file) = &mut self.nodes[*node]
                 && let Some(variant) = file.variants(&mut self.random).get(*outcome)

@@ -199,7 +199,9 @@ impl CrashStates {
 
     fn sync_positions(&self) -> impl Iterator<Item = usize> {
         let operations = self.operations.iter().enumerate();
-        operations.filter(|(_, operation)| operation.is_sync()).map(|(index, _)| index)
+        operations
+            .filter(|(_, operation)| operation.is_sync())
+            .map(|(index, _)| index)
     }
 
     fn play(&self, model: &mut Model, index: usize) -> Result<(), CrashError> {

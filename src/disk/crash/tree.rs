@@ -74,7 +74,11 @@ impl Tree {
                 Entry::Symlink(target) => std::os::unix::fs::symlink(target, &path)?,
                 Entry::File { content, mode } => {
                     let mut options = std::fs::OpenOptions::new();
-                    let mut file = options.write(true).create_new(true).mode(*mode).open(&path)?;
+                    let mut file = options
+                        .write(true)
+                        .create_new(true)
+                        .mode(*mode)
+                        .open(&path)?;
                     io::Write::write_all(&mut file, &content.bytes)?;
                 }
             }
