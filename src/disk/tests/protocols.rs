@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::disk::crash::{Budget, CheckResult, CrashStates, StateInfo};
-use crate::disk::{Disk, FaultPlan, OnExisting, Result};
+use crate::disk::{Calls, Disk, FaultPlan, OnExisting, Result};
 
 const DONE: &str = "acknowledged";
 
@@ -16,16 +16,17 @@ struct Protocol {
 }
 
 impl Protocol {
-    /// Checks all states, then that each sync is needed: first in the record, then on the disk.
+    /// Checks all states; then that each sync is needed, first in the record, then on the disk; then
+    /// all states after a call that failed.
     #[track_caller]
     fn assert_right_and_lean(&self) {
         let scratch = tempfile::tempdir().unwrap();
-        let (states, syncs) = self.run(FaultPlan::none());
+        let (states, calls) = self.run(FaultPlan::none());
         match states.needless_syncs(scratch.path(), self.check) {
             Ok(needless) => assert!(needless.is_empty(), "{needless:?}"),
             Err(error) => panic!("{error}"),
         }
-        for nth in 1..=syncs {
+        for nth in 1..=calls.syncs {
             let (states, _) = self.run(format!("skip-sync:{nth}").parse().unwrap());
             let outcome = states.for_each_state(scratch.path(), self.check);
             assert!(
@@ -33,16 +34,23 @@ impl Protocol {
                 "sync {nth} was skipped, and no state showed it"
             );
         }
+        for nth in 1..=calls.all {
+            let (states, _) = self.run(format!("short-write:{nth}").parse().unwrap());
+            if let Err(error) = states.for_each_state(scratch.path(), self.check) {
+                panic!("call {nth} failed, and then: {error}");
+            }
+        }
     }
 
-    fn run(&self, plan: FaultPlan) -> (CrashStates, u64) {
+    fn run(&self, plan: FaultPlan) -> (CrashStates, Calls) {
         let root = tempfile::tempdir().unwrap();
         (self.prepare)(root.path());
         let (disk, recorder) = Disk::recording_with(root.path(), plan).unwrap();
-        (self.work)(&disk, &root.path().canonicalize().unwrap()).unwrap();
-        disk.mark(DONE);
+        if (self.work)(&disk, root.path()).is_ok() {
+            disk.mark(DONE);
+        }
         let states = recorder.crash_states(Budget::seeded(3));
-        (states, disk.calls().unwrap().syncs)
+        (states, disk.calls().unwrap())
     }
 }
 
