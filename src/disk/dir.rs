@@ -258,7 +258,8 @@ impl Dir {
 
     /// The rename that refuses to replace, for file systems that do not know it.
     fn link_and_remove(&self, name: &OsStr, to: &Dir, to_name: &OsStr) -> Result<()> {
-        let (_, to_path) = to.entry(Action::Rename, to_name)?;
+        let (name, _) = self.entry(Action::Rename, name)?;
+        let (to_name, to_path) = to.entry(Action::Rename, to_name)?;
         let link = || {
             Ok(rustix::fs::linkat(
                 self,
@@ -371,4 +372,47 @@ fn present_path(fd: BorrowedFd<'_>) -> io::Result<PathBuf> {
 #[cfg(not(target_os = "linux"))]
 fn present_path(_: BorrowedFd<'_>) -> io::Result<PathBuf> {
     Err(rustix::io::Errno::NOSYS.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::crash::Budget;
+
+    #[test]
+    fn where_a_rename_cannot_refuse_a_link_does() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = Disk::new().open_dir(root.path()).unwrap();
+        dir.create_file("a", 0o600).unwrap();
+        dir.create_file("taken", 0o600).unwrap();
+        let refused = dir.link_and_remove("a".as_ref(), &dir, "taken".as_ref());
+        assert!(refused.unwrap_err().is_already_exists());
+        dir.link_and_remove("a".as_ref(), &dir, "b".as_ref())
+            .unwrap();
+        assert!(root.path().join("b").exists() && !root.path().join("a").exists());
+    }
+
+    #[test]
+    fn a_file_that_gets_its_name_by_a_link_is_always_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let (disk, recorder) = Disk::recording(root.path()).unwrap();
+        let dir = disk.open_dir(root.path()).unwrap();
+        let file = dir.create_file("tmp-a", 0o600).unwrap();
+        file.append(b"content").unwrap();
+        file.sync().unwrap();
+        dir.link_and_remove("tmp-a".as_ref(), &dir, "b".as_ref())
+            .unwrap();
+        dir.sync().unwrap();
+        disk.mark("done");
+        let states = recorder.crash_states(Budget::seeded(1));
+        let needless = states.needless_syncs(scratch.path(), |state, folder| {
+            match std::fs::read(folder.join("b")) {
+                Ok(bytes) if bytes == b"content" => Ok(()),
+                Err(_) if !state.has_mark("done") => Ok(()),
+                other => Err(format!("{other:?}").into()),
+            }
+        });
+        assert!(needless.unwrap().is_empty());
+    }
 }

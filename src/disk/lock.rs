@@ -30,7 +30,7 @@ impl Wait {
 /// Locks are not recorded.
 #[derive(Debug)]
 pub struct Lock {
-    _fd: OwnedFd,
+    fd: OwnedFd,
 }
 
 impl Lock {
@@ -44,6 +44,13 @@ impl Lock {
     pub fn shared(path: &Path, wait: Wait) -> Result<Lock> {
         let fd = open(path, OFlags::RDONLY)?;
         take(fd, path, Kind::Shared, wait)
+    }
+}
+
+impl Drop for Lock {
+    /// Unlocks rather than only closes: a child that is just being started still has a copy.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.fd, FlockOperation::Unlock);
     }
 }
 
@@ -79,13 +86,13 @@ fn take(fd: OwnedFd, path: &Path, kind: Kind, wait: Wait) -> Result<Lock> {
     let Wait::AtMost(limit) = wait else {
         rustix::io::retry_on_intr(|| rustix::fs::flock(&fd, kind.blocking()))
             .map_err(failed(Action::Lock, path))?;
-        return Ok(Lock { _fd: fd });
+        return Ok(Lock { fd });
     };
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
         match rustix::fs::flock(&fd, kind.at_once()) {
-            Ok(()) => return Ok(Lock { _fd: fd }),
+            Ok(()) => return Ok(Lock { fd }),
             Err(Errno::WOULDBLOCK | Errno::INTR) => {}
             Err(error) => return Err(failed(Action::Lock, path)(error)),
         }
@@ -138,6 +145,21 @@ mod tests {
         let (_folder, path) = lock_file();
         drop(Lock::exclusive(&path, Wait::NO).unwrap());
         Lock::exclusive(&path, Wait::NO).unwrap();
+    }
+
+    #[test]
+    fn a_program_started_under_a_lock_does_not_keep_it() {
+        let (_folder, path) = lock_file();
+        let held = Lock::exclusive(&path, Wait::NO).unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        drop(held);
+        let again = Lock::exclusive(&path, Wait::NO);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        again.unwrap();
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::disk::operation::Operation;
 /// How many states are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Up to so many open changes and unsynced files, every combination is looked at.
+    /// Up to so many open changes and unsynced files, and at most 20, every combination is looked at.
     pub exhaustive_up_to: usize,
     /// Where there are more: so many samples, shared out over all such moments of the workload.
     pub samples: usize,
@@ -197,6 +197,10 @@ impl CrashStates {
         Ok(needless)
     }
 
+    fn exhaustive_up_to(&self) -> usize {
+        self.budget.exhaustive_up_to.min(20)
+    }
+
     fn sync_positions(&self) -> impl Iterator<Item = usize> {
         let operations = self.operations.iter().enumerate();
         operations
@@ -218,7 +222,7 @@ impl CrashStates {
         let mut crowded = 0;
         for index in 0..self.operations.len() {
             self.play(&mut model, index)?;
-            if model.uncertain().outcomes.len() > self.budget.exhaustive_up_to {
+            if model.uncertain().outcomes.len() > self.exhaustive_up_to() {
                 crowded += 1;
             }
         }
@@ -230,7 +234,7 @@ impl CrashStates {
         samples: usize,
         random: &'r mut Random,
     ) -> impl FnOnce(&Uncertain) -> Vec<Vec<usize>> + use<'r> {
-        let exhaustive_up_to = self.budget.exhaustive_up_to;
+        let exhaustive_up_to = self.exhaustive_up_to();
         move |uncertain| {
             if uncertain.outcomes.len() <= exhaustive_up_to {
                 every_choice(uncertain)

@@ -155,6 +155,16 @@ fn a_name_with_several_parts_is_refused() {
     for name in ["", ".", "..", "a/b", "/", "a\0"] {
         assert!(dir.create_file(name, 0o600).is_err(), "{name:?}");
         assert!(dir.sub_dir(name).is_err(), "{name:?}");
+        for on_existing in [OnExisting::Replace, OnExisting::Refuse] {
+            assert!(
+                dir.rename("a", &dir, name, on_existing).is_err(),
+                "{name:?}"
+            );
+            assert!(
+                dir.rename(name, &dir, "z", on_existing).is_err(),
+                "{name:?}"
+            );
+        }
     }
     assert!(dir.open_beneath(Path::new("a/../a")).is_err());
     assert_eq!(
