@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::dir::{bits, regular_len};
 use super::error::{Action, DiskError, Result, failed};
@@ -24,8 +25,11 @@ pub struct DurableFile {
     id: FileId,
     /// Where the next `append` goes.
     end: AtomicU64,
-    /// Whether anything was written since the last sync; set after a write, cleared before a sync.
-    dirty: AtomicBool,
+    /// How many changes were made, counted after each.
+    changes: AtomicU64,
+    /// How many of them are durable. Held during a sync: the system reports a failure once, so no
+    /// other thread may sync until this one's failure is known.
+    synced: Mutex<u64>,
     poisoned: AtomicBool,
 }
 
@@ -37,7 +41,9 @@ impl DurableFile {
             path,
             id,
             end: AtomicU64::new(len),
-            dirty: AtomicBool::new(true),
+            // A new file is to be synced even when it is empty.
+            changes: AtomicU64::new(1),
+            synced: Mutex::new(0),
             poisoned: AtomicBool::new(false),
         }
     }
@@ -79,7 +85,7 @@ impl DurableFile {
         let written = self.disk.write(self.id, offset, bytes, |bytes| {
             self.file.write_all_at(bytes, offset)
         });
-        self.dirty.store(true, Ordering::Release);
+        self.changes.fetch_add(1, Ordering::AcqRel);
         written.map_err(failed(Action::Write, &self.path))
     }
 
@@ -111,7 +117,7 @@ impl DurableFile {
             || self.file.set_len(len),
             |_| Some(Operation::Truncate { file, len }),
         );
-        self.dirty.store(true, Ordering::Release);
+        self.changes.fetch_add(1, Ordering::AcqRel);
         truncated.map_err(failed(Action::Truncate, &self.path))?;
         self.end.store(len, Ordering::Relaxed);
         Ok(())
@@ -126,33 +132,39 @@ impl DurableFile {
             || Ok(rustix::fs::fchmod(&self.file, bits(mode))?),
             |_| Some(Operation::SetMode { file, mode }),
         );
-        self.dirty.store(true, Ordering::Release);
+        self.changes.fetch_add(1, Ordering::AcqRel);
         set.map_err(failed(Action::SetMode, &self.path))
     }
 
     /// Makes content, length and permission bits durable; a failure spends the handle.
     pub fn sync(&self) -> Result<()> {
-        self.check()?;
-        self.dirty.store(false, Ordering::Release);
-        let file = self.id;
-        let synced = self.disk.sync(
-            Action::SyncFile,
-            || self.file.sync_all(),
-            |_| Some(Operation::SyncFile { file }),
-        );
-        if synced.is_err() {
-            self.poisoned.store(true, Ordering::Release);
-        }
-        synced.map_err(failed(Action::SyncFile, &self.path))
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sync_holding(&mut synced)
     }
 
     /// Syncs if anything was written since the last sync.
     pub fn sync_if_needed(&self) -> Result<()> {
-        self.check()?;
-        if self.dirty.load(Ordering::Acquire) {
-            self.sync()?;
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        if *synced == self.changes.load(Ordering::Acquire) {
+            return self.check();
         }
-        Ok(())
+        self.sync_holding(&mut synced)
+    }
+
+    fn sync_holding(&self, synced: &mut u64) -> Result<()> {
+        self.check()?;
+        let changes = self.changes.load(Ordering::Acquire);
+        let file = self.id;
+        let outcome = self.disk.sync(
+            Action::SyncFile,
+            || self.file.sync_all(),
+            |_| Some(Operation::SyncFile { file }),
+        );
+        match outcome {
+            Ok(()) => *synced = changes,
+            Err(_) => self.poisoned.store(true, Ordering::Release),
+        }
+        outcome.map_err(failed(Action::SyncFile, &self.path))
     }
 
     fn check(&self) -> Result<()> {

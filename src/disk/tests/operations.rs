@@ -3,7 +3,9 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::disk::{Action, Disk, DiskError, OnExisting, Operation, ReadFile};
+use crate::disk::{
+    Action, Disk, DiskError, DurableFile, FaultPlan, OnExisting, Operation, ReadFile, Result,
+};
 
 fn folder() -> (tempfile::TempDir, Disk) {
     (tempfile::tempdir().unwrap(), Disk::new())
@@ -97,6 +99,25 @@ fn an_append_after_a_truncation_goes_to_the_new_end() {
     file.truncate(3).unwrap();
     assert_eq!(file.append(b"!").unwrap(), 3);
     assert_eq!(std::fs::read(file.path()).unwrap(), b"one!");
+}
+
+#[test]
+fn a_file_is_synced_again_only_after_a_change() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::failing(FaultPlan::none());
+    let file = disk.create_file(&root.path().join("f"), 0o600).unwrap();
+    let changes: [fn(&DurableFile) -> Result<()>; 4] = [
+        |_| Ok(()),
+        |file| file.append(b"x").map(drop),
+        |file| file.truncate(0),
+        |file| file.set_mode(0o400),
+    ];
+    for (before, change) in changes.into_iter().enumerate() {
+        change(&file).unwrap();
+        file.sync_if_needed().unwrap();
+        file.sync_if_needed().unwrap();
+        assert_eq!(disk.calls().unwrap().syncs, before as u64 + 1);
+    }
 }
 
 #[test]
