@@ -1,0 +1,123 @@
+//! A file open for reading.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+
+use super::dir::regular_len;
+use super::error::{Action, DiskError, Result, failed};
+
+/// A regular file open for reading at offsets; several threads may read from it at once.
+#[derive(Debug)]
+pub struct ReadFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl ReadFile {
+    /// Opens a regular file; symbolic links are followed.
+    pub fn open(path: &Path) -> Result<ReadFile> {
+        ReadFile::open_at(CWD, path, OFlags::empty(), path.to_path_buf())
+    }
+
+    pub(super) fn open_at(
+        dir: BorrowedFd<'_>,
+        name: impl AsRef<Path>,
+        follow: OFlags,
+        path: PathBuf,
+    ) -> Result<ReadFile> {
+        // Without NONBLOCK, a FIFO put in a file's place would hold the caller for ever.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | follow;
+        let fd = rustix::fs::openat(dir, name.as_ref(), flags, Mode::empty())
+            .map_err(failed(Action::Open, &path))?;
+        let file = File::from(fd);
+        regular_len(&file).map_err(failed(Action::Open, &path))?;
+        Ok(ReadFile { file, path })
+    }
+
+    /// The path under which the file was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file's present length.
+    pub fn len(&self) -> Result<u64> {
+        regular_len(&self.file).map_err(failed(Action::Read, &self.path))
+    }
+
+    /// Whether the file has no bytes.
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Fills the buffer from an offset; a file that ends before is [`DiskError::TooShort`].
+    pub fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        match self.file.read_exact_at(buffer, offset) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(self.too_short(offset, buffer.len() as u64)?)
+            }
+            Err(error) => Err(failed(Action::Read, &self.path)(error)),
+        }
+    }
+
+    /// Reads what is there, up to the buffer's length; 0 is the end of the file.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        loop {
+            match self.file.read_at(buffer, offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other.map_err(failed(Action::Read, &self.path)),
+            }
+        }
+    }
+
+    /// The bytes of a range; the file's length is checked before memory is taken.
+    pub fn read_vec_at(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
+        let end = offset.checked_add(len);
+        if end.is_none_or(|end| end > i64::MAX as u64) || end > Some(self.len()?) {
+            return Err(self.too_short(offset, len)?);
+        }
+        let Ok(wanted) = usize::try_from(len) else {
+            return Err(DiskError::TooLarge {
+                path: self.path.clone(),
+                len,
+                limit: usize::MAX as u64,
+            });
+        };
+        let mut bytes = vec![0; wanted];
+        self.read_exact_at(offset, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The whole file, if it has at most `limit` bytes.
+    pub fn read_all(&self, limit: u64) -> Result<Vec<u8>> {
+        let len = self.len()?;
+        if len > limit {
+            return Err(DiskError::TooLarge {
+                path: self.path.clone(),
+                len,
+                limit,
+            });
+        }
+        self.read_vec_at(0, len)
+    }
+
+    fn too_short(&self, offset: u64, wanted: u64) -> Result<DiskError> {
+        Ok(DiskError::TooShort {
+            path: self.path.clone(),
+            offset,
+            wanted,
+            len: self.len()?,
+        })
+    }
+}
+
+impl AsFd for ReadFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
