@@ -106,9 +106,7 @@ fn load(path: &Path) -> Result<SecretKey, SignError> {
 }
 
 fn load_with(path: &Path, passphrase: &str) -> Result<SecretKey, SignError> {
-    SecretKey::load(path, &mut |_| {
-        Ok(Some(Zeroizing::new(passphrase.to_owned())))
-    })
+    SecretKey::load(path, &mut |_| Ok(Some(Zeroizing::new(passphrase.to_owned()))))
 }
 
 #[test]
@@ -116,14 +114,8 @@ fn key_made_by_ssh_keygen_loads() {
     let shop = Workshop::new();
     let key = load(&shop.make_key("ed25519", "", &[])).unwrap();
     assert_eq!(key.comment(), "ada@example.org");
-    assert_eq!(
-        key.public().to_openssh("ada@example.org"),
-        shop.read("key.pub").trim_end()
-    );
-    assert_eq!(
-        PublicKey::from_openssh(&shop.read("key.pub")).unwrap(),
-        key.public()
-    );
+    assert_eq!(key.public().to_openssh("ada@example.org"), shop.read("key.pub").trim_end());
+    assert_eq!(PublicKey::from_openssh(&shop.read("key.pub")).unwrap(), key.public());
 }
 
 #[test]
@@ -131,10 +123,7 @@ fn fingerprint_is_the_one_that_ssh_keygen_prints() {
     let shop = Workshop::new();
     let key = load(&shop.make_key("ed25519", "", &[])).unwrap();
     let printed = shop.keygen(&["-l", "-f", "key.pub"]);
-    assert_eq!(
-        printed.split_whitespace().nth(1),
-        Some(key.public().fingerprint().as_str())
-    );
+    assert_eq!(printed.split_whitespace().nth(1), Some(key.public().fingerprint().as_str()));
 }
 
 #[test]
@@ -143,10 +132,7 @@ fn our_key_file_is_read_by_ssh_keygen() {
     let key = SecretKey::generate().unwrap();
     let path = shop.write("key", key.to_openssh_pem("a replica").unwrap().as_bytes());
     restrict(&path);
-    assert_eq!(
-        shop.keygen(&["-y", "-f", "key"]).trim_end(),
-        key.public().to_openssh("a replica")
-    );
+    assert_eq!(shop.keygen(&["-y", "-f", "key"]).trim_end(), key.public().to_openssh("a replica"));
 }
 
 #[test]
@@ -154,10 +140,7 @@ fn signature_made_by_ssh_keygen_is_accepted() {
     let shop = Workshop::new();
     let key = load(&shop.make_key("ed25519", "", &[])).unwrap();
     let sshsig = shop.keygen_signs("commit@aisr", &[]);
-    assert_eq!(
-        verify(Namespace::Commit, PAYLOAD, &sshsig).unwrap(),
-        key.public()
-    );
+    assert_eq!(verify(Namespace::Commit, PAYLOAD, &sshsig).unwrap(), key.public());
 }
 
 #[test]
@@ -207,10 +190,7 @@ fn signature_over_sha256_is_refused() {
     let shop = Workshop::new();
     shop.make_key("ed25519", "", &[]);
     let sshsig = shop.keygen_signs("commit@aisr", &["-O", "hashalg=sha256"]);
-    assert!(matches!(
-        verify(Namespace::Commit, PAYLOAD, &sshsig),
-        Err(SignError::SignatureHash)
-    ));
+    assert!(matches!(verify(Namespace::Commit, PAYLOAD, &sshsig), Err(SignError::SignatureHash)));
 }
 
 #[test]
@@ -270,10 +250,7 @@ fn encrypted_key_loads_with_its_passphrase_alone() {
     let shop = Workshop::new();
     let path = shop.make_key("ed25519", PASSPHRASE, &[]);
     let key = load_with(&path, PASSPHRASE).unwrap();
-    assert_eq!(
-        key.public().to_openssh(key.comment()),
-        shop.read("key.pub").trim_end()
-    );
+    assert_eq!(key.public().to_openssh(key.comment()), shop.read("key.pub").trim_end());
     for wrong in ["", "correct horse", "Correct horse battery staple"] {
         assert!(matches!(
             load_with(&path, wrong),
@@ -302,10 +279,7 @@ fn every_cipher_of_ssh_keygen_that_we_support_opens() {
         let path = shop.make_key("ed25519", PASSPHRASE, &["-Z", cipher]);
         assert!(load_with(&path, PASSPHRASE).is_ok(), "{cipher}");
         assert!(
-            matches!(
-                load_with(&path, "wrong"),
-                Err(SignError::WrongPassphrase { .. })
-            ),
+            matches!(load_with(&path, "wrong"), Err(SignError::WrongPassphrase { .. })),
             "{cipher}"
         );
     }
@@ -334,10 +308,9 @@ fn passphrase_is_not_asked_for_when_the_key_is_not_encrypted() {
 
 #[test]
 fn other_formats_are_named() {
-    for (format, found) in [
-        ("PEM", KeyFileFormat::PemPrivate),
-        ("PKCS8", KeyFileFormat::Pkcs8Private),
-    ] {
+    for (format, found) in
+        [("PEM", KeyFileFormat::PemPrivate), ("PKCS8", KeyFileFormat::Pkcs8Private)]
+    {
         let shop = Workshop::new();
         let path = shop.make_key("rsa", "", &["-b", "2048", "-m", format]);
         let error = load(&path).unwrap_err();
@@ -355,10 +328,7 @@ fn public_key_in_place_of_the_private_one_is_named() {
     shop.make_key("ed25519", "", &[]);
     assert!(matches!(
         load(&shop.path("key.pub")),
-        Err(SignError::NotAPrivateKey {
-            found: KeyFileFormat::OpenSshPublic,
-            ..
-        })
+        Err(SignError::NotAPrivateKey { found: KeyFileFormat::OpenSshPublic, .. })
     ));
 }
 

@@ -42,10 +42,7 @@ impl Dir {
     }
 
     fn from_parts(disk: &Disk, fd: OwnedFd, path: PathBuf) -> Dir {
-        Dir {
-            disk: disk.clone(),
-            inner: Arc::new(Inner { fd, path }),
-        }
+        Dir { disk: disk.clone(), inner: Arc::new(Inner { fd, path }) }
     }
 
     pub(super) fn disk(&self) -> &Disk {
@@ -203,8 +200,7 @@ impl Dir {
 
     /// Sets a file's permission bits; a symbolic link is refused.
     pub fn set_mode(&self, name: impl AsRef<OsStr>, mode: u32) -> Result<()> {
-        self.open_existing(name.as_ref(), OFlags::RDONLY, Action::SetMode)?
-            .set_mode(mode)
+        self.open_existing(name.as_ref(), OFlags::RDONLY, Action::SetMode)?.set_mode(mode)
     }
 
     /// Makes the folder's entries durable; the content of what they name is not.
@@ -260,15 +256,7 @@ impl Dir {
     fn link_and_remove(&self, name: &OsStr, to: &Dir, to_name: &OsStr) -> Result<()> {
         let (name, _) = self.entry(Action::Rename, name)?;
         let (to_name, to_path) = to.entry(Action::Rename, to_name)?;
-        let link = || {
-            Ok(rustix::fs::linkat(
-                self,
-                name,
-                to,
-                to_name,
-                AtFlags::empty(),
-            )?)
-        };
+        let link = || Ok(rustix::fs::linkat(self, name, to, to_name, AtFlags::empty())?);
         self.disk
             .change(Action::Rename, link, |root| {
                 let from = self.recorded(root, name)?;
@@ -328,10 +316,7 @@ pub(super) fn regular_len(file: &std::fs::File) -> io::Result<u64> {
     if metadata.is_file() {
         return Ok(metadata.len());
     }
-    Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "it is not a regular file",
-    ))
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
 }
 
 pub(super) fn bits(mode: u32) -> Mode {
@@ -346,10 +331,7 @@ fn bad_name() -> io::Error {
 }
 
 fn is_unsupported(kind: io::ErrorKind) -> bool {
-    matches!(
-        kind,
-        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-    )
+    matches!(kind, io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
 #[cfg(target_os = "linux")]
@@ -387,8 +369,7 @@ mod tests {
         dir.create_file("taken", 0o600).unwrap();
         let refused = dir.link_and_remove("a".as_ref(), &dir, "taken".as_ref());
         assert!(refused.unwrap_err().is_already_exists());
-        dir.link_and_remove("a".as_ref(), &dir, "b".as_ref())
-            .unwrap();
+        dir.link_and_remove("a".as_ref(), &dir, "b".as_ref()).unwrap();
         assert!(root.path().join("b").exists() && !root.path().join("a").exists());
     }
 
@@ -401,8 +382,7 @@ mod tests {
         let file = dir.create_file("tmp-a", 0o600).unwrap();
         file.append(b"content").unwrap();
         file.sync().unwrap();
-        dir.link_and_remove("tmp-a".as_ref(), &dir, "b".as_ref())
-            .unwrap();
+        dir.link_and_remove("tmp-a".as_ref(), &dir, "b".as_ref()).unwrap();
         dir.sync().unwrap();
         disk.mark("done");
         let states = recorder.crash_states(Budget::seeded(1));

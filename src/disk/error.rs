@@ -46,10 +46,7 @@ pub enum Action {
 impl Action {
     /// Whether this is one of the three ways to make something durable.
     pub fn is_sync(self) -> bool {
-        matches!(
-            self,
-            Action::SyncFile | Action::SyncDir | Action::SyncFilesystem
-        )
+        matches!(self, Action::SyncFile | Action::SyncDir | Action::SyncFilesystem)
     }
 }
 
@@ -189,9 +186,5 @@ pub(super) fn failed<E: Into<io::Error>>(
     action: Action,
     path: &Path,
 ) -> impl FnOnce(E) -> DiskError {
-    move |source| DiskError::Io {
-        action,
-        path: path.to_path_buf(),
-        source: source.into(),
-    }
+    move |source| DiskError::Io { action, path: path.to_path_buf(), source: source.into() }
 }

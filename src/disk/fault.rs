@@ -34,9 +34,7 @@ impl FaultPlan {
 
     /// The call number `nth` fails, once.
     pub fn at(fault: Fault, nth: NonZeroU64) -> FaultPlan {
-        FaultPlan {
-            planned: Some((fault, nth)),
-        }
+        FaultPlan { planned: Some((fault, nth)) }
     }
 
     /// What happens to the call that made the counts what they are.
@@ -67,9 +65,7 @@ impl FromStr for FaultPlan {
         if text == "none" {
             return Ok(FaultPlan::none());
         }
-        let invalid = || InvalidFaultPlan {
-            text: text.to_owned(),
-        };
+        let invalid = || InvalidFaultPlan { text: text.to_owned() };
         let (name, nth) = text.split_once(':').ok_or_else(invalid)?;
         let fault = match name {
             "enospc" => Fault::NoSpace,

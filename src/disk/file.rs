@@ -82,9 +82,8 @@ impl DurableFile {
 
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         self.check()?;
-        let written = self.disk.write(self.id, offset, bytes, |bytes| {
-            self.file.write_all_at(bytes, offset)
-        });
+        let written =
+            self.disk.write(self.id, offset, bytes, |bytes| self.file.write_all_at(bytes, offset));
         self.changes.fetch_add(1, Ordering::AcqRel);
         written.map_err(failed(Action::Write, &self.path))
     }
@@ -169,9 +168,7 @@ impl DurableFile {
 
     fn check(&self) -> Result<()> {
         if self.poisoned.load(Ordering::Acquire) {
-            return Err(DiskError::Poisoned {
-                path: self.path.clone(),
-            });
+            return Err(DiskError::Poisoned { path: self.path.clone() });
         }
         Ok(())
     }

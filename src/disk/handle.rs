@@ -55,9 +55,7 @@ impl Disk {
 
     /// A disk that fails by plan, and counts.
     pub fn failing(plan: FaultPlan) -> Disk {
-        Disk {
-            hook: Some(Arc::new(Hook::new(None, plan))),
-        }
+        Disk { hook: Some(Arc::new(Hook::new(None, plan))) }
     }
 
     /// How many calls changed something; counted only by disks that record or fail by plan.
@@ -67,11 +65,7 @@ impl Disk {
 
     /// Tells the recorder how far the workload is, such as "commit acknowledged".
     pub fn mark(&self, label: &str) {
-        self.note(|_| {
-            Some(Operation::Mark {
-                label: label.to_owned(),
-            })
-        });
+        self.note(|_| Some(Operation::Mark { label: label.to_owned() }));
     }
 
     /// Opens a folder, for work relative to it.

@@ -33,11 +33,7 @@ struct State {
 
 impl Hook {
     pub(super) fn new(root: Option<PathBuf>, faults: FaultPlan) -> Hook {
-        Hook {
-            faults,
-            root,
-            state: Mutex::default(),
-        }
+        Hook { faults, root, state: Mutex::default() }
     }
 
     pub(super) fn calls(&self) -> Calls {
@@ -107,11 +103,7 @@ impl Hook {
         };
         run(written)?;
         self.record(&mut state, |_| {
-            Some(Operation::Write {
-                file,
-                offset,
-                bytes: written.to_vec(),
-            })
+            Some(Operation::Write { file, offset, bytes: written.to_vec() })
         });
         match fault {
             Some(fault) => Err(refusal(fault)),
@@ -139,10 +131,7 @@ impl Hook {
             state.recorded_files.insert(file);
         }
         // A file outside the root was never recorded as made, so neither is what happens to it.
-        if operation
-            .used_file()
-            .is_none_or(|file| state.recorded_files.contains(&file))
-        {
+        if operation.used_file().is_none_or(|file| state.recorded_files.contains(&file)) {
             state.operations.push(operation);
         }
     }

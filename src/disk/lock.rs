@@ -98,10 +98,7 @@ fn take(fd: OwnedFd, path: &Path, kind: Kind, wait: Wait) -> Result<Lock> {
         }
         let waited = start.elapsed();
         if waited >= limit {
-            return Err(DiskError::Locked {
-                path: path.to_path_buf(),
-                waited,
-            });
+            return Err(DiskError::Locked { path: path.to_path_buf(), waited });
         }
         std::thread::sleep(pause.min(limit - waited));
         pause = (pause * 2).min(Duration::from_millis(50));
@@ -122,10 +119,7 @@ mod tests {
     fn an_exclusive_lock_keeps_all_others_out() {
         let (_folder, path) = lock_file();
         let _held = Lock::exclusive(&path, Wait::NO).unwrap();
-        for refused in [
-            Lock::exclusive(&path, Wait::NO),
-            Lock::shared(&path, Wait::NO),
-        ] {
+        for refused in [Lock::exclusive(&path, Wait::NO), Lock::shared(&path, Wait::NO)] {
             let error = refused.unwrap_err();
             assert!(matches!(error, DiskError::Locked { .. }), "{error}");
             assert_eq!(error.path(), path);
@@ -151,10 +145,7 @@ mod tests {
     fn a_program_started_under_a_lock_does_not_keep_it() {
         let (_folder, path) = lock_file();
         let held = Lock::exclusive(&path, Wait::NO).unwrap();
-        let mut child = std::process::Command::new("sleep")
-            .arg("60")
-            .spawn()
-            .unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         drop(held);
         let again = Lock::exclusive(&path, Wait::NO);
         child.kill().unwrap();

@@ -23,12 +23,7 @@ pub struct NewFile {
 
 impl NewFile {
     pub(super) fn new(file: DurableFile, dir: Dir, name: OsString) -> NewFile {
-        NewFile {
-            file,
-            dir,
-            name,
-            placed: false,
-        }
+        NewFile { file, dir, name, placed: false }
     }
 
     /// Makes the content durable, gives the file its name, and makes the name durable.

@@ -170,11 +170,9 @@ impl fmt::Display for Operation {
                 write!(f, "create {} as {file}", path.display())
             }
             Operation::Open { path, file } => write!(f, "open {} as {file}", path.display()),
-            Operation::Write {
-                file,
-                offset,
-                bytes,
-            } => write!(f, "write {} bytes at {offset} of {file}", bytes.len()),
+            Operation::Write { file, offset, bytes } => {
+                write!(f, "write {} bytes at {offset} of {file}", bytes.len())
+            }
             Operation::Allocate { file, len } => write!(f, "reserve {len} bytes for {file}"),
             Operation::Truncate { file, len } => write!(f, "set the length of {file} to {len}"),
             Operation::SetMode { file, mode } => write!(f, "set the mode of {file} to {mode:o}"),
@@ -202,9 +200,5 @@ impl fmt::Display for Operation {
 
 /// The root itself has an empty relative path.
 fn shown(path: &std::path::Path) -> std::path::Display<'_> {
-    if path.as_os_str().is_empty() {
-        std::path::Path::new(".").display()
-    } else {
-        path.display()
-    }
+    if path.as_os_str().is_empty() { std::path::Path::new(".").display() } else { path.display() }
 }

@@ -97,22 +97,13 @@ impl ReadFile {
     pub fn read_all(&self, limit: u64) -> Result<Vec<u8>> {
         let len = self.len()?;
         if len > limit {
-            return Err(DiskError::TooLarge {
-                path: self.path.clone(),
-                len,
-                limit,
-            });
+            return Err(DiskError::TooLarge { path: self.path.clone(), len, limit });
         }
         self.read_vec_at(0, len)
     }
 
     fn too_short(&self, offset: u64, wanted: u64) -> Result<DiskError> {
-        Ok(DiskError::TooShort {
-            path: self.path.clone(),
-            offset,
-            wanted,
-            len: self.len()?,
-        })
+        Ok(DiskError::TooShort { path: self.path.clone(), offset, wanted, len: self.len()? })
     }
 }
 

@@ -271,11 +271,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader at the start of `input`.
     pub fn new(input: &'a [u8]) -> Self {
-        Self {
-            input,
-            at: 0,
-            depth: 0,
-        }
+        Self { input, at: 0, depth: 0 }
     }
 
     /// Where the next item starts.
@@ -293,18 +289,12 @@ impl<'a> Reader<'a> {
         if self.at == self.input.len() {
             return Ok(());
         }
-        Err(DecodeError::NotDeterministic {
-            at: self.at,
-            why: "bytes after the end",
-        })
+        Err(DecodeError::NotDeterministic { at: self.at, why: "bytes after the end" })
     }
 
     /// The kind of the next item, which is left in place.
     pub fn kind(&self) -> Result<Kind, DecodeError> {
-        let byte = self
-            .input
-            .get(self.at)
-            .ok_or(DecodeError::Truncated { at: self.at })?;
+        let byte = self.input.get(self.at).ok_or(DecodeError::Truncated { at: self.at })?;
         match byte >> 5 {
             UINT => Ok(Kind::Uint),
             NINT => Ok(Kind::Negative),
@@ -312,10 +302,7 @@ impl<'a> Reader<'a> {
             TEXT => Ok(Kind::Text),
             ARRAY => Ok(Kind::Array),
             MAP => Ok(Kind::Map),
-            _ => Err(DecodeError::Unexpected {
-                expected: "an item of the subset",
-                at: self.at,
-            }),
+            _ => Err(DecodeError::Unexpected { expected: "an item of the subset", at: self.at }),
         }
     }
 
@@ -324,9 +311,7 @@ impl<'a> Reader<'a> {
         let len = usize::try_from(len)
             .ok()
             .filter(|len| *len <= rest.len())
-            .ok_or(DecodeError::Truncated {
-                at: self.input.len(),
-            })?;
+            .ok_or(DecodeError::Truncated { at: self.input.len() })?;
         self.at += len;
         Ok(&rest[..len])
     }
@@ -363,10 +348,7 @@ impl<'a> Reader<'a> {
     /// A signed integer.
     pub fn int(&mut self) -> Result<i64, DecodeError> {
         let at = self.at;
-        let out_of_range = DecodeError::Unexpected {
-            expected: "an integer of 64 bits",
-            at,
-        };
+        let out_of_range = DecodeError::Unexpected { expected: "an integer of 64 bits", at };
         match self.kind()? {
             Kind::Negative => {
                 let n = self.head(NINT, "an integer")?;
@@ -387,20 +369,15 @@ impl<'a> Reader<'a> {
         &mut self,
         field: &'static str,
     ) -> Result<[u8; N], DecodeError> {
-        self.bytes()?.try_into().map_err(|_| DecodeError::Invalid {
-            field,
-            why: "wrong length",
-        })
+        self.bytes()?.try_into().map_err(|_| DecodeError::Invalid { field, why: "wrong length" })
     }
 
     /// A text string.
     pub fn text(&mut self) -> Result<&'a str, DecodeError> {
         let len = self.head(TEXT, "text")?;
         let at = self.at;
-        std::str::from_utf8(self.take(len)?).map_err(|_| DecodeError::Unexpected {
-            expected: "UTF-8",
-            at,
-        })
+        std::str::from_utf8(self.take(len)?)
+            .map_err(|_| DecodeError::Unexpected { expected: "UTF-8", at })
     }
 
     /// The number of items of an array. No item is smaller than a byte, so a number above what
@@ -420,9 +397,7 @@ impl<'a> Reader<'a> {
         usize::try_from(items)
             .ok()
             .filter(|n| *n <= self.input.len() - self.at)
-            .ok_or(DecodeError::Truncated {
-                at: self.input.len(),
-            })
+            .ok_or(DecodeError::Truncated { at: self.input.len() })
     }
 
     /// An array whose items `read` reads.
@@ -465,11 +440,7 @@ impl<'a> Reader<'a> {
         self.depth += 1;
         if self.depth > limits::NESTING {
             let (size, limit) = (self.depth as u64, limits::NESTING as u64);
-            return Err(DecodeError::Limit {
-                what: "nesting",
-                size,
-                limit,
-            });
+            return Err(DecodeError::Limit { what: "nesting", size, limit });
         }
         let value = read(self);
         self.depth -= 1;
@@ -496,9 +467,5 @@ pub fn check_len(what: &'static str, len: usize, limit: usize) -> Result<(), Dec
     if len <= limit {
         return Ok(());
     }
-    Err(DecodeError::Limit {
-        what,
-        size: len as u64,
-        limit: limit as u64,
-    })
+    Err(DecodeError::Limit { what, size: len as u64, limit: limit as u64 })
 }

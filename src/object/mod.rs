@@ -5,11 +5,23 @@
 //! it panic).
 
 pub mod cbor;
+mod commit;
 mod id;
 pub mod limits;
+mod log_entry;
+mod recipe;
+mod signed;
+mod tag;
+mod trust_root;
 
 pub use cbor::DecodeError;
+pub use commit::{Commit, Level, Report, Session};
 pub use id::{
     AttestationId, BlobId, CommitId, DelegationId, FormatId, ID_LEN, Id, LogEntryId, LogId, NodeId,
     ObjectType, PackId, PrincipalId, RecipeId, RepositoryId, TagId, TrustRootId,
 };
+pub use log_entry::{ChangeKind, LogEntry, RefChange, RefTarget};
+pub use recipe::{Part, RecipeNode};
+pub use signed::{ActingFor, Actor, Cause, Extensions, KEY_LEN, PAYLOAD_VERSION, Signed, Stamp};
+pub use tag::Tag;
+pub use trust_root::{Genesis, Principal, Role, TrustRoot};

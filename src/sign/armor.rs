@@ -25,19 +25,12 @@ pub fn to_armored(sshsig: &[u8]) -> String {
 pub fn from_armored(text: &str) -> Result<Vec<u8>, SignError> {
     // Base64, a line end every few characters, and the two marker lines.
     if text.len() > SSHSIG_LIMIT * 3 {
-        return Err(SignError::SignatureTooLong {
-            length: text.len(),
-            limit: SSHSIG_LIMIT * 3,
-        });
+        return Err(SignError::SignatureTooLong { length: text.len(), limit: SSHSIG_LIMIT * 3 });
     }
-    let raw = decode(SIGNATURE, text).map_err(|flaw| SignError::MalformedArmor {
-        reason: flaw.reason(),
-    })?;
+    let raw = decode(SIGNATURE, text)
+        .map_err(|flaw| SignError::MalformedArmor { reason: flaw.reason() })?;
     if raw.len() > SSHSIG_LIMIT {
-        return Err(SignError::SignatureTooLong {
-            length: raw.len(),
-            limit: SSHSIG_LIMIT,
-        });
+        return Err(SignError::SignatureTooLong { length: raw.len(), limit: SSHSIG_LIMIT });
     }
     Ok(raw.to_vec())
 }
@@ -132,19 +125,13 @@ mod tests {
     #[test]
     fn armor_of_another_label_is_refused() {
         let text = to_armored(&[7; 60]).replace("SSH SIGNATURE", "PGP SIGNATURE");
-        assert!(matches!(
-            from_armored(&text),
-            Err(SignError::MalformedArmor { .. })
-        ));
+        assert!(matches!(from_armored(&text), Err(SignError::MalformedArmor { .. })));
     }
 
     #[test]
     fn text_after_the_end_line_is_refused() {
         let text = to_armored(&[7; 60]) + "more";
-        assert!(matches!(
-            from_armored(&text),
-            Err(SignError::MalformedArmor { .. })
-        ));
+        assert!(matches!(from_armored(&text), Err(SignError::MalformedArmor { .. })));
     }
 
     #[test]

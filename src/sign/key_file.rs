@@ -137,10 +137,7 @@ pub fn permissions_too_open(path: &Path) -> io::Result<bool> {
 
 /// Reads a key file whole; what is read is wiped when dropped.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SignError> {
-    let failed = |source| SignError::Read {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| SignError::Read { path: path.to_owned(), source };
     // Room for everything at once: growing would leave copies behind that nothing wipes.
     let mut content = Zeroizing::new(Vec::with_capacity(KEY_FILE_LIMIT + 1));
     File::open(path)
@@ -149,10 +146,7 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SignError> {
         .read_to_end(&mut content)
         .map_err(failed)?;
     if content.len() > KEY_FILE_LIMIT {
-        return Err(SignError::FileTooBig {
-            path: path.to_owned(),
-            limit: KEY_FILE_LIMIT,
-        });
+        return Err(SignError::FileTooBig { path: path.to_owned(), limit: KEY_FILE_LIMIT });
     }
     Ok(content)
 }
@@ -164,25 +158,13 @@ mod tests {
     #[test]
     fn formats_are_told_apart_by_the_first_line() {
         for (content, format) in [
-            (
-                "-----BEGIN OPENSSH PRIVATE KEY-----\n",
-                KeyFileFormat::OpenSshPrivate,
-            ),
-            (
-                "\n-----BEGIN RSA PRIVATE KEY-----\r\n",
-                KeyFileFormat::PemPrivate,
-            ),
+            ("-----BEGIN OPENSSH PRIVATE KEY-----\n", KeyFileFormat::OpenSshPrivate),
+            ("\n-----BEGIN RSA PRIVATE KEY-----\r\n", KeyFileFormat::PemPrivate),
             ("-----BEGIN EC PRIVATE KEY-----", KeyFileFormat::PemPrivate),
             ("-----BEGIN PRIVATE KEY-----\n", KeyFileFormat::Pkcs8Private),
-            (
-                "-----BEGIN ENCRYPTED PRIVATE KEY-----\n",
-                KeyFileFormat::Pkcs8Private,
-            ),
+            ("-----BEGIN ENCRYPTED PRIVATE KEY-----\n", KeyFileFormat::Pkcs8Private),
             ("-----BEGIN PUBLIC KEY-----\n", KeyFileFormat::PemPublic),
-            (
-                "---- BEGIN SSH2 PUBLIC KEY ----\n",
-                KeyFileFormat::Rfc4716Public,
-            ),
+            ("---- BEGIN SSH2 PUBLIC KEY ----\n", KeyFileFormat::Rfc4716Public),
             ("PuTTY-User-Key-File-3: ssh-ed25519\n", KeyFileFormat::Putty),
             ("ssh-ed25519 AAAA ada\n", KeyFileFormat::OpenSshPublic),
             ("ecdsa-sha2-nistp256 AAAA", KeyFileFormat::OpenSshPublic),
@@ -204,10 +186,7 @@ mod tests {
         std::fs::write(file.path(), vec![b'a'; KEY_FILE_LIMIT]).unwrap();
         assert_eq!(read(file.path()).unwrap().len(), KEY_FILE_LIMIT);
         std::fs::write(file.path(), vec![b'a'; KEY_FILE_LIMIT + 1]).unwrap();
-        assert!(matches!(
-            read(file.path()),
-            Err(SignError::FileTooBig { .. })
-        ));
+        assert!(matches!(read(file.path()), Err(SignError::FileTooBig { .. })));
     }
 
     #[test]
@@ -229,11 +208,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         for (mode, too_open) in [(0o600, false), (0o400, false), (0o640, true), (0o601, true)] {
             set_permissions(file.path(), Permissions::from_mode(mode)).unwrap();
-            assert_eq!(
-                permissions_too_open(file.path()).unwrap(),
-                too_open,
-                "{mode:o}"
-            );
+            assert_eq!(permissions_too_open(file.path()).unwrap(), too_open, "{mode:o}");
         }
     }
 }

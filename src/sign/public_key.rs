@@ -49,9 +49,7 @@ impl PublicKey {
         }
         match KeyFileFormat::of(text.as_bytes()) {
             KeyFileFormat::OpenSshPrivate => {
-                return Err(malformed(
-                    "it is a private key; the public key is in the .pub file",
-                ));
+                return Err(malformed("it is a private key; the public key is in the .pub file"));
             }
             KeyFileFormat::Rfc4716Public => {
                 return Err(malformed(
@@ -60,10 +58,8 @@ impl PublicKey {
             }
             _ => {}
         }
-        let mut lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let mut lines =
+            text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let line = lines.next().ok_or_else(|| malformed("it is empty"))?;
         if lines.next().is_some() {
             return Err(malformed("it holds more than one line"));
@@ -76,19 +72,14 @@ impl PublicKey {
         let key_type = words.next().ok_or_else(|| malformed("it is empty"))?;
         if key_type != wire::ED25519 {
             return Err(if is_key_type(key_type) {
-                SignError::UnsupportedKeyType {
-                    key_type: key_type.to_owned(),
-                }
+                SignError::UnsupportedKeyType { key_type: key_type.to_owned() }
             } else {
                 malformed("it does not begin with ssh-ed25519")
             });
         }
-        let base64 = words
-            .next()
-            .ok_or_else(|| malformed("the key is missing"))?;
-        let blob = BASE64
-            .decode(base64.as_bytes())
-            .map_err(|_| malformed("the key is not base64"))?;
+        let base64 = words.next().ok_or_else(|| malformed("the key is missing"))?;
+        let blob =
+            BASE64.decode(base64.as_bytes()).map_err(|_| malformed("the key is not base64"))?;
         Self::from_wire(&blob)
     }
 
@@ -108,9 +99,7 @@ impl PublicKey {
 
     /// The fingerprint that `ssh-keygen -l` prints: `SHA256:` and unpadded base64.
     pub fn fingerprint(&self) -> String {
-        KeyData::from(Ed25519PublicKey(self.0))
-            .fingerprint(HashAlg::Sha256)
-            .to_string()
+        KeyData::from(Ed25519PublicKey(self.0)).fingerprint(HashAlg::Sha256).to_string()
     }
 
     /// Reads an SSH public key blob (RFC 8709 §4).
@@ -151,13 +140,7 @@ fn is_reduced(bytes: &[u8; 32]) -> bool {
 
 /// Whether a word names a key type of OpenSSH, ours or not, certificates included (`sshkey.c`).
 pub(super) fn is_key_type(word: &str) -> bool {
-    let prefixes = [
-        "ssh-",
-        "ecdsa-sha2-",
-        "sk-ssh-",
-        "sk-ecdsa-",
-        "webauthn-sk-",
-    ];
+    let prefixes = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "webauthn-sk-"];
     wire::is_algorithm_name(word) && prefixes.iter().any(|prefix| word.starts_with(prefix))
 }
 
@@ -253,10 +236,7 @@ mod tests {
             "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
         ] {
             assert!(
-                matches!(
-                    PublicKey::from_bytes(&hex(text)),
-                    Err(SignError::SmallOrderKey)
-                ),
+                matches!(PublicKey::from_bytes(&hex(text)), Err(SignError::SmallOrderKey)),
                 "{text}"
             );
         }
@@ -269,10 +249,7 @@ mod tests {
                 let mut bytes = [0xff; 32];
                 bytes[0] = first;
                 bytes[31] = last;
-                assert!(matches!(
-                    PublicKey::from_bytes(&bytes),
-                    Err(SignError::NonCanonicalKey)
-                ));
+                assert!(matches!(PublicKey::from_bytes(&bytes), Err(SignError::NonCanonicalKey)));
             }
         }
     }
@@ -281,10 +258,7 @@ mod tests {
     fn bytes_off_the_curve_are_refused() {
         let mut bytes = [0; 32];
         bytes[0] = 2;
-        assert!(matches!(
-            PublicKey::from_bytes(&bytes),
-            Err(SignError::KeyNotOnCurve)
-        ));
+        assert!(matches!(PublicKey::from_bytes(&bytes), Err(SignError::KeyNotOnCurve)));
     }
 
     proptest! {

@@ -48,9 +48,8 @@ impl SecretKey {
         refuse_unsupported(&raw, path)?;
         let key = PrivateKey::from_bytes(&raw).map_err(|source| undecodable(source, path))?;
         let key = if key.is_encrypted() {
-            let passphrase = ask(path)?.ok_or_else(|| SignError::PassphraseNeeded {
-                path: path.to_owned(),
-            })?;
+            let passphrase =
+                ask(path)?.ok_or_else(|| SignError::PassphraseNeeded { path: path.to_owned() })?;
             decrypt(&key, &passphrase, path)?
         } else {
             key
@@ -67,9 +66,7 @@ impl SecretKey {
         };
         let secret = Self::from_seed(pair.private.as_ref(), key.comment());
         if secret.public.as_bytes() != pair.public.as_ref() {
-            return Err(SignError::KeyHalvesDiffer {
-                path: path.to_owned(),
-            });
+            return Err(SignError::KeyHalvesDiffer { path: path.to_owned() });
         }
         Ok(secret)
     }
@@ -85,11 +82,7 @@ impl SecretKey {
     pub(super) fn from_seed(seed: &[u8; 32], comment: &str) -> Self {
         let signing = SigningKey::from_bytes(seed);
         let public = PublicKey::of(&signing);
-        SecretKey {
-            signing,
-            public,
-            comment: comment.to_owned(),
-        }
+        SecretKey { signing, public, comment: comment.to_owned() }
     }
 
     /// Writes the key as an OpenSSH private key file, not encrypted (OpenSSH's `PROTOCOL.key`).
@@ -141,15 +134,9 @@ fn unarmor(content: &[u8], path: &Path) -> Result<Zeroizing<Vec<u8>>, SignError>
     }
     let found = KeyFileFormat::of(content);
     if found != KeyFileFormat::OpenSshPrivate {
-        return Err(SignError::NotAPrivateKey {
-            path: path.to_owned(),
-            found,
-        });
+        return Err(SignError::NotAPrivateKey { path: path.to_owned(), found });
     }
-    let damaged = |reason| SignError::DamagedKeyFile {
-        path: path.to_owned(),
-        reason,
-    };
+    let damaged = |reason| SignError::DamagedKeyFile { path: path.to_owned(), reason };
     let text = str::from_utf8(content).map_err(|_| damaged("it is not text"))?;
     armor::decode(PRIVATE_KEY, text).map_err(|flaw| damaged(flaw.reason()))
 }
@@ -170,11 +157,7 @@ impl<'a> Header<'a> {
         let kdf_options = reader.string()?;
         let _key_count = reader.uint32()?;
         let key_type = Reader::new(reader.string()?).string()?;
-        Some(Header {
-            cipher,
-            kdf_options,
-            key_type,
-        })
+        Some(Header { cipher, kdf_options, key_type })
     }
 
     fn kdf_rounds(&self) -> Option<u32> {
@@ -210,11 +193,9 @@ fn refuse_unsupported(raw: &[u8], path: &Path) -> Result<(), SignError> {
         });
     }
     match header.kdf_rounds() {
-        Some(rounds) if rounds > KDF_ROUNDS_LIMIT => Err(SignError::KdfTooCostly {
-            path: path.to_owned(),
-            rounds,
-            limit: KDF_ROUNDS_LIMIT,
-        }),
+        Some(rounds) if rounds > KDF_ROUNDS_LIMIT => {
+            Err(SignError::KdfTooCostly { path: path.to_owned(), rounds, limit: KDF_ROUNDS_LIMIT })
+        }
         _ => Ok(()),
     }
 }
@@ -238,9 +219,7 @@ fn is_supported_cipher(name: &str) -> bool {
 fn decrypt(key: &PrivateKey, passphrase: &str, path: &Path) -> Result<PrivateKey, SignError> {
     key.decrypt(passphrase).map_err(|source| match source {
         // The check integers or the authentication tag do not match.
-        ssh_key::Error::Crypto => SignError::WrongPassphrase {
-            path: path.to_owned(),
-        },
+        ssh_key::Error::Crypto => SignError::WrongPassphrase { path: path.to_owned() },
         source => undecodable(source, path),
     })
 }
@@ -272,9 +251,7 @@ mod tests {
     }
 
     fn pem() -> Zeroizing<String> {
-        SecretKey::from_seed(&[7; 32], "")
-            .to_openssh_pem("ada")
-            .unwrap()
+        SecretKey::from_seed(&[7; 32], "").to_openssh_pem("ada").unwrap()
     }
 
     fn raw() -> Zeroizing<Vec<u8>> {
@@ -283,20 +260,14 @@ mod tests {
 
     /// A key file encrypted with the passphrase "secret" and a single round of derivation.
     fn encrypted(cipher: Cipher) -> Vec<u8> {
-        let kdf = Kdf::Bcrypt {
-            salt: vec![9; 16],
-            rounds: 1,
-        };
+        let kdf = Kdf::Bcrypt { salt: vec![9; 16], rounds: 1 };
         let key = PrivateKey::from_bytes(&raw()).unwrap();
         let key = key.encrypt_with(cipher, kdf, 5, "secret").unwrap();
         key.to_bytes().unwrap().to_vec()
     }
 
     fn position(haystack: &[u8], needle: &[u8]) -> usize {
-        haystack
-            .windows(needle.len())
-            .position(|window| window == needle)
-            .unwrap()
+        haystack.windows(needle.len()).position(|window| window == needle).unwrap()
     }
 
     /// A file header that names a cipher, a number of rounds and a key type, and ends there.
@@ -328,10 +299,7 @@ mod tests {
 
     #[test]
     fn generated_keys_differ_and_are_valid() {
-        let (one, other) = (
-            SecretKey::generate().unwrap(),
-            SecretKey::generate().unwrap(),
-        );
+        let (one, other) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
         assert_ne!(one.public(), other.public());
         assert!(PublicKey::from_bytes(one.public().as_bytes()).is_ok());
     }
@@ -385,28 +353,18 @@ mod tests {
 
     #[test]
     fn public_key_file_is_told_apart() {
-        let line = SecretKey::from_seed(&[7; 32], "")
-            .public()
-            .to_openssh("ada");
+        let line = SecretKey::from_seed(&[7; 32], "").public().to_openssh("ada");
         let error = from_openssh(line.as_bytes()).unwrap_err();
         assert!(matches!(
             error,
-            SignError::NotAPrivateKey {
-                found: KeyFileFormat::OpenSshPublic,
-                ..
-            }
+            SignError::NotAPrivateKey { found: KeyFileFormat::OpenSshPublic, .. }
         ));
         assert!(error.remedy().unwrap().contains(".pub"));
     }
 
     #[test]
     fn unsupported_type_is_refused_before_the_passphrase_is_asked_for() {
-        for key_type in [
-            "ssh-rsa",
-            "ssh-dss",
-            "sk-ssh-ed25519@openssh.com",
-            "ssh-mldsa-87",
-        ] {
+        for key_type in ["ssh-rsa", "ssh-dss", "sk-ssh-ed25519@openssh.com", "ssh-mldsa-87"] {
             let content = header("aes256-ctr", 16, key_type);
             let error = SecretKey::from_openssh(content.as_bytes(), path(), &mut |_| {
                 panic!("asked for a passphrase")
@@ -434,10 +392,7 @@ mod tests {
         let content = header("aes256-ctr", u32::MAX, "ssh-ed25519");
         assert!(matches!(
             from_openssh(content.as_bytes()),
-            Err(SignError::KdfTooCostly {
-                rounds: u32::MAX,
-                ..
-            })
+            Err(SignError::KdfTooCostly { rounds: u32::MAX, .. })
         ));
     }
 
@@ -445,10 +400,7 @@ mod tests {
     fn every_shorter_key_file_is_refused() {
         let pem = pem();
         for length in 0..pem.trim_end().len() {
-            assert!(
-                from_openssh(&pem.as_bytes()[..length]).is_err(),
-                "{length} bytes"
-            );
+            assert!(from_openssh(&pem.as_bytes()[..length]).is_err(), "{length} bytes");
         }
     }
 
@@ -468,12 +420,9 @@ mod tests {
     #[test]
     fn flipped_byte_of_an_encrypted_key_leaves_the_key_or_is_refused() {
         let public = SecretKey::from_seed(&[7; 32], "").public();
-        for cipher in [
-            Cipher::Aes256Cbc,
-            Cipher::Aes256Ctr,
-            Cipher::Aes256Gcm,
-            Cipher::ChaCha20Poly1305,
-        ] {
+        for cipher in
+            [Cipher::Aes256Cbc, Cipher::Aes256Ctr, Cipher::Aes256Gcm, Cipher::ChaCha20Poly1305]
+        {
             let raw = encrypted(cipher);
             for position in (0..raw.len()).step_by(3) {
                 let mut flipped = raw.clone();

@@ -29,16 +29,9 @@ pub struct SshSig {
 /// strict: one encoding, one namespace, no small-order point in key or signature, no S beyond the
 /// group's order (RFC 8032 §5.1.7).
 pub fn verify(namespace: Namespace, payload: &[u8], sshsig: &[u8]) -> Result<PublicKey, SignError> {
-    let SshSig {
-        key,
-        namespace: found,
-        signature,
-    } = parse_sshsig(sshsig)?;
+    let SshSig { key, namespace: found, signature } = parse_sshsig(sshsig)?;
     if found != namespace.as_str() {
-        return Err(SignError::WrongNamespace {
-            expected: namespace,
-            found,
-        });
+        return Err(SignError::WrongNamespace { expected: namespace, found });
     }
     let signed = signed_data(&found, payload)?;
     VerifyingKey::from_bytes(key.as_bytes())
@@ -53,10 +46,7 @@ pub fn verify(namespace: Namespace, payload: &[u8], sshsig: &[u8]) -> Result<Pub
 /// nothing reserved, sha512, and nothing after the end.
 pub fn parse_sshsig(sshsig: &[u8]) -> Result<SshSig, SignError> {
     if sshsig.len() > SSHSIG_LIMIT {
-        return Err(SignError::SignatureTooLong {
-            length: sshsig.len(),
-            limit: SSHSIG_LIMIT,
-        });
+        return Err(SignError::SignatureTooLong { length: sshsig.len(), limit: SSHSIG_LIMIT });
     }
     let mut reader = Reader::new(sshsig);
     if reader.bytes(MAGIC.len()) != Some(MAGIC) {
@@ -81,19 +71,13 @@ pub fn parse_sshsig(sshsig: &[u8]) -> Result<SshSig, SignError> {
     let signature = reader.string().ok_or_else(|| malformed("signature"))?;
     let signature = parse_signature(signature)?;
     if reader.remaining() != 0 {
-        return Err(SignError::TrailingBytes {
-            count: reader.remaining(),
-        });
+        return Err(SignError::TrailingBytes { count: reader.remaining() });
     }
     // The reader above admits one encoding only; this keeps it so whatever becomes of the reader.
     if encode(key, &namespace, &signature) != sshsig {
         return Err(malformed("encoding"));
     }
-    Ok(SshSig {
-        key,
-        namespace,
-        signature,
-    })
+    Ok(SshSig { key, namespace, signature })
 }
 
 fn parse_namespace(bytes: &[u8]) -> Result<String, SignError> {
@@ -173,20 +157,14 @@ mod tests {
     fn signature_verifies_and_names_its_key() {
         for namespace in Namespace::ALL {
             let sshsig = secret().sign(namespace, PAYLOAD).unwrap();
-            assert_eq!(
-                verify(namespace, PAYLOAD, &sshsig).unwrap(),
-                secret().public()
-            );
+            assert_eq!(verify(namespace, PAYLOAD, &sshsig).unwrap(), secret().public());
         }
     }
 
     #[test]
     fn empty_payload_can_be_signed() {
         let sshsig = secret().sign(Namespace::Tag, b"").unwrap();
-        assert_eq!(
-            verify(Namespace::Tag, b"", &sshsig).unwrap(),
-            secret().public()
-        );
+        assert_eq!(verify(Namespace::Tag, b"", &sshsig).unwrap(), secret().public());
     }
 
     #[test]
@@ -198,10 +176,7 @@ mod tests {
     fn signature_for_one_namespace_is_refused_for_every_other() {
         for made_for in Namespace::ALL {
             let sshsig = secret().sign(made_for, PAYLOAD).unwrap();
-            for other in Namespace::ALL
-                .into_iter()
-                .filter(|other| *other != made_for)
-            {
+            for other in Namespace::ALL.into_iter().filter(|other| *other != made_for) {
                 assert!(matches!(
                     verify(other, PAYLOAD, &sshsig),
                     Err(SignError::WrongNamespace { expected, found })
@@ -223,11 +198,7 @@ mod tests {
 
     #[test]
     fn key_put_in_place_of_the_signer_is_refused() {
-        let SshSig {
-            namespace,
-            signature,
-            ..
-        } = parse_sshsig(&signed()).unwrap();
+        let SshSig { namespace, signature, .. } = parse_sshsig(&signed()).unwrap();
         let other = SecretKey::from_seed(&[8; 32], "").public();
         let forged = encode(other, &namespace, &signature);
         assert!(matches!(
@@ -241,10 +212,7 @@ mod tests {
         let sshsig = signed();
         for bit in 0..sshsig.len() * 8 {
             let flipped = flip(&sshsig, bit);
-            assert!(
-                verify(Namespace::Commit, PAYLOAD, &flipped).is_err(),
-                "bit {bit}"
-            );
+            assert!(verify(Namespace::Commit, PAYLOAD, &flipped).is_err(), "bit {bit}");
         }
     }
 
@@ -271,10 +239,7 @@ mod tests {
     fn bytes_after_the_sshsig_are_refused() {
         let mut sshsig = signed();
         sshsig.extend_from_slice(b"ab");
-        assert!(matches!(
-            parse_sshsig(&sshsig),
-            Err(SignError::TrailingBytes { count: 2 })
-        ));
+        assert!(matches!(parse_sshsig(&sshsig), Err(SignError::TrailingBytes { count: 2 })));
     }
 
     #[test]
@@ -318,11 +283,7 @@ mod tests {
 
     #[test]
     fn other_key_types_are_refused_by_name() {
-        for name in [
-            "ssh-rsa",
-            "ecdsa-sha2-nistp256",
-            "sk-ssh-ed25519@openssh.com",
-        ] {
+        for name in ["ssh-rsa", "ecdsa-sha2-nistp256", "sk-ssh-ed25519@openssh.com"] {
             let mut key = Vec::new();
             wire::put_string(&mut key, name.as_bytes());
             wire::put_string(&mut key, &[1; 32]);
@@ -347,11 +308,7 @@ mod tests {
             .expect("accepted by a check that is not strict");
         let key = wire::named_blob(&neutral);
         assert!(matches!(
-            verify(
-                Namespace::Commit,
-                PAYLOAD,
-                &assemble(1, &key, b"", b"sha512")
-            ),
+            verify(Namespace::Commit, PAYLOAD, &assemble(1, &key, b"", b"sha512")),
             Err(SignError::SmallOrderKey)
         ));
     }
@@ -361,11 +318,7 @@ mod tests {
     fn scalar_beyond_the_order_of_the_group_is_refused() {
         const ORDER: &str = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
         let order = data_encoding::HEXLOWER.decode(ORDER.as_bytes()).unwrap();
-        let SshSig {
-            key,
-            namespace,
-            mut signature,
-        } = parse_sshsig(&signed()).unwrap();
+        let SshSig { key, namespace, mut signature } = parse_sshsig(&signed()).unwrap();
         let mut carry = 0;
         for (byte, add) in signature[32..].iter_mut().zip(order) {
             let sum = u16::from(*byte) + u16::from(add) + carry;
@@ -374,11 +327,7 @@ mod tests {
         }
         assert_eq!(carry, 0);
         assert!(matches!(
-            verify(
-                Namespace::Commit,
-                PAYLOAD,
-                &encode(key, &namespace, &signature)
-            ),
+            verify(Namespace::Commit, PAYLOAD, &encode(key, &namespace, &signature)),
             Err(SignError::BadSignature { .. })
         ));
     }

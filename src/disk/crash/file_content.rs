@@ -98,14 +98,8 @@ impl FileContent {
         let (old_len, new_len) = (self.durable.bytes.len(), self.live.len());
         let dirty = self.dirty_blocks();
         let last_block = usize::MAX;
-        add(
-            self.torn(new_len, |_| false),
-            "the new length without the new blocks".to_owned(),
-        );
-        add(
-            self.torn(old_len, |_| true),
-            "the new blocks with the old length".to_owned(),
-        );
+        add(self.torn(new_len, |_| false), "the new length without the new blocks".to_owned());
+        add(self.torn(old_len, |_| true), "the new blocks with the old length".to_owned());
         for kept in thinned(1, dirty.len()) {
             let first_lost = dirty.get(kept).copied().unwrap_or(last_block);
             let boundary = first_lost.saturating_mul(BLOCK).min(new_len);
@@ -141,11 +135,7 @@ impl FileContent {
     }
 
     fn variant(&self, bytes: Vec<u8>, label: String) -> Variant {
-        Variant {
-            content: Content::new(bytes),
-            mode: self.mode,
-            label,
-        }
+        Variant { content: Content::new(bytes), mode: self.mode, label }
     }
 
     /// The blocks that differ between the durable and the present content.
@@ -180,10 +170,7 @@ fn block_of(bytes: &[u8], block: usize) -> &[u8] {
 
 fn apply(bytes: &mut Vec<u8>, mode: &mut u32, edit: &Edit) {
     match edit {
-        Edit::Write {
-            offset,
-            bytes: written,
-        } => {
+        Edit::Write { offset, bytes: written } => {
             let start = *offset as usize;
             let end = start + written.len();
             if bytes.len() < end {
@@ -203,9 +190,7 @@ fn thinned(start: usize, end: usize) -> Vec<usize> {
         return (start..end).collect();
     }
     let last = count - 1;
-    (0..KEPT_BOUNDARIES)
-        .map(|i| start + i * last / (KEPT_BOUNDARIES - 1))
-        .collect()
+    (0..KEPT_BOUNDARIES).map(|i| start + i * last / (KEPT_BOUNDARIES - 1)).collect()
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same numbers from the same seed on every machine.
@@ -256,10 +241,7 @@ mod tests {
     fn an_unsynced_write_is_absent_whole_or_zeros_of_its_length() {
         let mut file = empty();
         write(&mut file, 0, b"abc");
-        assert_eq!(
-            contents(&mut file),
-            [b"".to_vec(), b"abc".to_vec(), b"\0\0\0".to_vec()]
-        );
+        assert_eq!(contents(&mut file), [b"".to_vec(), b"abc".to_vec(), b"\0\0\0".to_vec()]);
     }
 
     #[test]

@@ -32,23 +32,10 @@ enum Node {
 
 /// A change of folders that happens as a whole or not at all.
 enum Change {
-    Put {
-        name: Name,
-        node: NodeId,
-    },
-    Remove {
-        name: Name,
-    },
-    Rename {
-        from: Name,
-        to: Name,
-        node: NodeId,
-    },
-    Exchange {
-        from: Name,
-        to: Name,
-        nodes: [NodeId; 2],
-    },
+    Put { name: Name, node: NodeId },
+    Remove { name: Name },
+    Rename { from: Name, to: Name, node: NodeId },
+    Exchange { from: Name, to: Name, nodes: [NodeId; 2] },
 }
 
 impl Change {
@@ -81,10 +68,7 @@ impl Change {
     /// needs or not at all.
     fn apply(&self, folders: &mut HashMap<NodeId, Entries>) {
         let holds = |folders: &HashMap<NodeId, Entries>, name: &Name, node: NodeId| {
-            folders
-                .get(&name.0)
-                .and_then(|entries| entries.get(&name.1))
-                == Some(&node)
+            folders.get(&name.0).and_then(|entries| entries.get(&name.1)) == Some(&node)
         };
         match self {
             Change::Put { name, node } => put(folders, name, *node),
@@ -106,10 +90,7 @@ impl Change {
 }
 
 fn put(folders: &mut HashMap<NodeId, Entries>, name: &Name, node: NodeId) {
-    folders
-        .entry(name.0)
-        .or_default()
-        .insert(name.1.clone(), node);
+    folders.entry(name.0).or_default().insert(name.1.clone(), node);
 }
 
 fn remove(folders: &mut HashMap<NodeId, Entries>, name: &Name) {
@@ -160,11 +141,8 @@ impl Model {
     }
 
     fn load(&mut self, tree: &Tree) -> NodeId {
-        let id = self.add(Node::Dir {
-            live: Entries::new(),
-            durable: Entries::new(),
-            mode: tree.mode,
-        });
+        let id =
+            self.add(Node::Dir { live: Entries::new(), durable: Entries::new(), mode: tree.mode });
         for (name, entry) in &tree.entries {
             let child = match entry {
                 Entry::File { content, mode } => {
@@ -222,11 +200,7 @@ impl Model {
                 self.change(operation, Change::Remove { name })
             }
             Operation::Rename { from, to, kind } => self.rename(operation, from, to, *kind),
-            Operation::Write {
-                file,
-                offset,
-                bytes,
-            } => {
+            Operation::Write { file, offset, bytes } => {
                 let (offset, bytes) = (*offset, bytes.clone());
                 self.edit(*file, Edit::Write { offset, bytes })
             }
@@ -269,16 +243,10 @@ impl Model {
         let node = self.find(from)?;
         let (from, to_name) = (self.name(from)?, self.name(to)?);
         let change = match kind {
-            RenameKind::Replace | RenameKind::Refuse => Change::Rename {
-                from,
-                to: to_name,
-                node,
-            },
-            RenameKind::Exchange => Change::Exchange {
-                from,
-                nodes: [node, self.find(to)?],
-                to: to_name,
-            },
+            RenameKind::Replace | RenameKind::Refuse => Change::Rename { from, to: to_name, node },
+            RenameKind::Exchange => {
+                Change::Exchange { from, nodes: [node, self.find(to)?], to: to_name }
+            }
         };
         self.change(operation, change)
     }
@@ -317,9 +285,8 @@ impl Model {
             }
         }
         let mut synced = synced.into_iter();
-        let (durable, open) = std::mem::take(&mut self.open)
-            .into_iter()
-            .partition(|_| synced.next() == Some(true));
+        let (durable, open) =
+            std::mem::take(&mut self.open).into_iter().partition(|_| synced.next() == Some(true));
         self.open = open;
         let durable: Vec<Open> = durable;
         for Open { change, .. } in durable {
@@ -451,10 +418,9 @@ impl Model {
             let entry = match (&self.nodes[*node], variants.get(node)) {
                 (Node::Dir { .. }, _) => Entry::Dir(self.build_tree(*node, folders, variants)),
                 (Node::Symlink(target), _) => Entry::Symlink(target.clone()),
-                (Node::File(_), Some(variant)) => Entry::File {
-                    content: variant.content.clone(),
-                    mode: variant.mode,
-                },
+                (Node::File(_), Some(variant)) => {
+                    Entry::File { content: variant.content.clone(), mode: variant.mode }
+                }
                 (Node::File(file), None) => {
                     let (content, mode) = file.durable();
                     let content = content.clone();

@@ -144,10 +144,7 @@ fn assert_broken(outcome: Result<super::Checked, CrashError>, after: &str) {
     match outcome {
         Err(CrashError::Broken { info, .. }) => {
             let last = info.last.unwrap_or_default();
-            assert!(
-                last.starts_with(after),
-                "broken after {last:?}, not {after:?}"
-            );
+            assert!(last.starts_with(after), "broken after {last:?}, not {after:?}");
         }
         other => panic!("the protocol is wrong, and no state showed it: {other:?}"),
     }
@@ -304,10 +301,7 @@ fn more_open_changes_than_can_be_combined_are_sampled() {
             Ok(())
         },
         |_, folder| {
-            let count = names
-                .iter()
-                .filter(|name| folder.join(name).exists())
-                .count();
+            let count = names.iter().filter(|name| folder.join(name).exists()).count();
             match count {
                 15 => Err("half of them".into()),
                 _ => Ok(()),
@@ -326,8 +320,5 @@ fn a_record_that_does_not_fit_its_beginning_is_told() {
     let scratch = tempfile::tempdir().unwrap();
     let states = recorder.crash_states(Budget::seeded(1));
     let outcome = states.for_each_state(scratch.path(), |_, _| Ok(()));
-    assert!(matches!(
-        outcome,
-        Err(CrashError::Unplayable { number: 1, .. })
-    ));
+    assert!(matches!(outcome, Err(CrashError::Unplayable { number: 1, .. })));
 }

@@ -38,8 +38,6 @@ impl Recorder {
 
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder")
-            .field("operations", &self.operations())
-            .finish_non_exhaustive()
+        f.debug_struct("Recorder").field("operations", &self.operations()).finish_non_exhaustive()
     }
 }

@@ -25,11 +25,7 @@ pub struct Budget {
 impl Budget {
     /// Every combination of up to 10 open changes, 1,000 samples beyond.
     pub fn seeded(seed: u64) -> Budget {
-        Budget {
-            exhaustive_up_to: 10,
-            samples: 1000,
-            seed,
-        }
+        Budget { exhaustive_up_to: 10, samples: 1000, seed }
     }
 }
 
@@ -124,11 +120,7 @@ pub struct CrashStates {
 
 impl CrashStates {
     pub(super) fn new(initial: Tree, operations: Vec<Operation>, budget: Budget) -> CrashStates {
-        CrashStates {
-            initial,
-            operations,
-            budget,
-        }
+        CrashStates { initial, operations, budget }
     }
 
     /// The recorded operations.
@@ -152,12 +144,8 @@ impl CrashStates {
         mut check: impl FnMut(&StateInfo, &Path) -> CheckResult,
     ) -> Result<Checked, CrashError> {
         let samples = self.samples_per_moment()?;
-        let mut walk = Walk {
-            scratch,
-            check: &mut check,
-            seen: HashSet::new(),
-            checked: Checked::default(),
-        };
+        let mut walk =
+            Walk { scratch, check: &mut check, seen: HashSet::new(), checked: Checked::default() };
         let mut model = Model::new(&self.initial, self.budget.seed);
         let mut moment = Moment::new(self.budget.seed);
         let mut random = Random::new(self.budget.seed);
@@ -203,9 +191,7 @@ impl CrashStates {
 
     fn sync_positions(&self) -> impl Iterator<Item = usize> {
         let operations = self.operations.iter().enumerate();
-        operations
-            .filter(|(_, operation)| operation.is_sync())
-            .map(|(index, _)| index)
+        operations.filter(|(_, operation)| operation.is_sync()).map(|(index, _)| index)
     }
 
     fn play(&self, model: &mut Model, index: usize) -> Result<(), CrashError> {
@@ -252,9 +238,8 @@ fn every_choice(uncertain: &Uncertain) -> Vec<Vec<usize>> {
     let changes = outcomes.len() - uncertain.file_count();
     let mut choices = Vec::new();
     for subset in 0_u64..1 << outcomes.len() {
-        let plain: Vec<usize> = (0..outcomes.len())
-            .map(|index| (subset >> index & 1) as usize)
-            .collect();
+        let plain: Vec<usize> =
+            (0..outcomes.len()).map(|index| (subset >> index & 1) as usize).collect();
         let whole = plain[changes..].iter().sum::<usize>();
         for index in changes..outcomes.len() {
             // With this file whole and the others alike: once for each torn content.
@@ -298,12 +283,7 @@ struct Moment {
 
 impl Moment {
     fn new(seed: u64) -> Moment {
-        Moment {
-            operations: 0,
-            last: None,
-            marks: Vec::new(),
-            seed,
-        }
+        Moment { operations: 0, last: None, marks: Vec::new(), seed }
     }
 
     fn pass(&mut self, index: usize, operation: &Operation) {
@@ -352,10 +332,7 @@ impl<C: FnMut(&StateInfo, &Path) -> CheckResult> Walk<'_, C> {
     fn check_state(&mut self, tree: &Tree, info: StateInfo) -> Result<(), CrashError> {
         self.checked.states += 1;
         let folder = self.scratch.join(format!("state-{}", self.checked.states));
-        let scratch = |source| CrashError::Scratch {
-            path: folder.clone(),
-            source,
-        };
+        let scratch = |source| CrashError::Scratch { path: folder.clone(), source };
         tree.create_at(&folder).map_err(scratch)?;
         let outcome = (self.check)(&info, &folder);
         std::fs::remove_dir_all(&folder).map_err(scratch)?;

@@ -18,10 +18,7 @@ pub(super) struct Content {
 impl Content {
     pub(super) fn new(bytes: Vec<u8>) -> Content {
         let hash = blake3::hash(&bytes).into();
-        Content {
-            bytes: bytes.into(),
-            hash,
-        }
+        Content { bytes: bytes.into(), hash }
     }
 }
 
@@ -74,11 +71,7 @@ impl Tree {
                 Entry::Symlink(target) => std::os::unix::fs::symlink(target, &path)?,
                 Entry::File { content, mode } => {
                     let mut options = std::fs::OpenOptions::new();
-                    let mut file = options
-                        .write(true)
-                        .create_new(true)
-                        .mode(*mode)
-                        .open(&path)?;
+                    let mut file = options.write(true).create_new(true).mode(*mode).open(&path)?;
                     io::Write::write_all(&mut file, &content.bytes)?;
                 }
             }

@@ -21,18 +21,14 @@ fn fails_cleanly(work: impl Fn(&Disk, &Path) -> Result<()>) {
         disk.calls().unwrap().all
     };
     assert!(calls > 0);
-    for (fault, errno) in [
-        (Fault::NoSpace, Errno::NOSPC),
-        (Fault::ShortWrite, Errno::NOSPC),
-        (Fault::Io, Errno::IO),
-    ] {
+    for (fault, errno) in
+        [(Fault::NoSpace, Errno::NOSPC), (Fault::ShortWrite, Errno::NOSPC), (Fault::Io, Errno::IO)]
+    {
         for nth in (1..=calls).filter_map(NonZeroU64::new) {
             let root = prepared();
             let disk = Disk::failing(FaultPlan::at(fault, nth));
             let error = work(&disk, root.path()).expect_err("a call failed");
-            let said = error
-                .source()
-                .and_then(|source| source.downcast_ref::<std::io::Error>());
+            let said = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
             assert_eq!(said.and_then(Errno::from_io_error), Some(errno), "{error}");
             assert!(error.path().starts_with(root.path()), "{error}");
             assert_whole(root.path());
@@ -54,10 +50,7 @@ fn assert_whole(root: &Path) {
     assert!(f == b"old" || f == b"new", "f says {f:?}");
     for entry in std::fs::read_dir(root).unwrap() {
         let name = entry.unwrap().file_name();
-        assert!(
-            !name.to_string_lossy().starts_with("tmp-"),
-            "{name:?} stayed"
-        );
+        assert!(!name.to_string_lossy().starts_with("tmp-"), "{name:?} stayed");
     }
 }
 
@@ -176,7 +169,6 @@ fn an_error_about_a_whole_file_names_the_file_and_not_its_temporary_name() {
 fn a_skipped_sync_reports_success_and_is_counted() {
     let root = prepared();
     let disk = Disk::failing("skip-sync:2".parse().unwrap());
-    disk.replace_whole(&root.path().join("f"), b"new", 0o600)
-        .unwrap();
+    disk.replace_whole(&root.path().join("f"), b"new", 0o600).unwrap();
     assert_eq!(disk.calls().unwrap().syncs, 2);
 }

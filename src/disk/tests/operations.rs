@@ -17,9 +17,8 @@ fn mode_of(path: &Path) -> u32 {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -50,10 +49,7 @@ fn persisting_over_an_existing_file_is_refused_when_asked() {
     disk.create_whole(&target, b"first", 0o600).unwrap();
     let error = disk.create_whole(&target, b"second", 0o600).unwrap_err();
     assert!(error.is_already_exists());
-    assert_eq!(
-        (error.action(), error.path()),
-        (Action::Rename, target.as_path())
-    );
+    assert_eq!((error.action(), error.path()), (Action::Rename, target.as_path()));
     assert_eq!(std::fs::read(&target).unwrap(), b"first");
     assert_eq!(names(root.path()), ["pack"]);
 }
@@ -75,11 +71,7 @@ fn appends_from_several_threads_do_not_overlap() {
     });
     let bytes = std::fs::read(file.path()).unwrap();
     assert_eq!(bytes.len(), 4 * 50 * 100);
-    assert!(
-        bytes
-            .chunks(100)
-            .all(|part| part[0] != 0 && part.iter().all(|b| *b == part[0]))
-    );
+    assert!(bytes.chunks(100).all(|part| part[0] != 0 && part.iter().all(|b| *b == part[0])));
 }
 
 #[test]
@@ -142,10 +134,7 @@ fn folders_above_are_created_and_existing_ones_left_alone() {
 fn a_file_in_the_place_of_a_folder_is_an_error() {
     let (root, disk) = folder();
     std::fs::write(root.path().join("a"), "").unwrap();
-    assert!(
-        disk.create_dir_all_synced(&root.path().join("a/b"), 0o700)
-            .is_err()
-    );
+    assert!(disk.create_dir_all_synced(&root.path().join("a/b"), 0o700).is_err());
 }
 
 #[test]
@@ -170,28 +159,18 @@ fn nothing_below_a_folder_is_reached_through_a_symlink() {
 #[test]
 fn a_name_with_several_parts_is_refused() {
     let (root, disk) = folder();
-    disk.create_dir_all_synced(&root.path().join("a/b"), 0o700)
-        .unwrap();
+    disk.create_dir_all_synced(&root.path().join("a/b"), 0o700).unwrap();
     let dir = disk.open_dir(root.path()).unwrap();
     for name in ["", ".", "..", "a/b", "/", "a\0"] {
         assert!(dir.create_file(name, 0o600).is_err(), "{name:?}");
         assert!(dir.sub_dir(name).is_err(), "{name:?}");
         for on_existing in [OnExisting::Replace, OnExisting::Refuse] {
-            assert!(
-                dir.rename("a", &dir, name, on_existing).is_err(),
-                "{name:?}"
-            );
-            assert!(
-                dir.rename(name, &dir, "z", on_existing).is_err(),
-                "{name:?}"
-            );
+            assert!(dir.rename("a", &dir, name, on_existing).is_err(), "{name:?}");
+            assert!(dir.rename(name, &dir, "z", on_existing).is_err(), "{name:?}");
         }
     }
     assert!(dir.open_beneath(Path::new("a/../a")).is_err());
-    assert_eq!(
-        dir.open_beneath(Path::new("a/b")).unwrap().path(),
-        root.path().join("a/b")
-    );
+    assert_eq!(dir.open_beneath(Path::new("a/b")).unwrap().path(), root.path().join("a/b"));
 }
 
 #[test]
@@ -217,21 +196,10 @@ fn a_short_file_is_a_typed_error() {
     assert_eq!(&buffer, b"2345");
     for (offset, wanted) in [(2, 4), (9, 4), (u64::MAX, 4), (i64::MAX as u64, 4)] {
         let error = file.read_vec_at(offset, wanted).unwrap_err();
-        assert!(
-            matches!(error, DiskError::TooShort { len: 5, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, DiskError::TooShort { len: 5, .. }), "{error}");
     }
     let error = file.read_exact_at(2, &mut buffer).unwrap_err();
-    assert!(matches!(
-        error,
-        DiskError::TooShort {
-            offset: 2,
-            wanted: 4,
-            len: 5,
-            ..
-        }
-    ));
+    assert!(matches!(error, DiskError::TooShort { offset: 2, wanted: 4, len: 5, .. }));
     assert!(file.read_exact_at(u64::MAX, &mut buffer).is_err());
     assert_eq!(file.read_at(2, &mut buffer).unwrap(), 3);
     assert_eq!(file.read_at(5, &mut buffer).unwrap(), 0);
@@ -243,18 +211,8 @@ fn a_range_longer_than_the_file_takes_no_memory() {
     let path = root.path().join("f");
     std::fs::write(&path, "12345").unwrap();
     let file = ReadFile::open(&path).unwrap();
-    assert!(matches!(
-        file.read_vec_at(0, 1 << 60),
-        Err(DiskError::TooShort { .. })
-    ));
-    assert!(matches!(
-        file.read_all(4),
-        Err(DiskError::TooLarge {
-            len: 5,
-            limit: 4,
-            ..
-        })
-    ));
+    assert!(matches!(file.read_vec_at(0, 1 << 60), Err(DiskError::TooShort { .. })));
+    assert!(matches!(file.read_all(4), Err(DiskError::TooLarge { len: 5, limit: 4, .. })));
     assert_eq!(file.read_all(5).unwrap(), b"12345");
 }
 
@@ -272,11 +230,7 @@ fn what_is_no_regular_file_is_not_read() {
     .unwrap();
     assert!(ReadFile::open(&fifo).is_err());
     assert!(ReadFile::open(root.path()).is_err());
-    assert!(
-        ReadFile::open(&root.path().join("missing"))
-            .unwrap_err()
-            .is_not_found()
-    );
+    assert!(ReadFile::open(&root.path().join("missing")).unwrap_err().is_not_found());
 }
 
 #[test]
@@ -297,8 +251,7 @@ fn what_lies_outside_the_recorded_folder_is_not_recorded() {
     let (root, _) = folder();
     let outside = tempfile::tempdir().unwrap();
     let (disk, recorder) = Disk::recording(root.path()).unwrap();
-    disk.create_whole(&outside.path().join("f"), b"bytes", 0o600)
-        .unwrap();
+    disk.create_whole(&outside.path().join("f"), b"bytes", 0o600).unwrap();
     assert!(recorder.operations().is_empty());
 }
 
@@ -306,8 +259,7 @@ fn what_lies_outside_the_recorded_folder_is_not_recorded() {
 fn a_replaced_file_is_recorded_step_by_step() {
     let (root, _) = folder();
     let (disk, recorder) = Disk::recording(root.path()).unwrap();
-    disk.replace_whole(&root.path().join("f"), b"new", 0o600)
-        .unwrap();
+    disk.replace_whole(&root.path().join("f"), b"new", 0o600).unwrap();
     let operations = recorder.operations();
     assert!(
         matches!(

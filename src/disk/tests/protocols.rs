@@ -29,10 +29,7 @@ impl Protocol {
         for nth in 1..=calls.syncs {
             let (states, _) = self.run(format!("skip-sync:{nth}").parse().unwrap());
             let outcome = states.for_each_state(scratch.path(), self.check);
-            assert!(
-                outcome.is_err(),
-                "sync {nth} was skipped, and no state showed it"
-            );
+            assert!(outcome.is_err(), "sync {nth} was skipped, and no state showed it");
         }
         for nth in 1..=calls.all {
             let (states, _) = self.run(format!("short-write:{nth}").parse().unwrap());
@@ -112,9 +109,7 @@ fn a_pack_written_by_several_threads_is_there_whole_or_not_at_all() {
                         scope.spawn(move || file.write_all_at(n as u64 * 4000, part))
                     })
                     .collect();
-                writers
-                    .into_iter()
-                    .try_for_each(|writer| writer.join().unwrap())
+                writers.into_iter().try_for_each(|writer| writer.join().unwrap())
             })?;
             file.persist(&packs.join("pack"), OnExisting::Refuse)
         },
@@ -166,10 +161,7 @@ fn objects_come_before_the_entry_and_the_entry_before_the_ref() {
             let refs = std::fs::read_to_string(folder.join("refs"))?;
             let named: usize = refs.parse()?;
             require(log.len() >= named, "the log is shorter than the refs say")?;
-            require(
-                log.starts_with(&b"one;two;"[..named]),
-                "the log is torn below the refs",
-            )?;
+            require(log.starts_with(&b"one;two;"[..named]), "the log is torn below the refs")?;
             if log == b"one;two;" {
                 let pack = std::fs::read(folder.join("packs/two"))?;
                 require(pack == pack_bytes(), "an entry names a torn pack")?;
@@ -202,8 +194,7 @@ fn a_bulk_write_is_there_whole_once_its_folder_has_its_name() {
             root.create_dir("tmp-out", 0o700)?;
             let out = root.sub_dir("tmp-out")?;
             for n in 0..4 {
-                out.create_file(format!("file{n}"), 0o600)?
-                    .append(b"content")?;
+                out.create_file(format!("file{n}"), 0o600)?.append(b"content")?;
             }
             out.create_dir("sub", 0o700)?;
             out.sub_dir("sub")?.symlink(Path::new("../file0"), "link")?;
@@ -251,10 +242,7 @@ fn an_exchange_leaves_both_files_whole_under_either_name() {
             let old = bytes == b"old" && !state.has_mark(DONE);
             require(bytes == b"new" || old, "f is neither old nor new")?;
             let undo = folder.join("undo").exists();
-            require(
-                undo || !state.has_mark(DONE),
-                "what was swapped out has no name",
-            )
+            require(undo || !state.has_mark(DONE), "what was swapped out has no name")
         },
     }
     .assert_right_and_lean();
