@@ -1,1 +1,3 @@
 //! aisr: the system of record for AI systems.
+
+pub mod chunk;
