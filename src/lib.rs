@@ -1,5 +1,7 @@
 //! aisr: the system of record for AI systems.
 
+pub mod chunk;
 pub mod disk;
 pub mod object;
 pub mod sign;
+pub mod store;
