@@ -30,11 +30,7 @@ impl Decoder {
         magicless
             .set_parameter(DParameter::Format(FrameFormat::Magicless))
             .expect("the zstd built in knows its own parameters");
-        Decoder {
-            zstd: DCtx::create(),
-            magicless,
-            exponents: Vec::new(),
-        }
+        Decoder { zstd: DCtx::create(), magicless, exponents: Vec::new() }
     }
 
     /// Appends to `out` the `decoded_len` bytes that `data` stands for.
@@ -72,14 +68,9 @@ impl Decoder {
         {
             return Err(malformed);
         }
-        let stated = zstd_safe::get_frame_content_size(data)
-            .ok()
-            .flatten()
-            .ok_or(malformed)?;
+        let stated = zstd_safe::get_frame_content_size(data).ok().flatten().ok_or(malformed)?;
         if stated != decoded_len as u64 {
-            return Err(CodecError::WrongLength {
-                expected: decoded_len,
-            });
+            return Err(CodecError::WrongLength { expected: decoded_len });
         }
         let start = out.len();
         out.reserve(decoded_len);
@@ -96,9 +87,7 @@ impl Decoder {
         decoded_len: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
-        let malformed = CodecError::Malformed {
-            codec: Codec::Planes,
-        };
+        let malformed = CodecError::Malformed { codec: Codec::Planes };
         let (&kind, rest) = data.split_first().ok_or(malformed)?;
         if kind != planes::KIND_BF16 {
             return Err(CodecError::UnknownElement { kind });
@@ -107,19 +96,12 @@ impl Decoder {
         let (mantissas, rest) = rest.split_at_checked(count).ok_or(malformed)?;
         let (odd, exponent_frame) = rest.split_at_checked(decoded_len % 2).ok_or(malformed)?;
         if frame::decoded_bound(exponent_frame).ok_or(malformed)? < count {
-            return Err(CodecError::WrongLength {
-                expected: decoded_len,
-            });
+            return Err(CodecError::WrongLength { expected: decoded_len });
         }
         self.exponents.clear();
         self.exponents.reserve(count);
-        decode_frame(
-            &mut self.magicless,
-            exponent_frame,
-            count,
-            &mut self.exponents,
-        )
-        .ok_or(malformed)?;
+        decode_frame(&mut self.magicless, exponent_frame, count, &mut self.exponents)
+            .ok_or(malformed)?;
 
         let start = out.len();
         out.resize(start + count * 2, 0);
@@ -131,9 +113,7 @@ impl Decoder {
 
 fn decode_raw(data: &[u8], decoded_len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     if data.len() != decoded_len {
-        return Err(CodecError::WrongLength {
-            expected: decoded_len,
-        });
+        return Err(CodecError::WrongLength { expected: decoded_len });
     }
     out.extend_from_slice(data);
     Ok(())
@@ -172,9 +152,7 @@ mod tests {
 
     fn decoded(codec: Codec, data: &[u8], len: usize) -> Result<Vec<u8>, CodecError> {
         let mut out = Vec::new();
-        Decoder::new()
-            .decode(codec, data, len, &mut out)
-            .map(|()| out)
+        Decoder::new().decode(codec, data, len, &mut out).map(|()| out)
     }
 
     fn noise(len: usize) -> Vec<u8> {
@@ -295,15 +273,7 @@ mod tests {
     fn the_smallest_and_the_largest_chunks_survive() {
         let largest = weights(4 << 20);
         let equal = vec![0xAB; 8 << 20];
-        for data in [
-            &[][..],
-            &[7],
-            &[7, 8],
-            &[7, 8, 9],
-            &largest[..],
-            &largest[1..],
-            &equal[..],
-        ] {
+        for data in [&[][..], &[7], &[7, 8], &[7, 8, 9], &largest[..], &largest[1..], &equal[..]] {
             for hint in HINTS {
                 let (codec, stored) = encoded(hint, data);
                 assert!(
@@ -327,10 +297,7 @@ mod tests {
                 &[0x28, 0xB5, 0x2F, 0xFD, 0x20, 0, 1, 0, 0]
             };
             stored.extend_from_slice(empty_frame);
-            assert_eq!(
-                decoded(codec, &stored, data.len()),
-                Err(CodecError::Malformed { codec })
-            );
+            assert_eq!(decoded(codec, &stored, data.len()), Err(CodecError::Malformed { codec }));
         }
     }
 
@@ -338,12 +305,7 @@ mod tests {
     fn a_length_above_the_limit_is_refused_before_anything_is_allocated() {
         let mut out = Vec::new();
         let refused = Decoder::new().decode(Codec::Zstd, &[], MAX_DECODED + 1, &mut out);
-        assert_eq!(
-            refused,
-            Err(CodecError::TooLong {
-                len: MAX_DECODED + 1
-            })
-        );
+        assert_eq!(refused, Err(CodecError::TooLong { len: MAX_DECODED + 1 }));
         assert_eq!(out.capacity(), 0);
     }
 

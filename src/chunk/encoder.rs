@@ -114,10 +114,7 @@ fn worthwhile(coded: usize, plain: usize) -> bool {
 }
 
 fn set_level(context: &mut CCtx<'static>, level: i32) -> Option<()> {
-    context
-        .set_parameter(CParameter::CompressionLevel(level))
-        .ok()
-        .map(drop)
+    context.set_parameter(CParameter::CompressionLevel(level)).ok().map(drop)
 }
 
 /// Appends one frame that holds `data`; after `None` nothing was appended.
@@ -138,9 +135,7 @@ fn entropy_coder() -> CCtx<'static> {
         CParameter::Format(FrameFormat::Magicless),
         CParameter::ContentSizeFlag(false),
     ] {
-        context
-            .set_parameter(parameter)
-            .expect("the zstd built in knows its own parameters");
+        context.set_parameter(parameter).expect("the zstd built in knows its own parameters");
     }
     context
 }

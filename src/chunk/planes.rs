@@ -57,9 +57,7 @@ pub(super) fn split_plain(numbers: &[u8], mantissas: &mut [u8], exponents: &mut 
 pub(super) fn join_plain(mantissas: &[u8], exponents: &[u8], numbers: &mut [u8]) {
     let (numbers, _) = numbers.as_chunks_mut::<2>();
     for ((number, &low), &high) in numbers.iter_mut().zip(mantissas).zip(exponents) {
-        *number = u16::from_le_bytes([low, high])
-            .rotate_right(1)
-            .to_le_bytes();
+        *number = u16::from_le_bytes([low, high]).rotate_right(1).to_le_bytes();
     }
 }
 

@@ -1,0 +1,148 @@
+//! One thread's way into the packs: collects small objects into blocks, codes and appends them.
+
+use crate::chunk::{ContentHint, Encoder};
+use crate::object::{BlobId, Id, NodeId, ObjectType, RecipeId};
+
+use super::error::Result;
+use super::footer::PackKind;
+use super::pack_writer::PackWriter;
+use super::record::{MAX_OBJECTS, RecordHeader, Slot};
+
+/// Small objects are coded together until they make up a block of this length.
+const BLOCK: usize = 64 << 10;
+
+/// One thread's way into the packs.
+///
+/// What it holds is written when a block is full or on [`Batch::flush`]; dropping it unflushed
+/// loses objects that others already count as pending, so the last thing every thread does is to
+/// flush.
+pub struct Batch<'w, 's> {
+    writer: &'w PackWriter<'s>,
+    encoder: Encoder,
+    block: Vec<u8>,
+    slots: Vec<Slot>,
+    ids: Vec<Id>,
+    record: Vec<u8>,
+    coded: Vec<u8>,
+}
+
+impl<'w, 's> Batch<'w, 's> {
+    /// A batch without objects.
+    pub fn new(writer: &'w PackWriter<'s>) -> Self {
+        Self {
+            writer,
+            encoder: Encoder::new(),
+            block: Vec::with_capacity(2 * BLOCK),
+            slots: Vec::new(),
+            ids: Vec::new(),
+            record: Vec::new(),
+            coded: Vec::new(),
+        }
+    }
+
+    /// Stores a whole blob, unless it is there. Gives its id.
+    ///
+    /// # Errors
+    /// When the disk says no, here or in another thread.
+    pub fn blob(&mut self, bytes: &[u8], hint: ContentHint) -> Result<BlobId> {
+        let id = BlobId::of(bytes);
+        self.put(ObjectType::Blob, id.id(), bytes, hint)?;
+        Ok(id)
+    }
+
+    /// Stores an object of any type under its id, unless it is there.
+    ///
+    /// # Errors
+    /// As [`Batch::blob`].
+    pub fn put(&mut self, kind: ObjectType, id: Id, bytes: &[u8], hint: ContentHint) -> Result<()> {
+        if self.writer.claim(id)? {
+            self.add(Slot { kind, len: bytes.len() as u32, builds: None }, id, bytes, hint)?;
+        }
+        Ok(())
+    }
+
+    /// Stores a map node, unless it is there.
+    ///
+    /// # Errors
+    /// As [`Batch::blob`].
+    pub fn node(&mut self, id: NodeId, bytes: &[u8]) -> Result<()> {
+        self.put(ObjectType::Node, id.id(), bytes, ContentHint::Block)
+    }
+
+    /// Stores a node of a recipe; `builds` is the blob of a root.
+    ///
+    /// # Errors
+    /// As [`Batch::blob`].
+    pub fn recipe(&mut self, id: RecipeId, bytes: &[u8], builds: Option<BlobId>) -> Result<()> {
+        if self.writer.claim(id.id())? {
+            let builds = builds.map(|blob| blob.id());
+            let slot = Slot { kind: ObjectType::Recipe, len: bytes.len() as u32, builds };
+            self.add(slot, id.id(), bytes, ContentHint::Block)?;
+        }
+        Ok(())
+    }
+
+    /// Stores a chunk of a large blob, unless it is there. Gives its id.
+    ///
+    /// # Errors
+    /// As [`Batch::blob`].
+    pub fn chunk(&mut self, bytes: &[u8], hint: ContentHint) -> Result<BlobId> {
+        let id = BlobId::of(bytes);
+        if self.writer.claim(id.id())? {
+            let slot = Slot { kind: ObjectType::Blob, len: bytes.len() as u32, builds: None };
+            self.write(PackKind::Data, &[slot], &[id.id()], bytes, hint)?;
+        }
+        Ok(id)
+    }
+
+    fn add(&mut self, slot: Slot, id: Id, bytes: &[u8], hint: ContentHint) -> Result<()> {
+        if bytes.len() >= BLOCK {
+            return self.write(PackKind::Meta, &[slot], &[id], bytes, hint);
+        }
+        self.block.extend_from_slice(bytes);
+        self.slots.push(slot);
+        self.ids.push(id);
+        if self.block.len() >= BLOCK || self.slots.len() == MAX_OBJECTS {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is collected.
+    ///
+    /// # Errors
+    /// As [`Batch::blob`].
+    pub fn flush(&mut self) -> Result<()> {
+        if self.slots.is_empty() {
+            return Ok(());
+        }
+        let (slots, ids) = (std::mem::take(&mut self.slots), std::mem::take(&mut self.ids));
+        let mut block = std::mem::take(&mut self.block);
+        let result = self.write(PackKind::Meta, &slots, &ids, &block, ContentHint::Block);
+        block.clear();
+        self.block = block;
+        result
+    }
+
+    fn write(
+        &mut self,
+        kind: PackKind,
+        slots: &[Slot],
+        ids: &[Id],
+        bytes: &[u8],
+        hint: ContentHint,
+    ) -> Result<()> {
+        self.coded.clear();
+        let codec = self.encoder.encode(hint, bytes, &mut self.coded);
+        let header = RecordHeader {
+            codec: codec as u8,
+            stored: self.coded.len() as u32,
+            decoded: bytes.len() as u32,
+            slots: slots.to_vec(),
+        };
+        self.record.clear();
+        header.encode(&mut self.record);
+        self.record.extend_from_slice(&self.coded);
+        self.writer.append(kind, &header, ids, &self.record)
+    }
+}

@@ -1,0 +1,305 @@
+//! The store itself: a folder of packs, and what they hold.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::chunk::Codec;
+use crate::disk::{Disk, Lock, Wait};
+use crate::object::{Id, ObjectType, PackId};
+
+use super::cache::BlockCache;
+use super::error::{Result, StoreError};
+use super::footer::{Entry, PackKind};
+use super::pack_file::PackFile;
+use super::pack_writer::PackWriter;
+use super::verified::Verified;
+
+/// What a look-up answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Lookup<T> {
+    /// It is here.
+    Here(T),
+    /// It is not, and why.
+    Absent(Reason),
+}
+
+/// Why an object is not here. Callers pass it on unchanged: more reasons will come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Nothing is known of it.
+    Missing,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("missing"),
+        }
+    }
+}
+
+/// A folder of packs, and what they hold.
+pub struct Store {
+    disk: Disk,
+    packs_dir: PathBuf,
+    lease: PathBuf,
+    packs: RwLock<Packs>,
+    cache: BlockCache,
+    verified: Verified,
+}
+
+#[derive(Default, Clone)]
+struct Packs {
+    sound: Arc<Vec<Arc<PackFile>>>,
+    /// Packs that do not open, each with the reason.
+    damaged: Arc<Vec<(PathBuf, String)>>,
+}
+
+/// A writer's right that nothing it counts as present is collected, held until it is dropped.
+pub struct WriteLease {
+    _lock: Lock,
+}
+
+impl Store {
+    /// Makes the folders of an empty store in `folder`.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn create(disk: Disk, folder: &Path) -> Result<Self> {
+        disk.create_dir_all_synced(&folder.join("packs"), 0o700)?;
+        disk.create_dir_all_synced(&folder.join("local"), 0o700)?;
+        Self::open(disk, folder)
+    }
+
+    /// Opens the store in `folder`. A pack that does not open is no error until something that
+    /// may lie in it is asked for.
+    ///
+    /// # Errors
+    /// When the folder of packs cannot be listed.
+    pub fn open(disk: Disk, folder: &Path) -> Result<Self> {
+        let store = Self {
+            verified: Verified::new(disk.clone(), folder.join("local/verified")),
+            disk,
+            packs_dir: folder.join("packs"),
+            lease: folder.join("local/lease"),
+            packs: RwLock::default(),
+            cache: BlockCache::default(),
+        };
+        store.reload()?;
+        Ok(store)
+    }
+
+    pub(super) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    pub(super) fn packs_dir(&self) -> &Path {
+        &self.packs_dir
+    }
+
+    pub(super) fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
+    /// Where the pack `id` lies.
+    pub fn pack_path(&self, id: PackId) -> PathBuf {
+        self.packs_dir.join(format!("{id}.pack"))
+    }
+
+    /// Reads the list of packs again.
+    fn reload(&self) -> Result<()> {
+        let listing = |source| StoreError::Listing { path: self.packs_dir.clone(), source };
+        let known = self.packs();
+        let (mut sound, mut damaged) = (Vec::new(), Vec::new());
+        for entry in std::fs::read_dir(&self.packs_dir).map_err(listing)? {
+            let path = entry.map_err(listing)?.path();
+            let Some(id) = pack_name(&path) else { continue };
+            match known.sound.iter().find(|pack| pack.id() == id) {
+                Some(pack) => sound.push(pack.clone()),
+                None => match PackFile::open(&path, id) {
+                    Ok(pack) => sound.push(Arc::new(pack)),
+                    Err(e) => damaged.push((path, e.to_string())),
+                },
+            }
+        }
+        // Small packs first: what was written lately lies there.
+        sound.sort_by_key(|pack| (pack.objects(), pack.id()));
+        damaged.sort();
+        let packs = Packs { sound: Arc::new(sound), damaged: Arc::new(damaged) };
+        *self.packs.write().unwrap_or_else(PoisonError::into_inner) = packs;
+        Ok(())
+    }
+
+    fn packs(&self) -> Packs {
+        self.packs.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The packs that open.
+    pub fn pack_files(&self) -> Arc<Vec<Arc<PackFile>>> {
+        self.packs().sound
+    }
+
+    /// The packs that do not open, each with the reason.
+    pub fn damaged_packs(&self) -> Arc<Vec<(PathBuf, String)>> {
+        self.packs().damaged
+    }
+
+    /// Lets a pack that was just written be read.
+    pub(super) fn adopt(&self, id: PackId) -> Result<()> {
+        let pack = Arc::new(PackFile::open(&self.pack_path(id), id)?);
+        let mut packs = self.packs.write().unwrap_or_else(PoisonError::into_inner);
+        if packs.sound.iter().all(|known| known.id() != id) {
+            Arc::make_mut(&mut packs.sound).insert(0, pack);
+        }
+        Ok(())
+    }
+
+    /// Takes the writers' lease. What is looked up while it is held stays.
+    ///
+    /// # Errors
+    /// When the lock cannot be had.
+    pub fn lease(&self) -> Result<WriteLease> {
+        Ok(WriteLease { _lock: Lock::shared(&self.lease, Wait::Forever)? })
+    }
+
+    /// Begins to write packs. The caller holds the lease.
+    pub fn writer(&self, _lease: &WriteLease) -> PackWriter<'_> {
+        PackWriter::new(self)
+    }
+
+    pub(super) fn find(&self, id: Id) -> Result<Option<(Arc<PackFile>, Entry)>> {
+        for pack in self.packs().sound.iter() {
+            if let Some(entry) = pack.find(id)? {
+                return Ok(Some((pack.clone(), entry)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What kind of object `id` is. A blob in several chunks is found by [`Store::blob`] alone.
+    ///
+    /// # Errors
+    /// When a pack cannot be searched.
+    pub fn kind(&self, id: Id) -> Result<Lookup<ObjectType>> {
+        Ok(match self.find(id)? {
+            Some((_, entry)) => Lookup::Here(entry.kind),
+            None => Lookup::Absent(Reason::Missing),
+        })
+    }
+
+    /// Where `id` lies, for a reader: packs that came meanwhile count, and no damaged footer
+    /// makes an object seem missing.
+    pub(super) fn locate(&self, id: Id) -> Result<Option<(Arc<PackFile>, Entry)>> {
+        if let Some(found) = self.find(id)? {
+            return Ok(Some(found));
+        }
+        self.reload()?;
+        for pack in self.packs().sound.iter() {
+            pack.ensure_sound()?;
+        }
+        self.find(id)
+    }
+
+    /// Reads an object, checked against its id.
+    ///
+    /// # Errors
+    /// When it is absent, of another type, or damaged.
+    pub fn read(&self, kind: ObjectType, id: Id) -> Result<Vec<u8>> {
+        let Some((pack, entry)) = self.locate(id)? else {
+            return Err(self.absent(kind.name(), id, Reason::Missing));
+        };
+        if entry.kind != kind {
+            return Err(StoreError::WrongType { id, found: entry.kind, wanted: kind });
+        }
+        self.read_entry(&pack, &entry)
+    }
+
+    pub(super) fn absent(&self, what: &'static str, id: Id, reason: Reason) -> StoreError {
+        let damaged =
+            self.packs().damaged.iter().map(|(path, _)| path.display().to_string()).collect();
+        StoreError::Absent { what, id, reason, damaged }
+    }
+
+    fn read_entry(&self, pack: &PackFile, entry: &Entry) -> Result<Vec<u8>> {
+        let whole = entry.len == entry.decoded;
+        let bytes = if whole {
+            self.decode(pack, entry)?
+        } else {
+            let block = match self.cache.get(pack.id(), entry.record) {
+                Some(block) => block,
+                None => {
+                    let block = Arc::new(self.decode(pack, entry)?);
+                    self.cache.put(pack.id(), entry.record, block.clone());
+                    block
+                }
+            };
+            // The footer's row was checked: the object lies inside the block.
+            let (start, len) = (entry.start as usize, entry.len as usize);
+            block.get(start..start + len).unwrap_or_default().to_vec()
+        };
+        if entry.kind.id_of(&bytes) != entry.id {
+            let (pack, offset) = (pack.id(), entry.record);
+            return Err(StoreError::WrongId { pack, offset, id: entry.id, kind: entry.kind });
+        }
+        Ok(bytes)
+    }
+
+    fn decode(&self, pack: &PackFile, entry: &Entry) -> Result<Vec<u8>> {
+        let stored = pack.stored(entry)?;
+        self.decode_bytes(pack, entry.record, entry.codec, stored, entry.decoded)
+    }
+
+    /// Decodes the stored bytes of the record at `offset`.
+    pub(super) fn decode_bytes(
+        &self,
+        pack: &PackFile,
+        offset: u64,
+        codec: u8,
+        stored: Vec<u8>,
+        decoded: u32,
+    ) -> Result<Vec<u8>> {
+        let unknown = || {
+            let damage = super::PackDamage::Version { what: "codec", found: codec };
+            StoreError::Damaged { pack: pack.id().to_hex(), offset, damage }
+        };
+        let codec = Codec::from_u8(codec).ok_or_else(unknown)?;
+        if codec == Codec::Raw && stored.len() == decoded as usize {
+            return Ok(stored);
+        }
+        let mut out = Vec::with_capacity(decoded as usize);
+        let done =
+            self.cache.with_decoder(|d| d.decode(codec, &stored, decoded as usize, &mut out));
+        done.map_err(|source| StoreError::Record { pack: pack.id(), offset, source })?;
+        Ok(out)
+    }
+
+    /// Ids that start with the hexadecimal digits `prefix` and are commits or tags, to resolve
+    /// what a person typed; at most `most`.
+    ///
+    /// # Errors
+    /// When a pack's footer is damaged.
+    pub fn with_prefix(
+        &self,
+        prefix: &str,
+        kinds: &[ObjectType],
+        most: usize,
+    ) -> Result<Vec<(Id, ObjectType)>> {
+        let mut found = std::collections::BTreeMap::new();
+        let packs = self.packs();
+        for pack in packs.sound.iter().filter(|pack| pack.kind() == PackKind::Meta) {
+            for entry in pack.footer()?.entries {
+                if kinds.contains(&entry.kind) && entry.id.to_hex().starts_with(prefix) {
+                    found.insert(entry.id, entry.kind);
+                }
+            }
+        }
+        Ok(found.into_iter().take(most).collect())
+    }
+}
+
+fn pack_name(path: &Path) -> Option<PackId> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".pack")?;
+    Id::from_hex(name.as_bytes()).map(PackId::from_id)
+}

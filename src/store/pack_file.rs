@@ -1,0 +1,254 @@
+//! A named pack, opened for reading.
+
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::disk::ReadFile;
+use crate::object::{Id, PackId, RecipeId};
+
+use super::error::{PackDamage, Result, StoreError};
+use super::footer::{
+    ENTRY_LEN, Entry, FOOTER_HEAD_LEN, Footer, FooterHead, PackKind, RECIPE_ROW_LEN,
+};
+use super::record::{
+    HEADER_LEN, RECORD_HEAD_LEN, RecordHeader, TRAILER_LEN, Trailer, read_pack_header,
+};
+
+/// Rows that one probe of a footer reads.
+const PROBE_ROWS: u64 = 64;
+/// Look-ups in one pack before its ids are worth having in memory.
+const PROBES_BEFORE_LOADING: u32 = 24;
+
+/// A named pack, opened for reading.
+pub struct PackFile {
+    id: PackId,
+    file: ReadFile,
+    trailer: Trailer,
+    head: FooterHead,
+    /// The first eight bytes of every id, and the recipes: 8 bytes an object.
+    index: OnceLock<Index>,
+    probes: AtomicU32,
+}
+
+struct Index {
+    prefixes: Vec<u64>,
+    recipes: Vec<(Id, RecipeId)>,
+}
+
+impl PackFile {
+    /// Opens the pack `id` at `path`, reading a few fixed bytes.
+    ///
+    /// # Errors
+    /// When the header, trailer or the footer's head is damaged.
+    pub fn open(path: &Path, id: PackId) -> Result<Self> {
+        let file = ReadFile::open(path)?;
+        let len = file.len()?;
+        let damaged = |offset, damage| StoreError::Damaged { pack: id.to_hex(), offset, damage };
+        let least = (HEADER_LEN + FOOTER_HEAD_LEN + TRAILER_LEN) as u64;
+        if len < least {
+            return Err(damaged(len, PackDamage::Truncated));
+        }
+        let mut header = [0; HEADER_LEN];
+        file.read_exact_at(0, &mut header)?;
+        let kind = read_pack_header(&header).map_err(|d| damaged(0, d))?;
+        let mut trailer = [0; TRAILER_LEN];
+        let at = len - TRAILER_LEN as u64;
+        file.read_exact_at(at, &mut trailer)?;
+        let trailer = Trailer::decode(&trailer, len).map_err(|d| damaged(at, d))?;
+        let mut head = [0; FOOTER_HEAD_LEN];
+        file.read_exact_at(trailer.footer_offset, &mut head)?;
+        let at = trailer.footer_offset;
+        let head = FooterHead::decode(&head, at, trailer.footer_len).map_err(|d| damaged(at, d))?;
+        if head.kind != kind {
+            let why = PackDamage::Inconsistent("header and footer name two kinds of pack");
+            return Err(damaged(at, why));
+        }
+        let (index, probes) = (OnceLock::new(), AtomicU32::new(0));
+        Ok(Self { id, file, trailer, head, index, probes })
+    }
+
+    /// The pack's id.
+    pub fn id(&self) -> PackId {
+        self.id
+    }
+
+    /// The kind of pack.
+    pub fn kind(&self) -> PackKind {
+        self.head.kind
+    }
+
+    /// How many objects it holds.
+    pub fn objects(&self) -> u64 {
+        self.head.objects
+    }
+
+    /// Where its records end.
+    pub fn records_end(&self) -> u64 {
+        self.trailer.footer_offset
+    }
+
+    fn damaged(&self, offset: u64, damage: PackDamage) -> StoreError {
+        StoreError::Damaged { pack: self.id.to_hex(), offset, damage }
+    }
+
+    /// Reads the whole footer and checks it against the pack's name.
+    ///
+    /// # Errors
+    /// When the footer does not hash to the pack's name, or is not sound.
+    pub fn footer(&self) -> Result<Footer> {
+        let (at, len) = (self.trailer.footer_offset, self.trailer.footer_len);
+        let bytes = self.file.read_vec_at(at, len)?;
+        if Footer::pack_id(&bytes) != self.id {
+            return Err(self.damaged(at, PackDamage::Checksum("pack footer")));
+        }
+        Footer::decode(&bytes, at).map_err(|d| self.damaged(at, d))
+    }
+
+    fn load(&self) -> Result<&Index> {
+        if let Some(index) = self.index.get() {
+            return Ok(index);
+        }
+        let footer = self.footer()?;
+        let prefixes = footer.entries.iter().map(|entry| entry.id.prefix()).collect();
+        Ok(self.index.get_or_init(|| Index { prefixes, recipes: footer.recipes }))
+    }
+
+    /// Checks the footer against the pack's name, once.
+    pub fn ensure_sound(&self) -> Result<()> {
+        self.load().map(drop)
+    }
+
+    /// Where the object `id` lies, if the pack holds it.
+    ///
+    /// # Errors
+    /// When the footer cannot be read or is damaged.
+    pub fn find(&self, id: Id) -> Result<Option<Entry>> {
+        if self.index.get().is_none() {
+            if self.probes.fetch_add(1, Ordering::Relaxed) < PROBES_BEFORE_LOADING {
+                return self.probe(id);
+            }
+            self.load()?;
+        }
+        let prefixes = &self.load()?.prefixes;
+        let mut row = prefixes.partition_point(|p| *p < id.prefix());
+        while prefixes.get(row) == Some(&id.prefix()) {
+            let entry = self.entry(row as u64)?;
+            if entry.id == id {
+                return Ok(Some(entry));
+            }
+            row += 1;
+        }
+        Ok(None)
+    }
+
+    fn entry(&self, row: u64) -> Result<Entry> {
+        let at = self.trailer.footer_offset + FOOTER_HEAD_LEN as u64 + row * ENTRY_LEN as u64;
+        let mut bytes = [0; ENTRY_LEN];
+        self.file.read_exact_at(at, &mut bytes)?;
+        Entry::decode(&bytes).map_err(|d| self.damaged(at, d))
+    }
+
+    /// Interpolation search: ids are uniform, so a look-up in a footer that is not in memory
+    /// reads about two windows of it.
+    fn probe(&self, id: Id) -> Result<Option<Entry>> {
+        let (mut low, mut high) = (0u64, self.head.objects);
+        let (mut low_key, mut high_key) = (0u64, u64::MAX);
+        while low < high {
+            let span = u128::from(high - low);
+            let part = u128::from(id.prefix().saturating_sub(low_key));
+            let whole = u128::from((high_key - low_key).max(1));
+            let guess = low + (span * part.min(whole) / whole) as u64;
+            let first = guess.saturating_sub(PROBE_ROWS / 2).max(low);
+            let count = PROBE_ROWS.min(high - first);
+            let at = self.trailer.footer_offset + FOOTER_HEAD_LEN as u64 + first * ENTRY_LEN as u64;
+            let bytes = self.file.read_vec_at(at, count * ENTRY_LEN as u64)?;
+            let rows = bytes.as_chunks::<ENTRY_LEN>().0;
+            let key = |row: &[u8; ENTRY_LEN]| Id::from_slice(&row[..32]).expect("a row has an id");
+            match rows.binary_search_by_key(&id, key) {
+                Ok(n) => {
+                    let entry = Entry::decode(&rows[n]);
+                    return entry.map(Some).map_err(|d| self.damaged(at, d));
+                }
+                Err(0) => {
+                    high = first;
+                    high_key = key(&rows[0]).prefix().max(low_key);
+                }
+                Err(n) if n == rows.len() => {
+                    low = first + count;
+                    low_key = key(&rows[n - 1]).prefix().min(high_key);
+                }
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The roots of the recipes here that claim to build `blob`.
+    pub fn recipes_of(&self, blob: Id) -> Result<Vec<RecipeId>> {
+        if self.head.recipes == 0 {
+            return Ok(Vec::new());
+        }
+        if self.index.get().is_none() && self.head.recipes <= PROBE_ROWS {
+            let at = self.trailer.footer_offset
+                + FOOTER_HEAD_LEN as u64
+                + self.head.objects * ENTRY_LEN as u64;
+            let len = self.head.recipes * RECIPE_ROW_LEN as u64;
+            let bytes = self.file.read_vec_at(at, len)?;
+            let rows =
+                bytes.chunks_exact(RECIPE_ROW_LEN).filter(|r| r[..32] == blob.as_bytes()[..]);
+            return Ok(rows
+                .filter_map(|r| Id::from_slice(&r[32..]))
+                .map(RecipeId::from_id)
+                .collect());
+        }
+        let recipes = &self.load()?.recipes;
+        let from = recipes.partition_point(|(id, _)| *id < blob);
+        let here = recipes[from..].iter().take_while(|(id, _)| *id == blob);
+        Ok(here.map(|(_, root)| *root).collect())
+    }
+
+    /// The stored bytes of the record that `entry` names, checked to be that record.
+    ///
+    /// # Errors
+    /// When the record's header is damaged or is not what the footer says.
+    pub fn stored(&self, entry: &Entry) -> Result<Vec<u8>> {
+        let (header, at) = self.record_header(entry.record)?;
+        if header.codec != entry.codec
+            || header.stored != entry.stored
+            || header.decoded != entry.decoded
+        {
+            let why = PackDamage::Inconsistent("footer and record do not agree");
+            return Err(self.damaged(entry.record, why));
+        }
+        Ok(self.file.read_vec_at(at, u64::from(entry.stored))?)
+    }
+
+    /// The header of the record at `offset`, and where its stored bytes start.
+    ///
+    /// # Errors
+    /// When there is no sound header, or the record does not end before the footer.
+    pub fn record_header(&self, offset: u64) -> Result<(RecordHeader, u64)> {
+        let damaged = |damage| self.damaged(offset, damage);
+        let end = self.trailer.footer_offset;
+        let room = end.checked_sub(offset).ok_or_else(|| damaged(PackDamage::Truncated))?;
+        let first = (RECORD_HEAD_LEN as u64 + 40).min(room);
+        let mut bytes = self.file.read_vec_at(offset, first)?;
+        let head = bytes.first_chunk().ok_or_else(|| damaged(PackDamage::Truncated))?;
+        let longest = RECORD_HEAD_LEN + RecordHeader::longest_table(head);
+        if longest > bytes.len() {
+            bytes = self.file.read_vec_at(offset, (longest as u64).min(room))?;
+        }
+        let (header, len) = RecordHeader::decode(&bytes).map_err(damaged)?;
+        let at = offset + len as u64;
+        if at + u64::from(header.stored) > end {
+            return Err(damaged(PackDamage::Truncated));
+        }
+        Ok((header, at))
+    }
+
+    /// Reads stored bytes without any check.
+    pub fn stored_at(&self, at: u64, len: u32) -> Result<Vec<u8>> {
+        Ok(self.file.read_vec_at(at, u64::from(len))?)
+    }
+}
