@@ -2,6 +2,7 @@
 
 pub mod chunk;
 pub mod disk;
+pub mod log;
 pub mod object;
 pub mod sign;
 pub mod store;

@@ -92,14 +92,24 @@ impl Report {
 
     fn write(&self, w: &mut Writer) {
         let mut m = MapWriter::new();
-        m.field("window", |w| drop(w.array(2).int(self.window.0).int(self.window.1)));
-        m.field("level", |w| drop(w.text(self.level.name())));
-        m.optional("ignored", Some(self.ignored).filter(|n| *n > 0), |w, n| drop(w.uint(n)));
-        m.optional("skipped", Some(self.skipped).filter(|n| *n > 0), |w, n| drop(w.uint(n)));
+        m.field("window", |w| {
+            w.array(2).int(self.window.0).int(self.window.1);
+        });
+        m.field("level", |w| {
+            w.text(self.level.name());
+        });
+        m.optional("ignored", Some(self.ignored).filter(|n| *n > 0), |w, n| {
+            w.uint(n);
+        });
+        m.optional("skipped", Some(self.skipped).filter(|n| *n > 0), |w, n| {
+            w.uint(n);
+        });
         m.list("skipped-paths", &self.skipped_paths, |w, (path, reason)| {
             w.array(2).bytes(path).text(reason);
         });
-        m.list("moved", &self.moved, |w, path| drop(w.bytes(path)));
+        m.list("moved", &self.moved, |w, path| {
+            w.bytes(path);
+        });
         m.write(w);
     }
 
@@ -154,25 +164,43 @@ impl Commit {
     /// The payload's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut m = signed::payload("commit");
-        m.field("repo", |w| drop(w.bytes(self.repo.as_bytes())));
-        m.field("root", |w| drop(w.bytes(self.root.as_bytes())));
-        m.list("parents", &self.parents, |w, id| drop(w.bytes(id.as_bytes())));
+        m.field("repo", |w| {
+            w.bytes(self.repo.as_bytes());
+        });
+        m.field("root", |w| {
+            w.bytes(self.root.as_bytes());
+        });
+        m.list("parents", &self.parents, |w, id| {
+            w.bytes(id.as_bytes());
+        });
         m.field("committer", |w| self.committer.write(w));
-        m.optional("author", self.author.as_deref(), |w, a| drop(w.text(a)));
+        m.optional("author", self.author.as_deref(), |w, a| {
+            w.text(a);
+        });
         m.list("acting-for", &self.acting_for, |w, a| a.write(w));
         m.field("authored", |w| self.authored.write(w));
         m.field("committed", |w| self.committed.write(w));
         m.field("cause", |w| self.cause.write(w));
         m.list("sessions", &self.sessions, |w, s| {
             let mut inner = MapWriter::new();
-            inner.field("kind", |w| drop(w.text(&s.kind)));
-            inner.field("id", |w| drop(w.bytes(&s.id)));
+            inner.field("kind", |w| {
+                w.text(&s.kind);
+            });
+            inner.field("id", |w| {
+                w.bytes(&s.id);
+            });
             inner.write(w);
         });
         m.optional("report", self.report.as_ref(), |w, r| r.write(w));
-        m.optional("origins", self.origins, |w, id| drop(w.bytes(id.as_bytes())));
-        m.list("observed", &self.observed, |w, id| drop(w.bytes(id.as_bytes())));
-        m.optional("message", self.message.as_deref(), |w, t| drop(w.text(t)));
+        m.optional("origins", self.origins, |w, id| {
+            w.bytes(id.as_bytes());
+        });
+        m.list("observed", &self.observed, |w, id| {
+            w.bytes(id.as_bytes());
+        });
+        m.optional("message", self.message.as_deref(), |w, t| {
+            w.text(t);
+        });
         signed::write_ext(&mut m, &self.ext);
         m.finish()
     }

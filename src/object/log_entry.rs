@@ -97,19 +97,35 @@ impl LogEntry {
     /// The payload's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut m = signed::payload("log-entry");
-        m.field("repo", |w| drop(w.bytes(self.repo.as_bytes())));
-        m.field("log", |w| drop(w.bytes(self.log.as_bytes())));
-        m.field("sequence", |w| drop(w.uint(self.sequence)));
-        m.optional("previous", self.previous, |w, id| drop(w.bytes(id.as_bytes())));
-        m.field("trust-root", |w| drop(w.bytes(self.trust_root.as_bytes())));
+        m.field("repo", |w| {
+            w.bytes(self.repo.as_bytes());
+        });
+        m.field("log", |w| {
+            w.bytes(self.log.as_bytes());
+        });
+        m.field("sequence", |w| {
+            w.uint(self.sequence);
+        });
+        m.optional("previous", self.previous, |w, id| {
+            w.bytes(id.as_bytes());
+        });
+        m.field("trust-root", |w| {
+            w.bytes(self.trust_root.as_bytes());
+        });
         m.list("changes", &self.changes, |w, c| c.write(w));
         m.field("signer", |w| self.signer.write(w));
         m.list("acting-for", &self.acting_for, |w, a| a.write(w));
-        m.list("approvals", &self.approvals, |w, id| drop(w.bytes(id.as_bytes())));
-        m.list("payload", &self.payload, |w, id| drop(w.bytes(id.as_bytes())));
+        m.list("approvals", &self.approvals, |w, id| {
+            w.bytes(id.as_bytes());
+        });
+        m.list("payload", &self.payload, |w, id| {
+            w.bytes(id.as_bytes());
+        });
         m.field("time", |w| self.time.write(w));
         m.field("cause", |w| self.cause.write(w));
-        m.optional("replica", self.replica, |w, key| drop(w.bytes(&key)));
+        m.optional("replica", self.replica, |w, key| {
+            w.bytes(&key);
+        });
         signed::write_ext(&mut m, &self.ext);
         m.finish()
     }
@@ -200,10 +216,14 @@ impl RefTarget {
 impl RefChange {
     fn write(&self, w: &mut Writer) {
         let mut m = MapWriter::new();
-        m.field("name", |w| drop(w.bytes(&self.name)));
+        m.field("name", |w| {
+            w.bytes(&self.name);
+        });
         m.optional("old", self.old.as_ref(), |w, t| t.write(w));
         m.optional("new", self.new.as_ref(), |w, t| t.write(w));
-        m.field("kind", |w| drop(w.text(self.kind.name())));
+        m.field("kind", |w| {
+            w.text(self.kind.name());
+        });
         m.write(w);
     }
 

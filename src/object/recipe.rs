@@ -31,8 +31,12 @@ impl RecipeNode {
     /// The object's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut m = MapWriter::new();
-        m.field("l", |w| drop(w.uint(u64::from(self.level))));
-        m.field("n", |w| drop(w.uint(self.total())));
+        m.field("l", |w| {
+            w.uint(u64::from(self.level));
+        });
+        m.field("n", |w| {
+            w.uint(self.total());
+        });
         m.field("p", |w| {
             w.array(self.parts.len());
             for part in &self.parts {

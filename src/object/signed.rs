@@ -84,8 +84,12 @@ pub struct Actor {
 impl Actor {
     pub(super) fn write(&self, w: &mut Writer) {
         let mut m = MapWriter::new();
-        m.field("key", |w| drop(w.bytes(&self.key)));
-        m.optional("principal", self.principal, |w, p| drop(w.bytes(p.as_bytes())));
+        m.field("key", |w| {
+            w.bytes(&self.key);
+        });
+        m.optional("principal", self.principal, |w, p| {
+            w.bytes(p.as_bytes());
+        });
         m.write(w);
     }
 
@@ -145,9 +149,15 @@ impl Cause {
 
     pub(super) fn write(&self, w: &mut Writer) {
         let mut m = MapWriter::new();
-        m.field("kind", |w| drop(w.text(&self.kind)));
-        m.list("ids", &self.ids, |w, id| drop(w.bytes(id.as_bytes())));
-        m.optional("algorithm", self.algorithm, |w, n| drop(w.uint(n)));
+        m.field("kind", |w| {
+            w.text(&self.kind);
+        });
+        m.list("ids", &self.ids, |w, id| {
+            w.bytes(id.as_bytes());
+        });
+        m.optional("algorithm", self.algorithm, |w, n| {
+            w.uint(n);
+        });
         m.write(w);
     }
 
@@ -173,7 +183,9 @@ pub(super) fn write_ext(m: &mut MapWriter, ext: &Extensions) {
     m.field("ext", |w| {
         let mut inner = MapWriter::new();
         for (name, value) in ext {
-            inner.field(name, |w| drop(w.bytes(value)));
+            inner.field(name, |w| {
+                w.bytes(value);
+            });
         }
         inner.write(w);
     });
@@ -197,8 +209,12 @@ pub(super) fn read_ext(r: &mut Reader<'_>) -> Result<Extensions, DecodeError> {
 /// The head that every payload begins from: its type and version.
 pub(super) fn payload(kind: &'static str) -> MapWriter {
     let mut m = MapWriter::new();
-    m.field("type", |w| drop(w.text(kind)));
-    m.field("v", |w| drop(w.uint(PAYLOAD_VERSION)));
+    m.field("type", |w| {
+        w.text(kind);
+    });
+    m.field("v", |w| {
+        w.uint(PAYLOAD_VERSION);
+    });
     m
 }
 

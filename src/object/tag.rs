@@ -29,13 +29,23 @@ impl Tag {
     /// The payload's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut m = signed::payload("tag");
-        m.field("repo", |w| drop(w.bytes(self.repo.as_bytes())));
-        m.field("target", |w| drop(w.bytes(self.target.as_bytes())));
-        m.field("target-type", |w| drop(w.uint(self.target_type as u64)));
-        m.field("name", |w| drop(w.bytes(&self.name)));
+        m.field("repo", |w| {
+            w.bytes(self.repo.as_bytes());
+        });
+        m.field("target", |w| {
+            w.bytes(self.target.as_bytes());
+        });
+        m.field("target-type", |w| {
+            w.uint(self.target_type as u64);
+        });
+        m.field("name", |w| {
+            w.bytes(&self.name);
+        });
         m.field("tagger", |w| self.tagger.write(w));
         m.field("time", |w| self.time.write(w));
-        m.optional("message", self.message.as_deref(), |w, t| drop(w.text(t)));
+        m.optional("message", self.message.as_deref(), |w, t| {
+            w.text(t);
+        });
         signed::write_ext(&mut m, &self.ext);
         m.finish()
     }

@@ -80,9 +80,15 @@ impl TrustRoot {
     /// The payload's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut m = signed::payload("trust-root");
-        m.optional("repo", self.repo, |w, id| drop(w.bytes(id.as_bytes())));
-        m.field("version", |w| drop(w.uint(self.version)));
-        m.optional("previous", self.previous, |w, id| drop(w.bytes(id.as_bytes())));
+        m.optional("repo", self.repo, |w, id| {
+            w.bytes(id.as_bytes());
+        });
+        m.field("version", |w| {
+            w.uint(self.version);
+        });
+        m.optional("previous", self.previous, |w, id| {
+            w.bytes(id.as_bytes());
+        });
         m.list("principals", &self.principals, |w, p| p.write(w));
         m.list("roles", &self.roles, |w, role| role.write(w));
         m.optional("expires", self.expires, |w, s| s.write(w));
@@ -171,11 +177,21 @@ impl TrustRoot {
 impl Principal {
     fn write(&self, w: &mut Writer) {
         let mut m = MapWriter::new();
-        m.field("id", |w| drop(w.bytes(self.id.as_bytes())));
-        m.list("names", &self.names, |w, n| drop(w.text(n)));
-        m.field("kind", |w| drop(w.text(&self.kind)));
-        m.optional("controller", self.controller, |w, id| drop(w.bytes(id.as_bytes())));
-        m.list("keys", &self.keys, |w, k| drop(w.bytes(k)));
+        m.field("id", |w| {
+            w.bytes(self.id.as_bytes());
+        });
+        m.list("names", &self.names, |w, n| {
+            w.text(n);
+        });
+        m.field("kind", |w| {
+            w.text(&self.kind);
+        });
+        m.optional("controller", self.controller, |w, id| {
+            w.bytes(id.as_bytes());
+        });
+        m.list("keys", &self.keys, |w, k| {
+            w.bytes(k);
+        });
         m.write(w);
     }
 
@@ -203,9 +219,15 @@ impl Principal {
 impl Role {
     fn write(&self, w: &mut Writer) {
         let mut m = MapWriter::new();
-        m.field("name", |w| drop(w.text(&self.name)));
-        m.list("holders", &self.holders, |w, id| drop(w.bytes(id.as_bytes())));
-        m.field("threshold", |w| drop(w.uint(self.threshold)));
+        m.field("name", |w| {
+            w.text(&self.name);
+        });
+        m.list("holders", &self.holders, |w, id| {
+            w.bytes(id.as_bytes());
+        });
+        m.field("threshold", |w| {
+            w.uint(self.threshold);
+        });
         m.write(w);
     }
 
@@ -244,9 +266,15 @@ impl Genesis {
     /// The payload's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut m = signed::payload("genesis");
-        m.field("nonce", |w| drop(w.bytes(&self.nonce)));
-        m.field("format", |w| drop(w.bytes(self.format.as_bytes())));
-        m.field("trust-root", |w| drop(w.bytes(&self.trust_root)));
+        m.field("nonce", |w| {
+            w.bytes(&self.nonce);
+        });
+        m.field("format", |w| {
+            w.bytes(self.format.as_bytes());
+        });
+        m.field("trust-root", |w| {
+            w.bytes(&self.trust_root);
+        });
         signed::write_ext(&mut m, &self.ext);
         m.finish()
     }

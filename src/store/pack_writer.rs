@@ -210,7 +210,9 @@ impl<'s> PackWriter<'s> {
         lock(&self.recipes).extend(footer.recipes.iter().map(|(_, root)| *root));
         lock(&self.named).push(id);
         let mut pending = lock(&self.pending);
-        footer.entries.iter().for_each(|entry| drop(pending.remove(&entry.id)));
+        footer.entries.iter().for_each(|entry| {
+            pending.remove(&entry.id);
+        });
         Ok(())
     }
 

@@ -1,0 +1,17 @@
+//! The signed log of a place, and the refs that it moves (`docs/format.md`, "Log" and "Refs").
+//!
+//! Refs move only by entries of this log. The log file is written first, then the refs file is
+//! replaced whole; a crash between the two is rolled forward when the log is opened. Uses `sign`,
+//! `object` and `disk`; knows no store: what a ref names is the caller's business.
+
+mod error;
+mod file;
+mod place;
+mod ref_name;
+mod refs;
+
+pub use error::LogError;
+pub use file::{FRAME_HEAD_LEN, FRAMES_START, Frame, next_frame};
+pub use place::{Append, LogSummary, PlaceLog};
+pub use ref_name::{RefName, RefNameError};
+pub use refs::{Head, HeadEntry, Refs};
