@@ -7,14 +7,22 @@
 //! header claims, and that decoding gives exactly the stated length or an error.
 
 mod codec;
+mod content;
+mod cutter;
 mod decoder;
 mod encoder;
 mod frame;
+pub mod gguf;
 mod hint;
+mod layout;
 pub mod planes;
 mod planes_simd;
+pub mod safetensors;
+pub mod sqlite;
 
 pub use codec::{Codec, CodecError, MAX_DECODED};
+pub use cutter::{Cut, Cutter, LOOKAHEAD, MAX_CHUNK, MAX_HEAD};
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use hint::ContentHint;
+pub use layout::{Layout, Parsed, Rule, Segment};
