@@ -4,5 +4,7 @@ pub mod chunk;
 pub mod disk;
 pub mod log;
 pub mod object;
+pub mod repo;
 pub mod sign;
 pub mod store;
+pub mod trust;
