@@ -1,2 +1,3 @@
 //! aisr: the system of record for AI systems.
+pub mod map;
 pub mod object;

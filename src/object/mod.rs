@@ -7,9 +7,16 @@
 pub mod cbor;
 mod id;
 pub mod limits;
+mod name;
+pub(crate) mod node;
+mod tree_entry;
+pub mod tuple;
 
 pub use cbor::DecodeError;
 pub use id::{
     AttestationId, BlobId, CommitId, DelegationId, FormatId, ID_LEN, Id, LogEntryId, LogId, NodeId,
     ObjectType, PackId, PrincipalId, RecipeId, RepositoryId, TagId, TrustRootId,
 };
+pub use name::{EscapedName, NameError, PortabilityProblem, RepoPath, check_name, not_portable};
+pub use node::{Node, NodeHeader, Schema, Value, ValueRef};
+pub use tree_entry::{EntryKind, TreeEntry};
