@@ -3,6 +3,7 @@
 pub mod chunk;
 pub mod disk;
 pub mod log;
+pub mod map;
 pub mod object;
 pub mod repo;
 pub mod sign;

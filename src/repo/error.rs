@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use crate::disk::DiskError;
 use crate::log::LogError;
-use crate::object::{DecodeError, FormatId, Id};
+use crate::map::MapError;
+use crate::object::{DecodeError, FormatId, Id, NameError, NodeId};
 use crate::sign::SignError;
 use crate::store::StoreError;
 use crate::trust::TrustError;
@@ -65,6 +66,26 @@ pub enum RepoError {
         id: Id,
         /// Why.
         source: DecodeError,
+    },
+    /// A map is not sound, or a node of it cannot be read.
+    #[error(transparent)]
+    Map(Box<MapError<StoreError>>),
+    /// A commit's root map has no directory tree.
+    #[error("the root map {root} has no directory tree")]
+    NoFiles {
+        /// The root map.
+        root: NodeId,
+    },
+    /// An entry of a directory does not decode.
+    #[error("an entry of a directory is not sound: {0}")]
+    TreeEntry(#[source] DecodeError),
+    /// A path in a tree breaks a limit.
+    #[error("a path under the directory {folder} is not valid: {source}")]
+    Name {
+        /// The directory.
+        folder: NodeId,
+        /// Why.
+        source: NameError,
     },
     /// The key cannot sign or be read.
     #[error(transparent)]

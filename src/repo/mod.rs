@@ -10,6 +10,7 @@ mod identity;
 mod init;
 mod objects;
 mod repository;
+mod tree;
 
 pub use config::{ConfigError, UserConfig};
 pub use error::RepoError;
@@ -18,6 +19,7 @@ pub use identity::{Identity, IdentityError, Surroundings, load_identity};
 pub use init::{InitOptions, init};
 pub use objects::{SignatureState, StoredCommit, StoredTag};
 pub use repository::{FOLDER, Repository};
+pub use tree::{Descend, FILES};
 
 use crate::object::Stamp;
 
