@@ -39,10 +39,10 @@ proptest! {
     }
 
     #[test]
-    fn changed_refs_are_refused(refs in refs(), at: prop::sample::Index, bit in 0..8) {
+    fn changed_refs_are_refused(refs in refs(), at: prop::sample::Index, bit in 0u32..8) {
         let mut bytes = refs.encode();
         let at = at.index(bytes.len());
-        bytes[at] ^= 1 << bit;
+        bytes[at] ^= 1u8 << bit;
         prop_assert!(Refs::decode(&bytes).is_err());
         prop_assert!(Refs::decode(&bytes[..at]).is_err());
     }

@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     fn entry() -> impl Strategy<Value = CacheEntry> {
-        let times = (0..1 << 60, -5_000_000_000..1 << 60)
+        let times = (0..1i64 << 60, -5_000_000_000..1i64 << 60)
             .prop_map(|(m, c): (i64, i64)| (m.into(), c.into()));
         let path = prop::collection::vec(any::<u8>(), 0..40);
         (path, any::<[u64; 2]>(), times, any::<[bool; 2]>(), any::<[u8; ID_LEN]>()).prop_map(

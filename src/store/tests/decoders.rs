@@ -58,11 +58,11 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_record_header_is_refused(header in header(), at: prop::sample::Index, bit in 0..8) {
+    fn a_changed_record_header_is_refused(header in header(), at: prop::sample::Index, bit in 0u32..8) {
         let mut bytes = Vec::new();
         header.encode(&mut bytes);
         let at = at.index(bytes.len());
-        bytes[at] ^= 1 << bit;
+        bytes[at] ^= 1u8 << bit;
         prop_assert!(RecordHeader::decode(&bytes).is_err());
         for len in [0, RECORD_HEAD_LEN, bytes.len() - 1] {
             prop_assert!(RecordHeader::decode(&bytes[..len.min(bytes.len() - 1)]).is_err());
