@@ -9,6 +9,8 @@ mod id;
 pub mod limits;
 mod name;
 pub(crate) mod node;
+#[cfg(test)]
+mod node_tests;
 mod tree_entry;
 pub mod tuple;
 
