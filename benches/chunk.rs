@@ -19,10 +19,7 @@ fn weights(count: usize) -> Vec<u8> {
     noise(count * 12)
         .chunks_exact(12)
         .flat_map(|draws| {
-            let sum: f32 = draws
-                .iter()
-                .map(|&draw| (f32::from(draw) + 0.5) / 256.0)
-                .sum();
+            let sum: f32 = draws.iter().map(|&draw| (f32::from(draw) + 0.5) / 256.0).sum();
             let [_, _, low, high] = ((sum - 6.0) * 0.02 * 1.01).to_le_bytes();
             [low ^ draws[0] & 0x7F, high]
         })
@@ -30,9 +27,7 @@ fn weights(count: usize) -> Vec<u8> {
 }
 
 fn text(len: usize) -> Vec<u8> {
-    let words = [
-        "refund", "order", "the", "customer", "agent", "tool", "call", "is", "not", "a",
-    ];
+    let words = ["refund", "order", "the", "customer", "agent", "tool", "call", "is", "not", "a"];
     let mut text = Vec::with_capacity(len + 16);
     for draw in noise(len) {
         text.extend_from_slice(words[usize::from(draw) % words.len()].as_bytes());
@@ -49,9 +44,7 @@ fn hash(c: &mut Criterion) {
     let data = noise(1 << 20);
     let mut group = c.benchmark_group("hash");
     group.throughput(Throughput::Bytes(data.len() as u64));
-    group.bench_function("blake3 of 1 MiB", |b| {
-        b.iter(|| blake3::hash(black_box(&data)))
-    });
+    group.bench_function("blake3 of 1 MiB", |b| b.iter(|| blake3::hash(black_box(&data))));
 }
 
 fn cut(c: &mut Criterion) {

@@ -3,6 +3,9 @@
 pub mod chunk;
 pub mod disk;
 pub mod log;
+pub mod map;
 pub mod object;
+pub mod repo;
 pub mod sign;
 pub mod store;
+pub mod trust;

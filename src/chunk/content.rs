@@ -18,24 +18,12 @@ pub(super) struct ContentCutter {
 
 impl ContentCutter {
     pub(super) fn new() -> ContentCutter {
-        ContentCutter {
-            masks: v2020::select_masks(AVERAGE, Normalization::Level2),
-        }
+        ContentCutter { masks: v2020::select_masks(AVERAGE, Normalization::Level2) }
     }
 
     /// Length of the chunk at the start of `bytes`, which reach [`MAX`] bytes or to the end.
     pub(super) fn cut(&self, bytes: &[u8]) -> usize {
         let (small, large) = self.masks;
-        v2020::cut(
-            bytes,
-            MIN,
-            AVERAGE,
-            MAX,
-            small,
-            large,
-            small << 1,
-            large << 1,
-        )
-        .1
+        v2020::cut(bytes, MIN, AVERAGE, MAX, small, large, small << 1, large << 1).1
     }
 }

@@ -61,10 +61,7 @@ pub struct Cutter {
 }
 
 /// What lies behind the last segment that a layout names.
-const BEYOND: Segment = Segment {
-    end: u64::MAX,
-    rule: Rule::Content,
-};
+const BEYOND: Segment = Segment { end: u64::MAX, rule: Rule::Content };
 
 impl Cutter {
     /// A cutter for the file of `file_len` bytes that begins with `head`.
@@ -75,12 +72,7 @@ impl Cutter {
         ahead.push(BEYOND);
         ahead.reverse();
         let current = ahead.pop().unwrap_or(BEYOND);
-        Cutter {
-            ahead,
-            current,
-            position: 0,
-            content: ContentCutter::new(),
-        }
+        Cutter { ahead, current, position: 0, content: ContentCutter::new() }
     }
 
     /// The length of a longer head that is worth reading before [`Cutter::new`], if one is.
@@ -88,12 +80,10 @@ impl Cutter {
     /// More than `head.len()`, at most [`MAX_HEAD`] and `file_len`. Ask again with the longer head:
     /// not every format says at its start how long its header is.
     pub fn bytes_needed(head: &[u8], file_len: u64) -> Option<usize> {
-        Format::ALL
-            .into_iter()
-            .find_map(|format| match format.layout(head, file_len) {
-                Parsed::Needs { head_len } => Some(head_len),
-                Parsed::Layout(_) | Parsed::Other => None,
-            })
+        Format::ALL.into_iter().find_map(|format| match format.layout(head, file_len) {
+            Parsed::Needs { head_len } => Some(head_len),
+            Parsed::Layout(_) | Parsed::Other => None,
+        })
     }
 
     /// How many bytes [`Cutter::next`] must see at once.

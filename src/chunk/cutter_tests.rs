@@ -6,10 +6,7 @@ use super::*;
 
 fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut data = vec![0; len];
-    blake3::Hasher::new()
-        .update(&seed.to_le_bytes())
-        .finalize_xof()
-        .fill(&mut data);
+    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut data);
     data
 }
 
@@ -45,10 +42,7 @@ fn chunks(file: &[u8]) -> Vec<&[u8]> {
 /// How many chunks of `new` are not among those of `old`.
 fn changed(old: &[u8], new: &[u8]) -> usize {
     let known: HashSet<&[u8]> = chunks(old).into_iter().collect();
-    chunks(new)
-        .into_iter()
-        .filter(|chunk| !known.contains(chunk))
-        .count()
+    chunks(new).into_iter().filter(|chunk| !known.contains(chunk)).count()
 }
 
 /// A safetensors file of these brain-float tensors.
@@ -68,12 +62,7 @@ fn safetensors(tensors: &[&[u8]]) -> Vec<u8> {
         })
         .collect();
     let json = format!("{{{}}}", entries.join(","));
-    [
-        &(json.len() as u64).to_le_bytes()[..],
-        json.as_bytes(),
-        &tensors.concat(),
-    ]
-    .concat()
+    [&(json.len() as u64).to_le_bytes()[..], json.as_bytes(), &tensors.concat()].concat()
 }
 
 /// Files that begin like each format, with a header that may lie, and unstructured ones.
@@ -161,21 +150,10 @@ fn an_empty_file_has_no_chunks() {
 #[test]
 fn brain_floats_are_cut_at_tensors_and_in_equal_steps() {
     let file = safetensors(&[&noise(1, 600_000), &noise(2, 100), &noise(3, 300)]);
-    let found: Vec<_> = cuts(&file, LOOKAHEAD)
-        .into_iter()
-        .skip(1)
-        .map(|cut| (cut.len, cut.hint))
-        .collect();
+    let found: Vec<_> =
+        cuts(&file, LOOKAHEAD).into_iter().skip(1).map(|cut| (cut.len, cut.hint)).collect();
     let bf16 = ContentHint::Bf16;
-    assert_eq!(
-        found,
-        [
-            (262_144, bf16),
-            (262_144, bf16),
-            (75_712, bf16),
-            (400, bf16)
-        ]
-    );
+    assert_eq!(found, [(262_144, bf16), (262_144, bf16), (75_712, bf16), (400, bf16)]);
 }
 
 #[test]

@@ -71,29 +71,18 @@ fn read_header(head: &[u8], file_len: u64) -> Result<layout::Layout, Stop> {
     }
     let header_len = (head.len() - reader.rest.len()) as u64;
     let data_start = header_len.next_multiple_of(alignment).min(file_len);
-    Ok(layout::of_tensors(
-        data_start,
-        file_len,
-        extents(data_start, file_len, starts),
-    ))
+    Ok(layout::of_tensors(data_start, file_len, extents(data_start, file_len, starts)))
 }
 
 /// Extents from each tensor's start to the next one's, the last to the end of the file.
 fn extents(data_start: u64, file_len: u64, mut starts: Vec<(u64, ContentHint)>) -> Vec<Extent> {
     starts.sort_unstable_by_key(|&(start, _)| start);
-    let next = starts
-        .iter()
-        .skip(1)
-        .map(|&(start, _)| data_start.saturating_add(start));
+    let next = starts.iter().skip(1).map(|&(start, _)| data_start.saturating_add(start));
     let ends: Vec<u64> = next.chain([file_len]).collect();
     starts
         .iter()
         .zip(ends)
-        .map(|(&(start, hint), end)| Extent {
-            start: data_start.saturating_add(start),
-            end,
-            hint,
-        })
+        .map(|(&(start, hint), end)| Extent { start: data_start.saturating_add(start), end, hint })
         .collect()
 }
 
@@ -144,9 +133,7 @@ impl<'a> Reader<'a> {
     /// Each turn of the loop takes at least 8 bytes, so a count that lies ends with the bytes.
     fn skip_elements(&mut self, element: u32, count: u64, nesting: u32) -> Result<(), Stop> {
         if let Ok(len) = scalar_len(element) {
-            return self
-                .bytes(count.checked_mul(len).ok_or(Stop::Other)?)
-                .map(drop);
+            return self.bytes(count.checked_mul(len).ok_or(Stop::Other)?).map(drop);
         }
         for _ in 0..count {
             self.skip_value(element, nesting)?;
@@ -162,11 +149,8 @@ impl<'a> Reader<'a> {
             return Err(Stop::Other);
         }
         self.bytes(u64::from(dimensions) * 8)?;
-        let hint = if self.u32()? == TENSOR_BF16 {
-            ContentHint::Bf16
-        } else {
-            ContentHint::Numeric
-        };
+        let hint =
+            if self.u32()? == TENSOR_BF16 { ContentHint::Bf16 } else { ContentHint::Numeric };
         Ok((self.u64()?, hint))
     }
 }
@@ -198,22 +182,12 @@ mod tests {
         head.extend((tensors.len() as u64).to_le_bytes());
         head.extend(2u64.to_le_bytes());
         head.extend(
-            [
-                &string("tokens")[..],
-                &9u32.to_le_bytes(),
-                &8u32.to_le_bytes(),
-                &2u64.to_le_bytes(),
-            ]
-            .concat(),
+            [&string("tokens")[..], &9u32.to_le_bytes(), &8u32.to_le_bytes(), &2u64.to_le_bytes()]
+                .concat(),
         );
         head.extend([string("a"), string("bc")].concat());
         head.extend(
-            [
-                &string("general.alignment")[..],
-                &4u32.to_le_bytes(),
-                &64u32.to_le_bytes(),
-            ]
-            .concat(),
+            [&string("general.alignment")[..], &4u32.to_le_bytes(), &64u32.to_le_bytes()].concat(),
         );
         for &(element, offset) in tensors {
             head.extend([&string("t")[..], &1u32.to_le_bytes(), &7u64.to_le_bytes()].concat());
@@ -233,22 +207,9 @@ mod tests {
         assert_eq!(
             layout.segments,
             [
-                Segment {
-                    end: start,
-                    rule: Rule::Content
-                },
-                Segment {
-                    end: start + 100_032,
-                    rule: Rule::Tensor {
-                        hint: ContentHint::Bf16
-                    }
-                },
-                Segment {
-                    end: start + 300_000,
-                    rule: Rule::Tensor {
-                        hint: ContentHint::Numeric
-                    }
-                },
+                Segment { end: start, rule: Rule::Content },
+                Segment { end: start + 100_032, rule: Rule::Tensor { hint: ContentHint::Bf16 } },
+                Segment { end: start + 300_000, rule: Rule::Tensor { hint: ContentHint::Numeric } },
             ]
         );
     }
@@ -256,10 +217,7 @@ mod tests {
     #[test]
     fn a_header_longer_than_the_head_asks_for_more_but_never_beyond_the_file() {
         let head = head(&[(0, 0)]);
-        assert_eq!(
-            layout(&head[..60], 10_000),
-            Parsed::Needs { head_len: 10_000 }
-        );
+        assert_eq!(layout(&head[..60], 10_000), Parsed::Needs { head_len: 10_000 });
         assert_eq!(layout(&head[..60], 60), Parsed::Other);
     }
 

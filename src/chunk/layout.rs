@@ -73,10 +73,7 @@ pub(super) struct Extent {
 pub(super) fn of_tensors(data_start: u64, file_len: u64, mut extents: Vec<Extent>) -> Layout {
     extents.sort_unstable_by_key(|extent| (extent.start, extent.end));
     let mut gathering = Gathering {
-        segments: vec![Segment {
-            end: data_start,
-            rule: Rule::Content,
-        }],
+        segments: vec![Segment { end: data_start, rule: Rule::Content }],
         position: data_start,
         pending: None,
     };
@@ -92,9 +89,7 @@ pub(super) fn of_tensors(data_start: u64, file_len: u64, mut extents: Vec<Extent
         gathering.add(end, extent.hint);
     }
     gathering.close();
-    Layout {
-        segments: gathering.segments,
-    }
+    Layout { segments: gathering.segments }
 }
 
 struct Gathering {
@@ -115,10 +110,7 @@ impl Gathering {
         }
         self.position = end;
         if len >= SMALL {
-            self.segments.push(Segment {
-                end,
-                rule: Rule::Tensor { hint },
-            });
+            self.segments.push(Segment { end, rule: Rule::Tensor { hint } });
             return;
         }
         self.pending = Some(match self.pending {
@@ -130,10 +122,7 @@ impl Gathering {
 
     fn close(&mut self) {
         if let Some((_, hint)) = self.pending.take() {
-            self.segments.push(Segment {
-                end: self.position,
-                rule: Rule::Tensor { hint },
-            });
+            self.segments.push(Segment { end: self.position, rule: Rule::Tensor { hint } });
         }
     }
 }
@@ -145,45 +134,27 @@ mod tests {
     fn ends(extents: &[(u64, u64)]) -> Vec<u64> {
         let extents = extents
             .iter()
-            .map(|&(start, end)| Extent {
-                start,
-                end,
-                hint: ContentHint::Bf16,
-            })
+            .map(|&(start, end)| Extent { start, end, hint: ContentHint::Bf16 })
             .collect();
-        of_tensors(100, 10_000_000, extents)
-            .segments
-            .iter()
-            .map(|segment| segment.end)
-            .collect()
+        of_tensors(100, 10_000_000, extents).segments.iter().map(|segment| segment.end).collect()
     }
 
     #[test]
     fn each_large_tensor_is_a_segment() {
-        assert_eq!(
-            ends(&[(100, 100_100), (100_100, 300_100)]),
-            [100, 100_100, 300_100]
-        );
+        assert_eq!(ends(&[(100, 100_100), (100_100, 300_100)]), [100, 100_100, 300_100]);
     }
 
     #[test]
     fn small_tensors_between_large_ones_are_gathered() {
         assert_eq!(
-            ends(&[
-                (100, 100_100),
-                (100_100, 100_200),
-                (100_200, 100_900),
-                (100_900, 300_000)
-            ]),
+            ends(&[(100, 100_100), (100_100, 100_200), (100_200, 100_900), (100_900, 300_000)]),
             [100, 100_100, 100_900, 300_000]
         );
     }
 
     #[test]
     fn gathering_starts_anew_before_it_is_no_longer_small() {
-        let small: Vec<_> = (0..4)
-            .map(|i| (100 + i * 30_000, 100 + (i + 1) * 30_000))
-            .collect();
+        let small: Vec<_> = (0..4).map(|i| (100 + i * 30_000, 100 + (i + 1) * 30_000)).collect();
         assert_eq!(ends(&small), [100, 60_100, 120_100]);
     }
 
@@ -203,26 +174,13 @@ mod tests {
     #[test]
     fn a_gathered_run_of_mixed_elements_promises_no_brain_floats() {
         let extents = vec![
-            Extent {
-                start: 100,
-                end: 200,
-                hint: ContentHint::Bf16,
-            },
-            Extent {
-                start: 200,
-                end: 300,
-                hint: ContentHint::Numeric,
-            },
+            Extent { start: 100, end: 200, hint: ContentHint::Bf16 },
+            Extent { start: 200, end: 300, hint: ContentHint::Numeric },
         ];
         let layout = of_tensors(100, 1000, extents);
         assert_eq!(
             layout.segments[1],
-            Segment {
-                end: 300,
-                rule: Rule::Tensor {
-                    hint: ContentHint::Numeric
-                }
-            }
+            Segment { end: 300, rule: Rule::Tensor { hint: ContentHint::Numeric } }
         );
     }
 }

@@ -26,18 +26,13 @@ pub fn layout(head: &[u8], file_len: u64) -> Parsed {
     }
     let data_start = data_start as usize;
     let Some(json) = head.get(8..data_start) else {
-        return Parsed::Needs {
-            head_len: data_start,
-        };
+        return Parsed::Needs { head_len: data_start };
     };
     let Ok(Header(tensors)) = serde_json::from_slice(json) else {
         return Parsed::Other;
     };
     let data_start = data_start as u64;
-    let extents = tensors
-        .into_iter()
-        .map(|tensor| tensor.extent(data_start))
-        .collect();
+    let extents = tensors.into_iter().map(|tensor| tensor.extent(data_start)).collect();
     Parsed::Layout(layout::of_tensors(data_start, file_len, extents))
 }
 
@@ -84,10 +79,7 @@ impl<'de> Deserialize<'de> for Header {
                     } else {
                         ContentHint::Numeric
                     };
-                    tensors.push(Tensor {
-                        hint,
-                        offsets: entry.data_offsets,
-                    });
+                    tensors.push(Tensor { hint, offsets: entry.data_offsets });
                 }
                 Ok(Header(tensors))
             }
@@ -133,22 +125,9 @@ mod tests {
         assert_eq!(
             layout.segments,
             [
-                Segment {
-                    end: start,
-                    rule: Rule::Content
-                },
-                Segment {
-                    end: start + 100_000,
-                    rule: Rule::Tensor {
-                        hint: ContentHint::Bf16
-                    }
-                },
-                Segment {
-                    end: start + 200_000,
-                    rule: Rule::Tensor {
-                        hint: ContentHint::Numeric
-                    }
-                },
+                Segment { end: start, rule: Rule::Content },
+                Segment { end: start + 100_000, rule: Rule::Tensor { hint: ContentHint::Bf16 } },
+                Segment { end: start + 200_000, rule: Rule::Tensor { hint: ContentHint::Numeric } },
             ]
         );
     }
@@ -156,12 +135,7 @@ mod tests {
     #[test]
     fn a_header_longer_than_the_head_says_how_much_is_needed() {
         let head = head(r#"{"a":{"dtype":"BF16","shape":[],"data_offsets":[0,2]}}"#);
-        assert_eq!(
-            layout(&head[..20], 10_000),
-            Parsed::Needs {
-                head_len: head.len()
-            }
-        );
+        assert_eq!(layout(&head[..20], 10_000), Parsed::Needs { head_len: head.len() });
     }
 
     #[test]

@@ -19,15 +19,8 @@ pub fn layout(head: &[u8], file_len: u64) -> Parsed {
         size if size.is_power_of_two() && size >= 512 => size,
         _ => return Parsed::Other,
     };
-    let pages = Segment {
-        end: file_len,
-        rule: Rule::Pages {
-            step: page.max(STEP),
-        },
-    };
-    Parsed::Layout(Layout {
-        segments: vec![pages],
-    })
+    let pages = Segment { end: file_len, rule: Rule::Pages { step: page.max(STEP) } };
+    Parsed::Layout(Layout { segments: vec![pages] })
 }
 
 #[cfg(test)]

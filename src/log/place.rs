@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::disk::{Disk, Lock, ReadFile, Wait};
 use crate::object::{
-    Actor, Cause, LogEntry, LogEntryId, LogId, RefChange, RepositoryId, Signed, Stamp, TrustRootId,
+    Actor, Cause, ID_LEN, Id, LogEntry, LogEntryId, LogId, RefChange, RepositoryId, Signed, Stamp,
+    TrustRootId,
 };
 use crate::sign::{Namespace, PublicKey, SecretKey, verify};
 
@@ -22,6 +23,7 @@ pub struct PlaceLog {
     disk: Disk,
     folder: PathBuf,
     refs: Refs,
+    repo: RepositoryId,
 }
 
 /// What an entry says, beside what the log itself adds.
@@ -94,7 +96,7 @@ impl PlaceLog {
             head: head.clone(),
             refs: Default::default(),
         };
-        let log = Self { disk, folder: folder.into(), refs };
+        let log = Self { disk, folder: folder.into(), refs, repo };
         log.disk.create_dir_all_synced(&folder.join("log"), 0o700)?;
         log.disk.replace_whole(&log.log_path(), &bytes, 0o600)?;
         log.disk.replace_whole(&Self::refs_path(folder), &log.refs.encode(), 0o600)?;
@@ -110,9 +112,15 @@ impl PlaceLog {
         let path = Self::refs_path(folder);
         let bytes = ReadFile::open(&path)?.read_all(REFS_LIMIT)?;
         let refs = Refs::decode(&bytes).map_err(|why| LogError::Refs { path, why })?;
-        let mut log = Self { disk, folder: folder.into(), refs };
-        log.check_last()?;
+        let repo = RepositoryId::from_id(Id::new([0; ID_LEN]));
+        let mut log = Self { disk, folder: folder.into(), refs, repo };
+        log.repo = log.check_last()?;
         Ok(log)
+    }
+
+    /// The repository that the log belongs to, as its entries say.
+    pub fn repository(&self) -> RepositoryId {
+        self.repo
     }
 
     /// Where every ref points.
@@ -142,7 +150,8 @@ impl PlaceLog {
         LogError::Damaged { path: self.log_path(), offset, why: why.into() }
     }
 
-    fn check_last(&mut self) -> Result<(), LogError> {
+    /// Checks the last entry and rolls forward; gives the repository that it names.
+    fn check_last(&mut self) -> Result<RepositoryId, LogError> {
         let (file, len) = self.file()?;
         let HeadEntry { id, offset, sequence } = self.refs.last;
         if offset < FRAMES_START || offset >= self.refs.length {
@@ -172,7 +181,7 @@ impl PlaceLog {
             self.refs = refs;
             rest = after;
         }
-        Ok(())
+        Ok(last.repo)
     }
 
     fn broken(&self, at: &HeadEntry, why: &str) -> LogError {

@@ -9,10 +9,14 @@ mod commit;
 mod id;
 pub mod limits;
 mod log_entry;
+mod name;
+pub(crate) mod node;
 mod recipe;
 mod signed;
 mod tag;
+mod tree_entry;
 mod trust_root;
+pub mod tuple;
 
 pub use cbor::DecodeError;
 pub use commit::{Commit, Level, Report, Session};
@@ -21,7 +25,10 @@ pub use id::{
     ObjectType, PackId, PrincipalId, RecipeId, RepositoryId, TagId, TrustRootId,
 };
 pub use log_entry::{ChangeKind, LogEntry, RefChange, RefTarget};
+pub use name::{EscapedName, NameError, PortabilityProblem, RepoPath, check_name, not_portable};
+pub use node::{Node, NodeHeader, Schema, Value, ValueRef};
 pub use recipe::{Part, RecipeNode};
 pub use signed::{ActingFor, Actor, Cause, Extensions, KEY_LEN, PAYLOAD_VERSION, Signed, Stamp};
 pub use tag::Tag;
+pub use tree_entry::{EntryKind, TreeEntry};
 pub use trust_root::{Genesis, Principal, Role, TrustRoot};

@@ -2,7 +2,7 @@
 //!
 //! Packs never change once they are named; a pack's footer is its index, so nothing beside the
 //! packs has to be kept or rebuilt to find an object. Whatever is read is hashed and compared with
-//! its id before it is handed out. Uses `chunk`, `object` and `disk`; knows no refs and no folder.
+//! its id before it is handed out. Uses `chunk`, `map`, `object` and `disk`; knows no refs and no folder.
 
 mod batch;
 mod blob;
@@ -11,6 +11,7 @@ mod check;
 mod error;
 mod footer;
 mod lookup;
+mod nodes;
 mod pack_file;
 mod pack_writer;
 mod recipe_writer;

@@ -1,0 +1,30 @@
+//! A repository, opened: store, log, trust, format and the user's configuration in one handle.
+//!
+//! Verbs above this room are free functions that take a [`Repository`]. Uses `trust`, `log`,
+//! `store`, `sign`, `object` and `disk`.
+
+mod config;
+mod error;
+mod format;
+mod identity;
+mod init;
+mod objects;
+mod repository;
+mod tree;
+
+pub use config::{ConfigError, UserConfig};
+pub use error::RepoError;
+pub use format::Format;
+pub use identity::{Identity, IdentityError, Surroundings, load_identity};
+pub use init::{InitOptions, init};
+pub use objects::{SignatureState, StoredCommit, StoredTag};
+pub use repository::{FOLDER, Repository};
+pub use tree::{Descend, FILES};
+
+use crate::object::Stamp;
+
+/// The present moment, in the zone of this machine.
+pub fn now() -> Stamp {
+    let now = jiff::ZonedDateTime::now();
+    Stamp { micros: now.timestamp().as_microsecond(), zone: (now.offset().seconds() / 60) as i16 }
+}

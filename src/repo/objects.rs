@@ -1,0 +1,111 @@
+//! Commits and tags of a repository, read and judged.
+
+use crate::object::{Commit, CommitId, ObjectType, Signed, Tag, TagId};
+use crate::sign::{Namespace, SignError, verify};
+use crate::trust::Standing;
+
+use super::error::RepoError;
+use super::repository::Repository;
+
+/// A commit as it is stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredCommit {
+    /// Its id.
+    pub id: CommitId,
+    /// What it says.
+    pub commit: Commit,
+    /// The bytes that are signed.
+    pub payload: Vec<u8>,
+    /// The raw SSHSIG blob.
+    pub signature: Vec<u8>,
+}
+
+/// A tag as it is stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredTag {
+    /// Its id.
+    pub id: TagId,
+    /// What it says.
+    pub tag: Tag,
+    /// The bytes that are signed.
+    pub payload: Vec<u8>,
+    /// The raw SSHSIG blob.
+    pub signature: Vec<u8>,
+}
+
+/// What a signature is worth.
+#[derive(Debug)]
+pub enum SignatureState {
+    /// Good, by a key of this principal.
+    Good(crate::object::Principal),
+    /// Good, by a key that the trust root does not name.
+    UnknownKey,
+    /// The key belongs to somebody else than the object says.
+    WrongPrincipal,
+    /// The object belongs to another repository, whose trust root is not here.
+    OtherRepository,
+    /// No good signature of these bytes.
+    Bad(SignError),
+    /// A good signature, but by another key than the object states.
+    WrongKey,
+}
+
+impl SignatureState {
+    /// Whether it proves who signed.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Good(_))
+    }
+
+    /// Whether the bytes are signed by the key they state, whoever that belongs to.
+    pub fn is_sound(&self) -> bool {
+        matches!(self, Self::Good(_) | Self::UnknownKey | Self::OtherRepository)
+    }
+}
+
+impl Repository {
+    /// Reads a commit.
+    ///
+    /// # Errors
+    /// When it is absent or damaged.
+    pub fn commit(&self, id: CommitId) -> Result<StoredCommit, RepoError> {
+        let object = self.store().read(ObjectType::Commit, id.id())?;
+        let unsound = |source| RepoError::Object { what: "commit", id: id.id(), source };
+        let signed = Signed::decode(&object).map_err(unsound)?;
+        let commit = Commit::decode(signed.payload).map_err(unsound)?;
+        let (payload, signature) = (signed.payload.to_vec(), signed.signature.to_vec());
+        Ok(StoredCommit { id, commit, payload, signature })
+    }
+
+    /// Reads a tag.
+    ///
+    /// # Errors
+    /// When it is absent or damaged.
+    pub fn tag(&self, id: TagId) -> Result<StoredTag, RepoError> {
+        let object = self.store().read(ObjectType::Tag, id.id())?;
+        let unsound = |source| RepoError::Object { what: "tag", id: id.id(), source };
+        let signed = Signed::decode(&object).map_err(unsound)?;
+        let tag = Tag::decode(signed.payload).map_err(unsound)?;
+        let (payload, signature) = (signed.payload.to_vec(), signed.signature.to_vec());
+        Ok(StoredTag { id, tag, payload, signature })
+    }
+
+    /// Judges the signature of a commit.
+    pub fn judge(&self, stored: &StoredCommit) -> SignatureState {
+        let signer = match verify(Namespace::Commit, &stored.payload, &stored.signature) {
+            Ok(signer) => signer,
+            Err(e) => return SignatureState::Bad(e),
+        };
+        let committer = &stored.commit.committer;
+        if signer.as_bytes() != &committer.key {
+            return SignatureState::WrongKey;
+        }
+        if stored.commit.repo != self.id() {
+            return SignatureState::OtherRepository;
+        }
+        match self.trust().standing(&committer.key) {
+            Standing::Principal(p) if committer.principal == Some(p.id) => SignatureState::Good(p),
+            Standing::Unknown if committer.principal.is_none() => SignatureState::UnknownKey,
+            _ => SignatureState::WrongPrincipal,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The handle of an opened repository.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::disk::{Disk, ReadFile};
+use crate::log::{Append, LogError, PlaceLog};
+use crate::object::{Cause, LogEntryId, RefChange, RepositoryId};
+use crate::sign::SecretKey;
+use crate::store::Store;
+use crate::trust::TrustState;
+
+use super::config::UserConfig;
+use super::error::RepoError;
+use super::format::Format;
+
+/// The folder of a repository, inside its root.
+pub const FOLDER: &str = ".aisr";
+
+/// An opened repository.
+pub struct Repository {
+    root: PathBuf,
+    folder: PathBuf,
+    disk: Disk,
+    format: Format,
+    store: Store,
+    trust: TrustState,
+}
+
+impl Repository {
+    /// Opens the repository whose root is `from` or the nearest folder above it.
+    ///
+    /// # Errors
+    /// When there is none, when its `.aisr` belongs to another user whom `config` does not allow,
+    /// or when what is needed to open it is damaged.
+    pub fn discover(disk: Disk, from: &Path, config: &UserConfig) -> Result<Self, RepoError> {
+        let found = from.ancestors().find(|dir| dir.join(FOLDER).is_dir());
+        let root = found.ok_or_else(|| RepoError::NotFound { from: from.into() })?;
+        let folder = root.join(FOLDER);
+        let uid = std::fs::symlink_metadata(&folder).map_or(0, |meta| meta.uid());
+        let safe = config.safe.folders.iter().any(|dir| dir == root);
+        if uid != rustix::process::geteuid().as_raw() && !safe {
+            return Err(RepoError::ForeignOwner { folder, uid });
+        }
+        Self::open(disk, root)
+    }
+
+    /// Opens the repository of the folder `root`.
+    ///
+    /// # Errors
+    /// When what is needed to open it is missing or damaged.
+    pub fn open(disk: Disk, root: &Path) -> Result<Self, RepoError> {
+        let folder = root.join(FOLDER);
+        let path = folder.join("format");
+        let bytes = ReadFile::open(&path)?.read_all(Format::LIMIT)?;
+        let format = Format::decode(&bytes).map_err(|why| RepoError::Format { path, why })?;
+        if let Some(what) = format.unmet() {
+            return Err(RepoError::Requires { what: what.into() });
+        }
+        let store = Store::open(disk.clone(), &folder)?;
+        let repo = founded_by(&disk, &folder)?;
+        let trust = TrustState::load(&store, repo)?;
+        if trust.format != Format::id() {
+            let (found, expected) = (Format::id(), trust.format);
+            return Err(RepoError::ForeignFormat { found, expected });
+        }
+        Ok(Self { root: root.into(), folder, disk, format, store, trust })
+    }
+
+    /// The folder that is captured.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Its `.aisr`.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The disk that everything is written through.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The trust root in force.
+    pub fn trust(&self) -> &TrustState {
+        &self.trust
+    }
+
+    /// The repository's id.
+    pub fn id(&self) -> RepositoryId {
+        self.trust.repo
+    }
+
+    /// Opens the log as it is now.
+    ///
+    /// # Errors
+    /// When refs or log are damaged.
+    pub fn log(&self) -> Result<PlaceLog, LogError> {
+        PlaceLog::open(self.disk.clone(), &self.folder)
+    }
+
+    /// Refuses to write where the format asks for more than this version knows.
+    ///
+    /// # Errors
+    /// [`RepoError::Requires`].
+    pub fn ensure_writable(&self) -> Result<(), RepoError> {
+        match self.format.unmet_for_writing() {
+            Some(what) => Err(RepoError::Requires { what: format!("{what} for writing") }),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves refs by an entry of this clone's log.
+    ///
+    /// # Errors
+    /// [`LogError::Moved`] when a ref has not the old value that a change states.
+    pub fn move_refs(
+        &self,
+        log: &mut PlaceLog,
+        changes: Vec<RefChange>,
+        cause: Cause,
+    ) -> Result<LogEntryId, RepoError> {
+        self.ensure_writable()?;
+        let path = self.folder.join("local/replica-key");
+        let key = SecretKey::load(&path, &mut |_| Ok(None))?;
+        let trust_root = self.trust.root_id;
+        let append = Append { trust_root, changes, time: super::now(), cause };
+        Ok(log.append(self.id(), append, &key)?)
+    }
+}
+
+/// The repository that the log's last entry names.
+fn founded_by(disk: &Disk, folder: &Path) -> Result<RepositoryId, RepoError> {
+    Ok(PlaceLog::open(disk.clone(), folder)?.repository())
+}

@@ -1,0 +1,103 @@
+//! The state that a commit holds, as maps in the store.
+
+use crate::map::{Map, MapError};
+use crate::object::{Commit, EntryKind, Id, NodeId, RepoPath, Schema, TreeEntry, Value, ValueRef};
+use crate::store::{Store, StoreError};
+
+use super::error::RepoError;
+use super::repository::Repository;
+
+/// The key of the directory tree in a commit's root map.
+pub const FILES: &[u8] = b"files";
+
+impl Repository {
+    /// The root of a commit's directory tree.
+    ///
+    /// # Errors
+    /// When the root map is absent, damaged or has no tree.
+    pub fn files(&self, commit: &Commit) -> Result<NodeId, RepoError> {
+        let root = self.map(commit.root, Schema::Root)?;
+        match root.get(FILES)? {
+            Some(Value::Inline(id)) => Id::from_slice(&id).map(NodeId::from_id),
+            _ => None,
+        }
+        .ok_or(RepoError::NoFiles { root: commit.root })
+    }
+
+    /// Opens a map of the store.
+    ///
+    /// # Errors
+    /// When its root is absent, damaged or of another schema.
+    pub fn map(&self, id: NodeId, schema: Schema) -> Result<Map<'_, Store>, RepoError> {
+        Ok(Map::open(self.store(), id, schema)?)
+    }
+
+    /// What is at `path` of the directory tree `files`; the root itself is a directory.
+    ///
+    /// # Errors
+    /// When a node on the way is absent or damaged.
+    pub fn entry_at(&self, files: NodeId, path: &RepoPath) -> Result<Option<TreeEntry>, RepoError> {
+        let bytes = self.map(files, Schema::Tree)?.root().bytes;
+        let mut entry = TreeEntry::directory(files, bytes);
+        for name in path.components() {
+            let Some(folder) = entry.root() else { return Ok(None) };
+            match self.map(folder, Schema::Tree)?.get(name)? {
+                Some(value) => entry = tree_entry(value.as_ref())?,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(entry))
+    }
+
+    /// Visits everything under the directory `folder`, in order, parents before children.
+    ///
+    /// # Errors
+    /// When a node is absent or damaged, or what `visit` says.
+    pub fn walk_tree<E: From<RepoError>>(
+        &self,
+        folder: NodeId,
+        at: &RepoPath,
+        visit: &mut dyn FnMut(&RepoPath, TreeEntry) -> Result<Descend, E>,
+    ) -> Result<(), E> {
+        let map = self.map(folder, Schema::Tree)?;
+        let mut cursor = map.cursor();
+        cursor.seek(b"").map_err(RepoError::from)?;
+        while let Some((name, value)) = cursor.entry() {
+            let entry = tree_entry(value)?;
+            let path = at.join(name).map_err(|source| RepoError::Name { folder, source })?;
+            let descend = visit(&path, entry)?;
+            if let (EntryKind::Directory, Descend::Into, Some(root)) =
+                (entry.kind(), descend, entry.root())
+            {
+                self.walk_tree(root, &path, visit)?;
+            }
+            cursor.advance().map_err(RepoError::from)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a walk goes into the directory that it is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Descend {
+    /// It does.
+    Into,
+    /// It goes on behind it.
+    Past,
+}
+
+fn tree_entry(value: ValueRef<'_>) -> Result<TreeEntry, RepoError> {
+    let ValueRef::Inline(bytes) = value else {
+        return Err(RepoError::TreeEntry(crate::object::DecodeError::Invalid {
+            field: "value",
+            why: "a tree entry is never out of line",
+        }));
+    };
+    TreeEntry::decode(bytes).map_err(RepoError::TreeEntry)
+}
+
+impl From<MapError<StoreError>> for RepoError {
+    fn from(error: MapError<StoreError>) -> Self {
+        Self::Map(Box::new(error))
+    }
+}
