@@ -1,5 +1,6 @@
 //! `cargo xtask fuzz`: libFuzzer over the targets of `tests/fuzz`, on a stable toolchain.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result {
     }
     let chosen = if arguments.targets.is_empty() { &known } else { &arguments.targets };
     let built = build(&folder)?;
-    process::run(Command::new(built.join("examples/seeds")).arg(folder.join("seeds")))?;
+    process::run(Command::new(built.join("examples/seeds")).arg(folder.join("corpus")))?;
     let mut failed = Vec::new();
     for target in chosen {
         println!("== {target}, {} s", arguments.time);
@@ -105,20 +106,33 @@ fn host() -> Result<String> {
 
 fn fuzz(folder: &Path, built: &Path, target: &str, seconds: u32) -> Result {
     let own = |name: &str| folder.join(name).join(target);
-    for dir in [own("corpus"), own("artifacts"), own("seeds")] {
+    for dir in [own("corpus"), own("artifacts")] {
         fs::create_dir_all(&dir).map_err(|e| format!("cannot make {}: {e}", dir.display()))?;
     }
-    let mut artifacts = own("artifacts").into_os_string();
-    artifacts.push("/");
-    let mut prefix = std::ffi::OsString::from("-artifact_prefix=");
-    prefix.push(artifacts);
-    process::run(
-        Command::new(built.join(target))
-            .arg(format!("-max_total_time={seconds}"))
-            .args(["-use_value_profile=1", "-timeout=20", "-rss_limit_mb=1024"])
-            .args(["-print_final_stats=1", "-verbosity=0"])
-            .arg(prefix)
-            .arg(own("corpus"))
-            .arg(own("seeds")),
-    )
+    let mut prefix = OsString::from("-artifact_prefix=");
+    prefix.push(own("artifacts"));
+    prefix.push("/");
+    let out = Command::new(built.join(target))
+        .arg(format!("-max_total_time={seconds}"))
+        .args(["-use_value_profile=1", "-timeout=20", "-rss_limit_mb=1024"])
+        .arg("-print_final_stats=1")
+        .arg(prefix)
+        .arg(own("corpus"))
+        .output()
+        .map_err(|e| format!("cannot start {target}: {e}"))?;
+    let told = String::from_utf8_lossy(&out.stderr);
+    if !out.status.success() {
+        return Err(format!("{target}: {}\n{}", out.status, last_lines(&told, 40)));
+    }
+    let stat = |name: &str| {
+        let line = told.lines().find_map(|line| line.strip_prefix(&format!("stat::{name}:")));
+        line.unwrap_or("?").trim().to_owned()
+    };
+    println!("{} runs, peak {} MiB", stat("number_of_executed_units"), stat("peak_rss_mb"));
+    Ok(())
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
 }

@@ -14,8 +14,7 @@ pub fn run(command: &mut Command) -> Result {
 
 /// Runs a command to its end and gives what it printed to stdout.
 pub fn output(command: &mut Command) -> Result<String> {
-    let out =
-        command.stderr(Stdio::inherit()).output().map_err(|e| not_started(command, &e))?;
+    let out = command.stderr(Stdio::inherit()).output().map_err(|e| not_started(command, &e))?;
     if !out.status.success() {
         return Err(format!("{} failed: {}", shown(command), out.status));
     }

@@ -12,7 +12,8 @@ const TEST: &str = "vectors";
 /// Lets the Python reader check the vectors, then the library.
 pub fn run() -> Result {
     let root = root();
-    for (path, what) in [(READER, "the second reader"), ("tests/vectors.rs", "the library's test")] {
+    for (path, what) in [(READER, "the second reader"), ("tests/vectors.rs", "the library's test")]
+    {
         require(&root, path, what)?;
     }
     process::run(Command::new("python3").arg(READER).current_dir(&root))?;
