@@ -3,17 +3,21 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::{env, fs, io};
 
 use aisr::chunk::{ContentHint, Encoder};
 use aisr::log::{Head, HeadEntry, RefName, Refs};
+use aisr::object::cbor::{Reader, Writer};
+use aisr::object::tuple::{self, Element};
 use aisr::object::{
     ActingFor, Actor, BlobId, Cause, ChangeKind, Commit, CommitId, FormatId, Genesis, Id, Level,
-    LogEntry, LogEntryId, LogId, NodeId, ObjectType, PackId, Part, Principal, PrincipalId,
-    RecipeId, RecipeNode, RefChange, RefTarget, Report, RepositoryId, Session, Signed, Stamp, Tag,
-    TrustRoot, TrustRootId,
+    LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, PackId, Part, Principal, PrincipalId,
+    RecipeId, RecipeNode, RefChange, RefTarget, RepoPath, Report, RepositoryId, Session, Signed,
+    Stamp, Tag, TreeEntry, TrustRoot, TrustRootId,
 };
-use aisr::sign::{Namespace, SecretKey, to_armored};
+use aisr::repo::Format;
+use aisr::sign::{Namespace, PublicKey, SecretKey, from_armored, parse_sshsig, to_armored};
 use aisr::store::{Entry, Footer, PackKind, Trailer};
 // Its library answers the calls that the instrumentation puts into every crate.
 use libfuzzer_sys as _;
@@ -21,11 +25,39 @@ use libfuzzer_sys as _;
 fn main() -> io::Result<()> {
     let out = env::args_os().nth(1).ok_or_else(|| io::Error::other("usage: seeds DIR"))?;
     for (target, name, bytes) in seeds() {
+        assert!(is_sound(target, &bytes), "the seed {target}/{name} is refused");
         let folder = Path::new(&out).join(target);
         fs::create_dir_all(&folder)?;
         fs::write(folder.join(name), bytes)?;
     }
     Ok(())
+}
+
+/// Whether what the target decodes accepts the seed. Those that need a checksum set in by their
+/// target, or that take any bytes, count as sound.
+fn is_sound(target: &str, bytes: &[u8]) -> bool {
+    let text = str::from_utf8(bytes).unwrap_or_default();
+    match target {
+        "cbor" => Reader::new(bytes).any().is_ok(),
+        "commit" => Commit::decode(bytes).is_ok(),
+        "footer" => Footer::decode(&bytes[8..], 400).is_ok(),
+        "format_file" => Format::decode(bytes).is_ok(),
+        "genesis" => Genesis::decode(bytes).is_ok(),
+        "log_entry" => LogEntry::decode(bytes).is_ok(),
+        "node" => Node::decode(Arc::from(bytes)).is_ok(),
+        "public_key" => bytes.len() == 32 || PublicKey::from_openssh(text).is_ok(),
+        "recipe" => RecipeNode::decode(bytes).is_ok(),
+        "ref_name" => RefName::new(bytes).is_ok(),
+        "refs" => Refs::decode(bytes).is_ok(),
+        "repo_path" => RepoPath::parse(bytes).is_ok(),
+        "signed" => Signed::decode(bytes).is_ok(),
+        "sshsig" => parse_sshsig(bytes).is_ok() || from_armored(text).is_ok(),
+        "tag" => Tag::decode(bytes).is_ok(),
+        "tree_entry" => TreeEntry::decode(bytes).is_ok(),
+        "trust_root" => TrustRoot::decode(bytes).is_ok(),
+        "tuple" => tuple::decode(bytes).is_ok(),
+        _ => true,
+    }
 }
 
 type Seed = (&'static str, &'static str, Vec<u8>);
@@ -38,6 +70,10 @@ fn seeds() -> Vec<Seed> {
     seeds.extend(signatures());
     seeds.extend(pack_parts());
     seeds.extend(contents());
+    seeds.extend(maps());
+    seeds.push(("format_file", "plain", Format::default().encode().into_bytes()));
+    seeds.push(("ref_name", "branch", b"refs/heads/main".to_vec()));
+    seeds.push(("repo_path", "prompt", b"prompts/triage.md".to_vec()));
     seeds.push(("refs", "branches", refs().encode()));
     seeds.push(("log_frame", "entry", [&[5, 0, 0, 0][..], &[0; 8], b"entry"].concat()));
     seeds
@@ -69,6 +105,49 @@ fn payloads() -> Vec<Seed> {
         ("log_entry", "move", moving().encode()),
         ("recipe", "leaf", RecipeNode { level: 0, parts: parts.clone() }.encode()),
         ("recipe", "inner", RecipeNode { level: 1, parts }.encode()),
+    ]
+}
+
+fn maps() -> Vec<Seed> {
+    let file = TreeEntry::file(BlobId::from_id(id(70)), 900);
+    let folder = TreeEntry::directory(NodeId::from_id(id(71)), 4000);
+    let tuple = tuple::encode(&[
+        Element::Null,
+        Element::Bytes(b"a\0b".to_vec()),
+        Element::Text("desk".into()),
+        Element::Nested(vec![Element::Bool(true), Element::Double(-0.5)]),
+        Element::Integer((-70_000i64).into()),
+    ]);
+    let node = |schema: &str, level: u64, count: usize, bytes: u64, entries: &[(&[u8], Writer)]| {
+        let mut w = Writer::new();
+        w.map(5).text("c").uint(count as u64).text("e").array(entries.len());
+        for (key, value) in entries {
+            w.array(2).bytes(key).raw(&value.clone().finish());
+        }
+        w.text("l").uint(level).text("s").text(schema).text("z").uint(bytes);
+        w.finish()
+    };
+    let inline = |bytes: &[u8]| {
+        let mut w = Writer::new();
+        w.array(2).uint(0).bytes(bytes);
+        w
+    };
+    let child = |n| {
+        let mut w = Writer::new();
+        w.bytes(id(n).as_bytes());
+        w
+    };
+    let tree =
+        [(&b"README.md"[..], inline(&file.encode())), (b"prompts", inline(&folder.encode()))];
+    let table = [(&tuple[..], inline(b"row"))];
+    let inner = [(&b"k"[..], child(72)), (b"z", child(73))];
+    vec![
+        ("tree_entry", "file", file.encode()),
+        ("tree_entry", "folder", folder.encode()),
+        ("node", "tree", node("tree", 0, 2, 4900, &tree)),
+        ("node", "table", node("table", 0, 1, 6, &table)),
+        ("node", "inner", node("tree", 1, 40, 9000, &inner)),
+        ("tuple", "mixed", tuple),
     ]
 }
 
