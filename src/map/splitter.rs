@@ -99,11 +99,27 @@ mod tests {
 
     #[test]
     fn the_table_is_the_hazard_of_a_weibull_distribution() {
+        assert_eq!((RATE[0], RATE[8], RATE[63]), (345, 1_697_802, 707_866_810));
         for (k, rate) in RATE.iter().enumerate() {
             let x = 1024.0 * k as f64 + 512.0;
             let hazard = 4.0 / 9038.0 * (x / 9038.0).powi(3);
+            // The table is cut to whole numbers.
             assert!((f64::from(*rate) / 2f64.powi(32) - hazard).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn the_hash_keys_of_the_levels_are_those_of_the_format() {
+        let keys = LEVEL_KEYS.map(|key| data_encoding::HEXLOWER.encode(&key));
+        let (first, last) = (&keys[0], &keys[15]);
+        assert_eq!(
+            first,
+            "8e43a6558de8227d294e5c32781ee5e485a80385361c11432ca2ee2bdd0ce0b8"
+        );
+        assert_eq!(
+            last,
+            "531b1f9ba72676a3dc3f191ab51129b83f953cde201bd7b49e99065a48033367"
+        );
     }
 
     #[test]

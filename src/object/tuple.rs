@@ -352,7 +352,8 @@ mod tests {
     fn the_ends_of_the_range_of_integers_come_back() {
         for number in [i128::from(i64::MIN), -256, -255, 255, 256, u64::MAX.into()] {
             let element = Element::Integer(Integer::new(number).unwrap());
-            assert_eq!(decode(&encode(&[element.clone()])), Ok(vec![element]));
+            let tuple = vec![element];
+            assert_eq!(decode(&encode(&tuple)), Ok(tuple));
         }
         let below = b"\x0c\x7f\xff\xff\xff\xff\xff\xff\xfe";
         assert!(decode(below).is_err());
