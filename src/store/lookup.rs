@@ -1,6 +1,7 @@
 //! The store itself: a folder of packs, and what they hold.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -10,7 +11,7 @@ use crate::object::{Id, ObjectType, PackId};
 
 use super::cache::BlockCache;
 use super::error::{Result, StoreError};
-use super::footer::{Entry, PackKind};
+use super::footer::Entry;
 use super::pack_file::PackFile;
 use super::pack_writer::PackWriter;
 use super::verified::Verified;
@@ -275,8 +276,8 @@ impl Store {
         Ok(out)
     }
 
-    /// Ids that start with the hexadecimal digits `prefix` and are commits or tags, to resolve
-    /// what a person typed; at most `most`.
+    /// Objects of these kinds whose ids start with the lower-case hexadecimal digits `prefix`, to
+    /// resolve what a person typed; at most `most`.
     ///
     /// # Errors
     /// When a pack's footer is damaged.
@@ -286,10 +287,10 @@ impl Store {
         kinds: &[ObjectType],
         most: usize,
     ) -> Result<Vec<(Id, ObjectType)>> {
+        let Some(range) = prefix_range(prefix) else { return Ok(Vec::new()) };
         let mut found = std::collections::BTreeMap::new();
-        let packs = self.packs();
-        for pack in packs.sound.iter().filter(|pack| pack.kind() == PackKind::Meta) {
-            for entry in pack.footer()?.entries {
+        for pack in self.packs().sound.iter() {
+            for entry in pack.in_range(range.clone())? {
                 if kinds.contains(&entry.kind) && entry.id.to_hex().starts_with(prefix) {
                     found.insert(entry.id, entry.kind);
                 }
@@ -297,6 +298,14 @@ impl Store {
         }
         Ok(found.into_iter().take(most).collect())
     }
+}
+
+/// The first eight bytes, as numbers, of all ids that start with these digits.
+fn prefix_range(digits: &str) -> Option<RangeInclusive<u64>> {
+    let known = digits.get(..digits.len().min(16))?;
+    let low = u64::from_str_radix(&format!("{known:0<16}"), 16).ok()?;
+    let high = u64::from_str_radix(&format!("{known:f<16}"), 16).ok()?;
+    Some(low..=high)
 }
 
 fn pack_name(path: &Path) -> Option<PackId> {

@@ -1,5 +1,6 @@
 //! A named pack, opened for reading.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -182,6 +183,26 @@ impl PackFile {
             }
         }
         Ok(None)
+    }
+
+    /// The objects whose ids' first eight bytes, as a number, lie in `range`. Reads a few rows
+    /// and keeps nothing in memory.
+    ///
+    /// # Errors
+    /// When the footer cannot be read or a row is damaged.
+    pub fn in_range(&self, range: RangeInclusive<u64>) -> Result<Vec<Entry>> {
+        let (mut low, mut high) = (0, self.head.objects);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.entry(middle)?.id.prefix() < *range.start() {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        let rows = (low..self.head.objects).map(|row| self.entry(row));
+        let within =
+            |row: &Result<Entry>| row.as_ref().map_or(true, |e| e.id.prefix() <= *range.end());
+        rows.take_while(within).collect()
     }
 
     /// The roots of the recipes here that claim to build `blob`.
