@@ -1,5 +1,6 @@
 //! aisr: the system of record for AI systems.
 
+pub mod capture;
 pub mod chunk;
 pub mod disk;
 pub mod history;
@@ -12,3 +13,4 @@ pub mod sign;
 pub mod store;
 pub mod trust;
 pub mod upkeep;
+pub mod worktree;
