@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice};
 
 use crate::log::{Head, PlaceLog, RefName, Refs};
 use crate::object::{CommitId, ID_LEN, Id, ObjectType, RepoPath, TagId};
@@ -46,9 +46,9 @@ pub struct Revisions<'r> {
 }
 
 /// Splits `REV:PATH` at its first colon; names of refs have none. The path may be empty.
-pub fn split_path(text: &str) -> (&str, Option<&str>) {
-    match text.split_once(':') {
-        Some((revision, path)) => (revision, Some(path)),
+pub fn split_path(text: &BStr) -> (&BStr, Option<&BStr>) {
+    match text.split_once_str(":") {
+        Some((revision, path)) => (revision.as_bstr(), Some(path.as_bstr())),
         None => (text, None),
     }
 }
@@ -110,9 +110,7 @@ impl<'r> Revisions<'r> {
             Some((_, to)) if to.starts_with('.') => {
                 Err(HistoryError::Syntax { text: text.into(), why: "`...` is not known here" })
             }
-            Some((from, to)) => {
-                Ok(Range { include: vec![one(to)?], exclude: vec![one(from)?] })
-            }
+            Some((from, to)) => Ok(Range { include: vec![one(to)?], exclude: vec![one(from)?] }),
             None => Ok(Range { include: vec![one(text)?], exclude: Vec::new() }),
         }
     }
@@ -130,20 +128,21 @@ impl<'r> Revisions<'r> {
     ///
     /// # Errors
     /// When no tree can hold such a path.
-    pub fn path(text: &str) -> Result<RepoPath, HistoryError> {
-        let mut path = text.trim_end_matches('/');
-        while let Some(rest) = path.strip_prefix("./") {
-            path = rest.trim_start_matches('/');
+    pub fn path(text: &BStr) -> Result<RepoPath, HistoryError> {
+        let mut path = &**text;
+        while let Some(rest) = path.strip_suffix(b"/").or(path.strip_prefix(b"./")) {
+            path = rest;
         }
-        if path.is_empty() || path == "." {
+        if path.is_empty() || path == b"." {
             return Ok(RepoPath::root());
         }
-        RepoPath::parse(path).map_err(|source| HistoryError::Path { path: path.into(), source })
+        RepoPath::parse(path).map_err(|source| HistoryError::Path { path: text.into(), source })
     }
 
     fn base(&self, text: &str, base: &str) -> Result<Found, HistoryError> {
         let refs = self.refs();
-        if let Some(id) = (base.len() == 2 * ID_LEN).then(|| Id::from_hex(base.as_bytes())).flatten()
+        if let Some(id) =
+            (base.len() == 2 * ID_LEN).then(|| Id::from_hex(base.as_bytes())).flatten()
         {
             return self.typed(id);
         }
@@ -217,6 +216,12 @@ impl<'r> Revisions<'r> {
         Err(HistoryError::TagChain { text: text.into(), limit: TAGS })
     }
 
+    /// The object that a ref's target leads to through tags, or itself where one cannot be read.
+    pub fn leads_to(&self, id: Id) -> Id {
+        let found = self.typed(id).and_then(|found| self.follow("", found));
+        found.map_or(id, |found| found.id)
+    }
+
     fn peel(&self, text: &str, found: Found) -> Result<CommitId, HistoryError> {
         let Found { id, kind } = self.follow(text, found)?;
         if kind != ObjectType::Commit {
@@ -284,8 +289,7 @@ impl<'r> Revisions<'r> {
                 Head::Detached(_) => return Err(HistoryError::Detached),
             },
             name => Some(
-                self.ref_name(name)
-                    .ok_or_else(|| HistoryError::Unknown { text: name.into() })?,
+                self.ref_name(name).ok_or_else(|| HistoryError::Unknown { text: name.into() })?,
             ),
         };
         self.value_before(of.as_ref(), back)
@@ -372,17 +376,22 @@ mod tests {
 
     #[test]
     fn a_revision_and_a_path_part_at_the_first_colon() {
-        assert_eq!(split_path("main:a:b"), ("main", Some("a:b")));
-        assert_eq!(split_path("main:"), ("main", Some("")));
-        assert_eq!(split_path("main"), ("main", None));
+        let split = |text: &'static str| {
+            let (revision, path) = split_path(text.into());
+            (revision.to_string(), path.map(ToString::to_string))
+        };
+        assert_eq!(split("main:a:b"), ("main".into(), Some("a:b".into())));
+        assert_eq!(split("main:"), ("main".into(), Some(String::new())));
+        assert_eq!(split("main"), ("main".into(), None));
     }
 
     #[test]
     fn a_path_may_be_typed_with_a_dot_in_front_and_a_slash_at_the_end() {
-        assert_eq!(Revisions::path("./a//").unwrap(), RepoPath::parse("a").unwrap());
-        assert!(Revisions::path("").unwrap().is_root());
-        assert!(Revisions::path("./").unwrap().is_root());
-        assert!(Revisions::path("a/../b").is_err());
-        assert!(Revisions::path("/etc").is_err());
+        let path = |text: &str| Revisions::path(text.into());
+        assert_eq!(path("./a//").unwrap(), RepoPath::parse("a").unwrap());
+        assert!(path("").unwrap().is_root());
+        assert!(path("./").unwrap().is_root());
+        assert!(path("a/../b").is_err());
+        assert!(path("/etc").is_err());
     }
 }

@@ -23,5 +23,5 @@ pub use build::{Builder, MapRoot};
 pub use cursor::{Cursor, Iter};
 pub use error::MapError;
 pub use memory::{MemoryNodes, MissingNode};
-pub use read::{Map, NodeSource};
+pub use read::{Map, NodeSource, misfit};
 pub use splitter::{MAX_ENTRY_BYTES, MIN_CHILDREN, MIN_ENTRY_BYTES, RATE, Splitter};

@@ -4,6 +4,7 @@
 
 mod verify;
 
+pub(crate) use verify::with_sources;
 pub use verify::{
     CommitVerdict, LogVerdict, RefProblem, TagVerdict, UnknownKeys, Verdict, VerifyReport, verdict,
     verify,

@@ -151,10 +151,10 @@ pub enum UnknownKeys {
 pub fn verify(repo: &Repository, range: Option<Range>) -> Result<VerifyReport, HistoryError> {
     let revisions = Revisions::load(repo)?;
     let tips = tips(repo, revisions.refs());
-    let refs = tips.broken.iter().map(|(name, e)| RefProblem {
-        name: name.clone(),
-        problem: with_sources(e),
-    });
+    let refs = tips
+        .broken
+        .iter()
+        .map(|(name, e)| RefProblem { name: name.clone(), problem: with_sources(e) });
     let mut report = VerifyReport {
         commits: 0,
         good: 0,
@@ -240,9 +240,7 @@ fn log_verdict(revisions: &Revisions<'_>) -> LogVerdict {
             key: Some(summary.key.fingerprint()),
             problem: None,
         },
-        Err(e) => {
-            LogVerdict { good: false, entries, key: None, problem: Some(with_sources(&e)) }
-        }
+        Err(e) => LogVerdict { good: false, entries, key: None, problem: Some(with_sources(&e)) },
     }
 }
 

@@ -1,5 +1,6 @@
 //! The store itself: a folder of packs, and what they hold.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::chunk::Codec;
 use crate::disk::{Disk, Lock, Wait};
-use crate::object::{Id, ObjectType, PackId};
+use crate::object::{BlobId, Id, ObjectType, PackId};
 
 use super::cache::BlockCache;
 use super::error::{Result, StoreError};
@@ -288,7 +289,7 @@ impl Store {
         most: usize,
     ) -> Result<Vec<(Id, ObjectType)>> {
         let Some(range) = prefix_range(prefix) else { return Ok(Vec::new()) };
-        let mut found = std::collections::BTreeMap::new();
+        let mut found = BTreeMap::new();
         for pack in self.packs().sound.iter() {
             for entry in pack.in_range(range.clone())? {
                 if kinds.contains(&entry.kind) && entry.id.to_hex().starts_with(prefix) {
@@ -297,6 +298,21 @@ impl Store {
             }
         }
         Ok(found.into_iter().take(most).collect())
+    }
+
+    /// Blobs whose ids start with the lower-case hexadecimal digits `prefix`, in one piece or by
+    /// a recipe. Chunks are blobs too.
+    ///
+    /// # Errors
+    /// When a pack's footer is damaged.
+    pub fn blobs_with_prefix(&self, prefix: &str) -> Result<Vec<BlobId>> {
+        let found = self.with_prefix(prefix, &[ObjectType::Blob], usize::MAX)?;
+        let mut blobs: BTreeSet<Id> = found.into_iter().map(|(id, _)| id).collect();
+        for pack in self.packs().sound.iter() {
+            let built = pack.recipes()?.into_iter().map(|(blob, _)| blob);
+            blobs.extend(built.filter(|blob| blob.to_hex().starts_with(prefix)));
+        }
+        Ok(blobs.into_iter().map(BlobId::from_id).collect())
     }
 }
 

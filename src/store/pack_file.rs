@@ -211,22 +211,26 @@ impl PackFile {
             return Ok(Vec::new());
         }
         if self.index.get().is_none() && self.head.recipes <= PROBE_ROWS {
-            let at = self.trailer.footer_offset
-                + FOOTER_HEAD_LEN as u64
-                + self.head.objects * ENTRY_LEN as u64;
-            let len = self.head.recipes * RECIPE_ROW_LEN as u64;
-            let bytes = self.file.read_vec_at(at, len)?;
-            let rows =
-                bytes.chunks_exact(RECIPE_ROW_LEN).filter(|r| r[..32] == blob.as_bytes()[..]);
-            return Ok(rows
-                .filter_map(|r| Id::from_slice(&r[32..]))
-                .map(RecipeId::from_id)
-                .collect());
+            let rows = self.recipes()?.into_iter().filter(|(id, _)| *id == blob);
+            return Ok(rows.map(|(_, root)| root).collect());
         }
         let recipes = &self.load()?.recipes;
         let from = recipes.partition_point(|(id, _)| *id < blob);
         let here = recipes[from..].iter().take_while(|(id, _)| *id == blob);
         Ok(here.map(|(_, root)| *root).collect())
+    }
+
+    /// Every (blob, root of a recipe) here, as the footer states them.
+    pub fn recipes(&self) -> Result<Vec<(Id, RecipeId)>> {
+        let at = self.trailer.footer_offset
+            + FOOTER_HEAD_LEN as u64
+            + self.head.objects * ENTRY_LEN as u64;
+        let bytes = self.file.read_vec_at(at, self.head.recipes * RECIPE_ROW_LEN as u64)?;
+        let rows = bytes.chunks_exact(RECIPE_ROW_LEN).filter_map(|row| {
+            let (blob, root) = row.split_at_checked(32)?;
+            Some((Id::from_slice(blob)?, RecipeId::from_id(Id::from_slice(root)?)))
+        });
+        Ok(rows.collect())
     }
 
     /// The stored bytes of the record that `entry` names, checked to be that record.
