@@ -29,7 +29,10 @@ fn fill(root: &Path) {
         std::fs::write(path, bytes).unwrap();
     };
     for i in 0..3000 {
-        write(&format!("src/{}/module_{i}.py", i % 3), format!("def f():\n    return {i}\n").as_bytes());
+        write(
+            &format!("src/{}/module_{i}.py", i % 3),
+            format!("def f():\n    return {i}\n").as_bytes(),
+        );
     }
     let mut noise = vec![0; 3 << 20];
     blake3::Hasher::new().finalize_xof().fill(&mut noise);

@@ -112,14 +112,8 @@ mod tests {
     fn the_hash_keys_of_the_levels_are_those_of_the_format() {
         let keys = LEVEL_KEYS.map(|key| data_encoding::HEXLOWER.encode(&key));
         let (first, last) = (&keys[0], &keys[15]);
-        assert_eq!(
-            first,
-            "8e43a6558de8227d294e5c32781ee5e485a80385361c11432ca2ee2bdd0ce0b8"
-        );
-        assert_eq!(
-            last,
-            "531b1f9ba72676a3dc3f191ab51129b83f953cde201bd7b49e99065a48033367"
-        );
+        assert_eq!(first, "8e43a6558de8227d294e5c32781ee5e485a80385361c11432ca2ee2bdd0ce0b8");
+        assert_eq!(last, "531b1f9ba72676a3dc3f191ab51129b83f953cde201bd7b49e99065a48033367");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A named pack, opened for reading.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -155,7 +156,7 @@ impl PackFile {
         let index = self.load()?;
         let mut row = index.prefixes.partition_point(|p| *p < id.prefix());
         while index.prefixes.get(row) == Some(&id.prefix()) {
-            let entry = self.entry(index, row)?;
+            let entry = self.entry(row as u64)?;
             if entry.id == id {
                 return Ok(Some(entry));
             }
@@ -164,11 +165,13 @@ impl PackFile {
         Ok(None)
     }
 
-    fn entry(&self, index: &Index, row: usize) -> Result<Entry> {
-        let at = self.trailer.footer_offset + (FOOTER_HEAD_LEN + row * ENTRY_LEN) as u64;
+    /// A row, out of memory where the rows are kept.
+    fn entry(&self, row: u64) -> Result<Entry> {
+        let at = self.trailer.footer_offset + FOOTER_HEAD_LEN as u64 + row * ENTRY_LEN as u64;
+        let kept = self.index.get().map_or(&[][..], |index| &index.rows);
         let mut bytes = [0; ENTRY_LEN];
-        match index.rows.as_chunks::<ENTRY_LEN>().0.get(row) {
-            Some(kept) => bytes = *kept,
+        match kept.as_chunks::<ENTRY_LEN>().0.get(row as usize) {
+            Some(row) => bytes = *row,
             None => self.file.read_exact_at(at, &mut bytes)?,
         }
         Entry::decode(&bytes).map_err(|d| self.damaged(at, d))
@@ -209,28 +212,52 @@ impl PackFile {
         Ok(None)
     }
 
+    /// The objects whose ids' first eight bytes, as a number, lie in `range`. Reads a few rows
+    /// and keeps nothing in memory.
+    ///
+    /// # Errors
+    /// When the footer cannot be read or a row is damaged.
+    pub fn in_range(&self, range: RangeInclusive<u64>) -> Result<Vec<Entry>> {
+        let (mut low, mut high) = (0, self.head.objects);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.entry(middle)?.id.prefix() < *range.start() {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        let rows = (low..self.head.objects).map(|row| self.entry(row));
+        let within =
+            |row: &Result<Entry>| row.as_ref().map_or(true, |e| e.id.prefix() <= *range.end());
+        rows.take_while(within).collect()
+    }
+
     /// The roots of the recipes here that claim to build `blob`.
     pub fn recipes_of(&self, blob: Id) -> Result<Vec<RecipeId>> {
         if self.head.recipes == 0 {
             return Ok(Vec::new());
         }
         if self.index.get().is_none() && self.head.recipes <= PROBE_ROWS {
-            let at = self.trailer.footer_offset
-                + FOOTER_HEAD_LEN as u64
-                + self.head.objects * ENTRY_LEN as u64;
-            let len = self.head.recipes * RECIPE_ROW_LEN as u64;
-            let bytes = self.file.read_vec_at(at, len)?;
-            let rows =
-                bytes.chunks_exact(RECIPE_ROW_LEN).filter(|r| r[..32] == blob.as_bytes()[..]);
-            return Ok(rows
-                .filter_map(|r| Id::from_slice(&r[32..]))
-                .map(RecipeId::from_id)
-                .collect());
+            let rows = self.recipes()?.into_iter().filter(|(id, _)| *id == blob);
+            return Ok(rows.map(|(_, root)| root).collect());
         }
         let recipes = &self.load()?.recipes;
         let from = recipes.partition_point(|(id, _)| *id < blob);
         let here = recipes[from..].iter().take_while(|(id, _)| *id == blob);
         Ok(here.map(|(_, root)| *root).collect())
+    }
+
+    /// Every (blob, root of a recipe) here, as the footer states them.
+    pub fn recipes(&self) -> Result<Vec<(Id, RecipeId)>> {
+        let at = self.trailer.footer_offset
+            + FOOTER_HEAD_LEN as u64
+            + self.head.objects * ENTRY_LEN as u64;
+        let bytes = self.file.read_vec_at(at, self.head.recipes * RECIPE_ROW_LEN as u64)?;
+        let rows = bytes.chunks_exact(RECIPE_ROW_LEN).filter_map(|row| {
+            let (blob, root) = row.split_at_checked(32)?;
+            Some((Id::from_slice(blob)?, RecipeId::from_id(Id::from_slice(root)?)))
+        });
+        Ok(rows.collect())
     }
 
     /// The stored bytes of the record that `entry` names, checked to be that record.

@@ -141,7 +141,6 @@ fn capture(
                     repo,
                     head,
                     pool,
-                    writer,
                     stored: head.is_some() && old.tree() == head,
                     cache: old,
                     lots,

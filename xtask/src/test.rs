@@ -8,7 +8,9 @@ use crate::Result;
 pub fn run(arguments: &[String]) -> Result {
     let python = crate::root().join("target/venv/bin/python");
     if !python.exists() {
-        return Err("the independent reader has no Python packages: run `bash xtask/setup` first".into());
+        return Err(
+            "the independent reader has no Python packages: run `bash xtask/setup` first".into()
+        );
     }
     let status = Command::new(env!("CARGO"))
         .args(["test", "--workspace", "--locked"])
