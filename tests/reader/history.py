@@ -1,5 +1,7 @@
 """From every commit to every byte of every blob, and what every signature is worth."""
 
+from dataclasses import dataclass
+
 from blake3 import blake3
 
 import maps
@@ -17,6 +19,15 @@ SIGNED = {
 }
 
 
+@dataclass
+class Tree:
+    """What is known of a directory that was checked."""
+
+    bytes: int
+    depth: int
+    longest: int
+
+
 class History:
     """Everything that the packs hold, decoded and checked."""
 
@@ -29,6 +40,7 @@ class History:
         self.sizes = {}
         self.maps = {}
         self.roots = {}
+        self.trees = {}
 
     def report(self, what: str, oid: bytes, error) -> None:
         self.problems.append(f"{what} {oid.hex()}: {error}")
@@ -158,13 +170,16 @@ class History:
                 self.check_blob(value[1], value[2])
         return self.check_map(root, schema, visit)
 
-    def check_tree(self, root: bytes, depth: int = 0) -> maps.Node:
-        if depth > 512:
-            raise Refused("over 512 folders deep")
-        below = []
+    def check_tree(self, root: bytes) -> Tree:
+        """Checks a directory and all below it, once, whoever names it."""
+        if root in self.trees:
+            return self.trees[root]
+        below, longest = [], 0
 
         def visit(name, value):
+            nonlocal longest
             kind, oid, size = maps.decode_tree_entry(value[1])
+            longest = max(longest, len(name))
             if kind == maps.DIRECTORY:
                 below.append((name, oid, size))
             else:
@@ -173,13 +188,24 @@ class History:
                 except Refused as error:
                     raise Refused(f"{name!r}: {error}") from None
         node = self.check_map(root, "tree", visit)
+        depth = 1 if node.count else 0
         for name, oid, size in below:
             try:
-                if self.check_tree(oid, depth + 1).bytes != size:
+                tree = self.check_tree(oid)
+                if tree.bytes != size:
                     raise Refused("a folder's size is not that of its map")
             except Refused as error:
                 raise Refused(f"{name!r}: {error}") from None
-        return node
+            depth = max(depth, 1 + tree.depth)
+            if tree.depth:
+                longest = max(longest, len(name) + 1 + tree.longest)
+        self.trees[root] = Tree(node.bytes, depth, longest)
+        return self.trees[root]
+
+    def check_files(self, root: bytes) -> None:
+        tree = self.check_tree(root)
+        if tree.depth > 512 or tree.longest > 4096:
+            raise Refused("a path over 512 names or 4,096 bytes")
 
     def check_named_maps(self, root: bytes, schema: str, known: dict) -> dict:
         """A map from a few fixed names to maps."""
@@ -197,7 +223,7 @@ class History:
     def files_of(self, commit: dict) -> bytes:
         """Checks the root map of a commit and gives the root of its tree."""
         found = self.check_named_maps(commit["root"], "root", {
-            b"files": self.check_tree,
+            b"files": self.check_files,
             b"external": lambda oid: self.check_plain(oid, "external"),
             b"system": lambda oid: self.check_named_maps(oid, "system", {
                 b"components": lambda oid: self.check_plain(oid, "components"),
