@@ -1,5 +1,6 @@
 //! aisr: the system of record for AI systems.
 
+pub mod capture;
 pub mod chunk;
 pub mod disk;
 pub mod log;
@@ -9,3 +10,4 @@ pub mod repo;
 pub mod sign;
 pub mod store;
 pub mod trust;
+pub mod worktree;

@@ -4,7 +4,7 @@
 use fastcdc::v2020::{self, Normalization};
 
 /// No chunk but the last of a segment is smaller.
-pub(super) const MIN: usize = 16 << 10;
+pub(super) const MIN: usize = 32 << 10;
 /// What sizes gather around.
 pub(super) const AVERAGE: usize = 64 << 10;
 /// No chunk is larger.

@@ -16,7 +16,6 @@ pub mod gguf;
 mod hint;
 mod layout;
 pub mod planes;
-mod planes_simd;
 pub mod safetensors;
 pub mod sqlite;
 

@@ -1,0 +1,25 @@
+//! What can go wrong while a file is read.
+
+use bstr::BString;
+use thiserror::Error;
+
+use crate::store::StoreError;
+
+/// What can go wrong while a file is read.
+#[derive(Debug, Error)]
+pub enum CaptureError {
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Its path inside the root.
+        path: BString,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The store cannot take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A worker is gone; the first error says why.
+    #[error("capturing stopped after an error in another thread")]
+    Stopped,
+}

@@ -1,0 +1,271 @@
+//! Reading a large file: once, in order, while workers hash and code it piece by piece.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+
+use blake3::hazmat::ChainingValue;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use crate::chunk::{ContentHint, Cutter};
+use crate::object::BlobId;
+use crate::store::{Batch, RecipeWriter};
+
+use super::error::CaptureError;
+use super::pool::{Captured, Outcome, Pool, Request, Task};
+use super::small::{ATTEMPTS, open};
+use super::stat::{StatKey, now_nanos};
+use super::whole_hash::{self, WINDOW};
+
+/// A stretch of a file: the chunks that start in it, and the window whose hash it carries.
+pub(super) struct Piece {
+    number: usize,
+    offset: u64,
+    bytes: Vec<u8>,
+    /// Where the window lies in `bytes`; before it is what the piece before left over.
+    window: Range<usize>,
+    chunks: Vec<(Range<usize>, ContentHint)>,
+    buffers: Sender<Vec<u8>>,
+}
+
+/// What a worker made of a piece.
+pub(super) struct PieceResult {
+    number: usize,
+    /// Absent where a file ended earlier than it said, just before this window.
+    window: Option<ChainingValue>,
+    chunks: Vec<(BlobId, u64)>,
+}
+
+impl Piece {
+    /// Hashes the window, and stores the chunks.
+    pub(super) fn store(self, batch: &mut Batch<'_, '_>) -> Result<PieceResult, CaptureError> {
+        let window = &self.bytes[self.window.clone()];
+        let window = (!window.is_empty()).then(|| whole_hash::window(self.offset, window));
+        let mut chunks = Vec::with_capacity(self.chunks.len());
+        for (range, hint) in &self.chunks {
+            let len = range.len() as u64;
+            chunks.push((batch.chunk(&self.bytes[range.clone()], *hint)?, len));
+        }
+        let _ = self.buffers.send(self.bytes);
+        Ok(PieceResult { number: self.number, window, chunks })
+    }
+}
+
+/// Reads a file front to back and cuts it into pieces.
+struct PieceReader<'r> {
+    request: &'r Request,
+    file: &'r OwnedFd,
+    len: u64,
+    cutter: Cutter,
+    at: u64,
+    number: usize,
+    left_over: Vec<u8>,
+    buffers: Sender<Vec<u8>>,
+    returned: Receiver<Vec<u8>>,
+}
+
+impl<'r> PieceReader<'r> {
+    fn new(request: &'r Request, file: &'r OwnedFd, len: u64) -> Result<Self, CaptureError> {
+        let mut head = Vec::new();
+        let mut wanted = len.min(64 << 10) as usize;
+        loop {
+            head.resize(wanted, 0);
+            let got = read_full(file, 0, &mut head).map_err(|e| request.failed(e))?;
+            head.truncate(got);
+            match Cutter::bytes_needed(&head, len) {
+                Some(more) if got == wanted && more > wanted => wanted = more,
+                _ => break,
+            }
+        }
+        let cutter = Cutter::new(&head, len);
+        let (buffers, returned) = unbounded();
+        let left_over = Vec::new();
+        Ok(Self { request, file, len, cutter, at: 0, number: 0, left_over, buffers, returned })
+    }
+
+    /// The next piece, or `None` at the end. A file that shrank ends where it ends now.
+    fn next(&mut self) -> Result<Option<Piece>, CaptureError> {
+        let room = self.len - self.at;
+        if room == 0 {
+            return Ok(None);
+        }
+        let mut bytes = self.returned.try_recv().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(&self.left_over);
+        let start = bytes.len();
+        let wanted = room.min(WINDOW as u64) as usize;
+        bytes.resize(start + wanted, 0);
+        let got = read_full(self.file, self.at, &mut bytes[start..])
+            .map_err(|e| self.request.failed(e))?;
+        bytes.truncate(start + got);
+        let offset = self.at;
+        self.at += got as u64;
+        if got < wanted {
+            self.len = self.at;
+        }
+        let at_eof = self.at == self.len;
+        let (mut from, mut chunks) = (0, Vec::new());
+        let enough = |rest: usize, lookahead| at_eof || rest >= lookahead;
+        while enough(bytes.len() - from, self.cutter.lookahead()) {
+            let Some(cut) = self.cutter.next(&bytes[from..], at_eof) else { break };
+            chunks.push((from..from + cut.len, cut.hint));
+            from += cut.len;
+        }
+        self.left_over.clear();
+        self.left_over.extend_from_slice(&bytes[from..]);
+        let number = self.number;
+        self.number += 1;
+        let window = start..bytes.len();
+        let buffers = self.buffers.clone();
+        Ok(Some(Piece { number, offset, bytes, window, chunks, buffers }))
+    }
+}
+
+fn read_full(file: &OwnedFd, mut offset: u64, mut buffer: &mut [u8]) -> std::io::Result<usize> {
+    let wanted = buffer.len();
+    while !buffer.is_empty() {
+        match rustix::io::pread(file, &mut *buffer, offset) {
+            Ok(0) => break,
+            Ok(n) => {
+                offset += n as u64;
+                buffer = &mut buffer[n..];
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(wanted - buffer.len())
+}
+
+/// Puts the results of pieces in order, and builds the recipe out of them.
+#[derive(Default)]
+struct Assembly {
+    early: BTreeMap<usize, PieceResult>,
+    pieces: usize,
+    windows: Vec<ChainingValue>,
+    recipe: RecipeWriter,
+    total: u64,
+    first: Option<(BlobId, u64)>,
+}
+
+impl Assembly {
+    fn add(&mut self, batch: &mut Batch<'_, '_>, piece: PieceResult) -> Result<(), CaptureError> {
+        self.early.insert(piece.number, piece);
+        while let Some(piece) = self.early.remove(&self.pieces) {
+            self.pieces += 1;
+            self.windows.extend(piece.window);
+            for (id, len) in piece.chunks {
+                self.first.get_or_insert((id, len));
+                self.total += len;
+                self.recipe.chunk(batch, id, len)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The blob's id, its recipe stored. `first` is the hash of the first window alone.
+    fn finish(
+        self,
+        batch: &mut Batch<'_, '_>,
+        first: Option<BlobId>,
+    ) -> Result<BlobId, CaptureError> {
+        let id = match (self.windows.as_slice(), first) {
+            ([], _) | (_, None) => return Ok(batch.blob(&[], ContentHint::Unknown)?),
+            ([_], Some(first)) => first,
+            (windows, _) => whole_hash::root(windows),
+        };
+        // A file that one chunk holds is that chunk.
+        if self.first != Some((id, self.total)) {
+            self.recipe.finish(batch, id)?;
+        }
+        Ok(id)
+    }
+}
+
+/// The hash of a file that turns out to be the first window alone, which is not that of a subtree.
+fn first_window(piece: &Piece) -> BlobId {
+    BlobId::of(&piece.bytes[piece.window.clone()])
+}
+
+impl Pool {
+    /// Captures a large file. The caller's thread reads; workers do the rest. `progress` is told
+    /// of each stretch that was read.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the store cannot take it.
+    pub fn large(
+        &self,
+        request: &Request,
+        batch: &mut Batch<'_, '_>,
+        progress: &dyn Fn(u64),
+    ) -> Result<Outcome, CaptureError> {
+        let Some(file) = open(request)? else { return Ok(Outcome::Vanished) };
+        let (answer, answers) = unbounded();
+        let most = 2 * self.threads() + 2;
+        steady(request, &file, |len| {
+            let mut reader = PieceReader::new(request, &file, len)?;
+            let (mut assembly, mut flying, mut first) = (Assembly::default(), 0, None);
+            while let Some(piece) = reader.next()? {
+                progress(piece.window.len() as u64);
+                first = first.or_else(|| Some(first_window(&piece)));
+                self.send(Task::Piece(piece, answer.clone()))?;
+                flying += 1;
+                while flying >= most {
+                    assembly.add(batch, receive(&answers)?)?;
+                    flying -= 1;
+                }
+            }
+            for _ in 0..flying {
+                assembly.add(batch, receive(&answers)?)?;
+            }
+            let total = assembly.total;
+            Ok((assembly.finish(batch, first)?, total))
+        })
+    }
+}
+
+fn receive(
+    answers: &Receiver<Result<PieceResult, CaptureError>>,
+) -> Result<PieceResult, CaptureError> {
+    answers.recv().map_err(|_| CaptureError::Stopped)?
+}
+
+/// Captures a file that turned out large, on this thread alone.
+pub(super) fn capture_alone(
+    request: &Request,
+    file: &OwnedFd,
+    batch: &mut Batch<'_, '_>,
+) -> Result<Outcome, CaptureError> {
+    steady(request, file, |len| {
+        let mut reader = PieceReader::new(request, file, len)?;
+        let (mut assembly, mut first) = (Assembly::default(), None);
+        while let Some(piece) = reader.next()? {
+            first = first.or_else(|| Some(first_window(&piece)));
+            let result = piece.store(batch)?;
+            assembly.add(batch, result)?;
+        }
+        let total = assembly.total;
+        Ok((assembly.finish(batch, first)?, total))
+    })
+}
+
+/// Reads a file until it holds still, at most [`ATTEMPTS`] times.
+fn steady(
+    request: &Request,
+    file: &OwnedFd,
+    mut read: impl FnMut(u64) -> Result<(BlobId, u64), CaptureError>,
+) -> Result<Outcome, CaptureError> {
+    let stat = || StatKey::of_file(file).map_err(|e| request.failed(e));
+    for attempt in 1..=ATTEMPTS {
+        let started = now_nanos();
+        let Some(before) = stat()? else { return Ok(Outcome::Vanished) };
+        let (id, size) = read(before.size)?;
+        let held = stat()? == Some(before) && size == before.size;
+        if held || attempt == ATTEMPTS {
+            let racy = !held || before.is_racy(started);
+            let stat = StatKey { size, ..before };
+            return Ok(Outcome::Captured(Captured { id, stat, racy, moved: !held }));
+        }
+    }
+    unreachable!("the last attempt returns")
+}

@@ -1,0 +1,256 @@
+//! Committing: captures the folder, signs what it is, and moves the branch.
+
+use std::cell::RefCell;
+use std::time::Instant;
+
+use crossbeam_channel::bounded;
+
+use crate::capture::Pool;
+use crate::chunk::ContentHint;
+use crate::log::{Head, LogError, PlaceLog};
+use crate::map::Builder;
+use crate::object::{
+    ActingFor, Cause, ChangeKind, Commit, CommitId, NodeId, ObjectType, RefChange, RefTarget,
+    Schema, Signed, Stamp, ValueRef, limits,
+};
+use crate::repo::{FILES, Identity, RepoError, Repository, now};
+use crate::sign::Namespace;
+use crate::store::{Batch, PackWriter, StoreError};
+
+use super::error::WorktreeError;
+use super::folder_lock::lock_folder;
+use super::ignores::Ignores;
+use super::report::{CommitReport, Progress};
+use super::scan::Scan;
+use super::stat_cache::{CacheReader, CacheWriter};
+use super::tree_builder::{Tree, build};
+
+/// How often the scan is repeated because the branch moved meanwhile.
+const ATTEMPTS: usize = 10;
+/// Lots of events that wait for the builder.
+const WAITING_LOTS: usize = 16;
+
+/// How a commit is made.
+pub struct CommitOptions<'a> {
+    /// Who signs it.
+    pub identity: &'a Identity,
+    /// What is said of it.
+    pub message: Option<String>,
+    /// Who made the change, if not the signer: a claim.
+    pub author: Option<String>,
+    /// In whose place it is made: claims.
+    pub acting_for: Vec<String>,
+    /// Makes a commit even if nothing changed.
+    pub allow_empty: bool,
+    /// How many workers hash and code.
+    pub threads: usize,
+    /// Told how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum CommitOutcome {
+    /// A commit.
+    Made(Box<CommitReport>),
+    /// Nothing: this commit holds the very state of the folder.
+    Nothing {
+        /// The commit.
+        head: CommitId,
+    },
+}
+
+/// Commits the folder: everything under the root that is not ignored.
+///
+/// # Errors
+/// When something cannot be read, written or signed. The branch is as before then, and what was
+/// stored already serves the next attempt.
+pub fn commit(
+    repo: &Repository,
+    options: &CommitOptions<'_>,
+) -> Result<CommitOutcome, WorktreeError> {
+    repo.ensure_writable()?;
+    let started = Instant::now();
+    let _folder = lock_folder(repo)?;
+    let _lease = repo.store().lease()?;
+    for _ in 0..ATTEMPTS {
+        let log = repo.log()?;
+        let head = log.refs().head_object().map(CommitId::from_id);
+        let parent = head.map(|id| repo.commit(id)).transpose()?;
+        let files = parent.as_ref().map(|p| repo.files(&p.commit)).transpose()?;
+
+        let begun = now();
+        let writer = repo.store().writer(&_lease);
+        let cache_path = repo.folder().join("local/stat-cache");
+        let mut cache = CacheWriter::create(repo.disk(), &cache_path)?;
+        let tree = capture(repo, &writer, files, options, &mut cache)?;
+        let root = tree.root.ok_or(WorktreeError::Stopped)?;
+        let unchanged = files == Some(root.id);
+        if unchanged && !options.allow_empty {
+            cache.finish()?;
+            let head = head.ok_or(WorktreeError::Stopped)?;
+            return Ok(CommitOutcome::Nothing { head });
+        }
+        if moved(repo, &log)? {
+            continue;
+        }
+
+        let mut batch = Batch::new(&writer);
+        let state = root_map(&mut batch, root.id)?;
+        let commit = describe(repo, options, head, state, &tree, begun);
+        let (id, object) = sign(options.identity, &commit)?;
+        batch.put(ObjectType::Commit, id.id(), &object, ContentHint::Block)?;
+        batch.flush()?;
+        drop(batch);
+        let written = writer.finish()?;
+        let branch = match advance(repo, log, head, id)? {
+            Advance::Done(branch) => branch,
+            Advance::Moved => continue,
+        };
+        cache.finish()?;
+        return Ok(CommitOutcome::Made(Box::new(CommitReport {
+            id,
+            commit,
+            branch,
+            files: tree.files,
+            bytes: root.bytes,
+            stored: written.bytes,
+            seconds: started.elapsed().as_secs_f64(),
+            ignored: tree.ignored,
+            warnings: tree.warnings,
+        })));
+    }
+    Err(WorktreeError::BranchKeepsMoving { times: ATTEMPTS })
+}
+
+fn capture(
+    repo: &Repository,
+    writer: &PackWriter<'_>,
+    head: Option<NodeId>,
+    options: &CommitOptions<'_>,
+    cache: &mut CacheWriter,
+) -> Result<Tree, WorktreeError> {
+    let old = CacheReader::open(&repo.folder().join("local/stat-cache"));
+    Pool::run(writer, options.threads, |pool| {
+        let (lots, found) = bounded(WAITING_LOTS);
+        std::thread::scope(|scope| {
+            let scan = scope.spawn(move || {
+                let scan = Scan {
+                    repo,
+                    head,
+                    pool,
+                    writer,
+                    cache: old,
+                    lots,
+                    progress: options.progress,
+                    batch: Batch::new(writer),
+                    ignores: Ignores::default(),
+                    events: Vec::new(),
+                    requests: Vec::new(),
+                    request_bytes: 0,
+                };
+                scan.run()
+            });
+            let batch = RefCell::new(Batch::new(writer));
+            let tree = build(&found, &batch, cache);
+            drop(found);
+            let scanned = scan.join().unwrap_or(Err(WorktreeError::Stopped));
+            // Whichever failed by itself says why; the other was only stopped by it.
+            match (tree, scanned) {
+                (Ok(tree), Ok(())) => {
+                    batch.into_inner().flush()?;
+                    Ok(tree)
+                }
+                (Err(e), Ok(()) | Err(WorktreeError::Stopped)) | (_, Err(e)) => Err(e),
+            }
+        })
+    })
+}
+
+/// Whether HEAD or its branch is no longer where `log` saw it.
+fn moved(repo: &Repository, log: &PlaceLog) -> Result<bool, WorktreeError> {
+    let now = repo.log()?;
+    Ok(now.refs().head != log.refs().head || now.refs().head_object() != log.refs().head_object())
+}
+
+fn root_map(batch: &mut Batch<'_, '_>, files: NodeId) -> Result<NodeId, WorktreeError> {
+    let mut map = Builder::new(Schema::Root, |id, bytes: Vec<u8>| -> Result<(), StoreError> {
+        batch.node(id, &bytes)
+    });
+    map.push(FILES, ValueRef::Inline(files.as_bytes()))?;
+    Ok(map.finish()?.id)
+}
+
+fn describe(
+    repo: &Repository,
+    options: &CommitOptions<'_>,
+    parent: Option<CommitId>,
+    root: NodeId,
+    tree: &Tree,
+    begun: Stamp,
+) -> Commit {
+    let committer = repo.trust().actor(&options.identity.key.public());
+    let committed = now();
+    // A name that the trust root already proves is no claim.
+    let own = committer.principal.and_then(|id| {
+        repo.trust().root.principals.iter().find(|p| p.id == id).map(|p| p.names.clone())
+    });
+    let own = own.unwrap_or_default();
+    let author = options.author.clone().or_else(|| Some(options.identity.name.clone()));
+    Commit {
+        repo: repo.id(),
+        root,
+        parents: parent.into_iter().collect(),
+        committer,
+        author: author.filter(|name| !name.is_empty() && !own.contains(name)),
+        acting_for: options.acting_for.iter().cloned().map(ActingFor::Claimed).collect(),
+        authored: committed,
+        committed,
+        cause: Cause::of("manual"),
+        sessions: Vec::new(),
+        report: Some(tree.report((begun.micros, committed.micros))),
+        origins: None,
+        observed: Vec::new(),
+        message: options.message.clone().filter(|text| !text.is_empty()),
+        ext: Vec::new(),
+    }
+}
+
+fn sign(identity: &Identity, commit: &Commit) -> Result<(CommitId, Vec<u8>), WorktreeError> {
+    let payload = commit.encode();
+    let message = commit.message.as_ref().map_or(0, String::len);
+    for (size, limit) in [(payload.len(), limits::COMMIT), (message, limits::MESSAGE)] {
+        if size > limit {
+            return Err(WorktreeError::TooLong { size, limit });
+        }
+    }
+    let signature = identity.key.sign(Namespace::Commit, &payload)?;
+    let object = Signed { payload: &payload, signature: &signature }.encode();
+    Ok((CommitId::of(&object), object))
+}
+
+enum Advance {
+    Done(Option<crate::log::RefName>),
+    Moved,
+}
+
+/// Moves HEAD's branch, or HEAD itself where it is detached, from `old` to `new`.
+fn advance(
+    repo: &Repository,
+    mut log: PlaceLog,
+    old: Option<CommitId>,
+    new: CommitId,
+) -> Result<Advance, WorktreeError> {
+    let target = |id: CommitId| RefTarget::Object(id.id());
+    let (name, branch) = match &log.refs().head {
+        Head::Branch(name) => (name.as_bytes().to_vec(), Some(name.clone())),
+        Head::Detached(_) => (b"HEAD".to_vec(), None),
+    };
+    let kind = if old.is_some() { ChangeKind::Forward } else { ChangeKind::Create };
+    let change = RefChange { name, old: old.map(target), new: Some(target(new)), kind };
+    match repo.move_refs(&mut log, vec![change], Cause::of("commit")) {
+        Ok(_) => Ok(Advance::Done(branch)),
+        Err(RepoError::Log(LogError::Moved { .. })) => Ok(Advance::Moved),
+        Err(e) => Err(e.into()),
+    }
+}

@@ -1,0 +1,417 @@
+//! Walks the folder in order, and says of each entry what to do with it.
+//!
+//! The scan is one thread: it lists, compares with the stat cache, and hands what must be read
+//! to the pool. What it finds goes to the tree builder in the same order. It holds one folder's
+//! names for each level of depth, never the whole tree.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+
+use bstr::{BStr, BString, ByteSlice};
+use crossbeam_channel::Sender;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, readlinkat, statat};
+
+use crate::capture::{Captured, Outcome, Pool, Request, StatKey, Ticket, WHOLE_LIMIT};
+use crate::chunk::ContentHint;
+use crate::object::{NodeId, RepoPath, TreeEntry, check_name, limits, not_portable};
+use crate::repo::{FOLDER, Repository};
+use crate::store::{Batch, PackWriter};
+
+use super::error::WorktreeError;
+use super::ignores::{IGNORE_FILE, Ignores};
+use super::report::{Progress, Warning};
+use super::stat_cache::CacheReader;
+
+/// A lot of small files goes to one worker: enough that handing it over costs nothing.
+const LOT_FILES: usize = 64;
+const LOT_BYTES: u64 = 512 << 10;
+/// What is found goes to the builder in lots of this many.
+const LOT_EVENTS: usize = 1024;
+const IGNORE_FILE_LIMIT: u64 = 1 << 20;
+
+/// What a scan finds, in order.
+pub enum Event {
+    /// A folder begins.
+    Enter(BString),
+    /// The folder that began last ends.
+    Leave,
+    /// A file whose content is known and in the store.
+    Known(BString, Captured),
+    /// A file that is being read: its outcome is the next of the lot's.
+    Reading(BString),
+    /// A link.
+    Link(BString, TreeEntry),
+    /// Something that the user should know.
+    Warn(Warning),
+    /// This many entries were left out.
+    Ignored(u64),
+}
+
+/// Events, and where the outcomes of those that are being read will arrive.
+pub struct Lot {
+    /// The events.
+    pub events: Vec<Event>,
+    /// The outcomes of [`Event::Reading`], in order.
+    pub ticket: Option<Ticket>,
+}
+
+/// Walks the folder of a repository.
+pub struct Scan<'a, 'w, 's> {
+    pub repo: &'a Repository,
+    /// The directory tree of HEAD: what is in it stays captured when it becomes ignored.
+    pub head: Option<NodeId>,
+    pub pool: &'a Pool,
+    pub writer: &'w PackWriter<'s>,
+    pub cache: CacheReader,
+    pub lots: Sender<Lot>,
+    pub progress: &'a dyn Progress,
+    pub batch: Batch<'w, 's>,
+    pub ignores: Ignores,
+    pub events: Vec<Event>,
+    pub requests: Vec<Request>,
+    pub request_bytes: u64,
+}
+
+/// The builder is gone: it says why, this thread just stops.
+struct Listing {
+    names: Vec<u8>,
+    entries: Vec<(u32, u16, FileType)>,
+}
+
+impl Listing {
+    fn read(folder: &OwnedFd) -> rustix::io::Result<Self> {
+        let (mut names, mut entries) = (Vec::new(), Vec::new());
+        for entry in Dir::read_from(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            entries.push((names.len() as u32, name.len() as u16, entry.file_type()));
+            names.extend_from_slice(name);
+        }
+        let mut listing = Self { names, entries };
+        let names = &listing.names;
+        let name =
+            |(at, len, _): &(u32, u16, FileType)| &names[*at as usize..][..usize::from(*len)];
+        listing.entries.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+        Ok(listing)
+    }
+
+    fn name(&self, index: usize) -> &BStr {
+        let (at, len, _) = self.entries[index];
+        self.names[at as usize..][..usize::from(len)].as_bstr()
+    }
+
+    fn contains(&self, name: &[u8]) -> bool {
+        let at = self.entries.binary_search_by(|(at, len, _)| {
+            self.names[*at as usize..][..usize::from(*len)].cmp(name)
+        });
+        at.is_ok()
+    }
+}
+
+/// The folder that is being walked.
+struct Place {
+    folder: Arc<OwnedFd>,
+    path: RepoPath,
+    shared_path: Arc<BString>,
+    depth: usize,
+    /// The folder is ignored: only what HEAD holds is captured.
+    tracked_only: bool,
+}
+
+impl Scan<'_, '_, '_> {
+    /// Walks everything under the root.
+    ///
+    /// # Errors
+    /// When a folder or file cannot be read.
+    pub fn run(mut self) -> Result<(), WorktreeError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(self.repo.root(), flags, Mode::empty());
+        let folder = root.map_err(|e| read_error(b".".as_bstr(), e))?;
+        let place = Place {
+            folder: Arc::new(folder),
+            path: RepoPath::root(),
+            shared_path: Arc::default(),
+            depth: 0,
+            tracked_only: false,
+        };
+        self.folder(&place)?;
+        self.send()?;
+        Ok(self.batch.flush()?)
+    }
+
+    fn folder(&mut self, place: &Place) -> Result<(), WorktreeError> {
+        let at = place.path.as_bytes().as_bstr();
+        let listing = Listing::read(&place.folder).map_err(|e| read_error(at, e))?;
+        self.take_up_ignores(place, &listing)?;
+        for index in 0..listing.entries.len() {
+            self.entry(place, &listing, index)?;
+        }
+        self.ignores.leave(place.depth);
+        Ok(())
+    }
+
+    fn take_up_ignores(&mut self, place: &Place, listing: &Listing) -> Result<(), WorktreeError> {
+        if !listing.contains(IGNORE_FILE.as_bytes()) {
+            return Ok(());
+        }
+        let path = place.path.as_bytes().as_bstr();
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = openat(&place.folder, IGNORE_FILE, flags, Mode::empty()) else {
+            // A link or folder of that name says nothing.
+            return Ok(());
+        };
+        let Some(stat) = StatKey::of_file(&file).map_err(|e| io_error(path, e))? else {
+            return Ok(());
+        };
+        if stat.size > IGNORE_FILE_LIMIT {
+            let why = format!("it is over {IGNORE_FILE_LIMIT} bytes");
+            return Err(WorktreeError::Ignore { path: path.into(), why });
+        }
+        let mut text = Vec::new();
+        std::io::Read::read_to_end(&mut std::fs::File::from(file), &mut text)
+            .map_err(|e| io_error(path, e))?;
+        self.ignores.enter(path, place.depth, &text)
+    }
+
+    fn entry(
+        &mut self,
+        place: &Place,
+        listing: &Listing,
+        index: usize,
+    ) -> Result<(), WorktreeError> {
+        let name = listing.name(index);
+        if place.depth == 0 && (name == FOLDER || name.starts_with(b".aisr.new-")) {
+            return Ok(());
+        }
+        if let Err(why) = check_name(name) {
+            let path = join(&place.path, name);
+            let nested = name == FOLDER;
+            self.event(match nested {
+                true => Event::Warn(Warning::NestedRepository { path }),
+                false => Event::Warn(Warning::Name { path, why: why.to_string() }),
+            })?;
+            return Ok(());
+        }
+        let path = place
+            .path
+            .join(name)
+            .map_err(|source| WorktreeError::Path { path: join(&place.path, name), source })?;
+        let mut kind = listing.entries[index].2;
+        let mut stat = None;
+        if !matches!(kind, FileType::Directory) {
+            stat = match statat(&place.folder, name.as_bytes(), AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => Some(stat),
+                Err(rustix::io::Errno::NOENT) => {
+                    return self
+                        .event(Event::Warn(Warning::Vanished { path: path.as_bytes().into() }));
+                }
+                Err(e) => return Err(read_error(path.as_bytes().as_bstr(), e)),
+            };
+            kind = stat.as_ref().map_or(kind, |s| FileType::from_raw_mode(s.st_mode));
+        }
+        let directory = kind == FileType::Directory;
+        let ignored =
+            place.tracked_only || self.ignores.is_ignored(path.as_bytes().as_bstr(), directory);
+        if ignored && !self.is_tracked(&path)? {
+            return self.event(Event::Ignored(1));
+        }
+        if let Some(problem) = not_portable(name) {
+            let path = path.as_bytes().into();
+            self.event(Event::Warn(Warning::NotPortable { path, problem }))?;
+        }
+        match (kind, stat) {
+            (FileType::Directory, _) => self.directory(place, name, path, ignored),
+            (FileType::RegularFile, Some(stat)) => {
+                self.regular(place, listing, name, path, StatKey::of(&stat))
+            }
+            (FileType::Symlink, _) => self.link(place, name, &path),
+            (kind, _) => {
+                let kind = match kind {
+                    FileType::Fifo => "FIFO",
+                    FileType::Socket => "socket",
+                    FileType::BlockDevice | FileType::CharacterDevice => "device",
+                    _ => "file of an unknown kind",
+                };
+                self.event(Event::Warn(Warning::Special { path: path.as_bytes().into(), kind }))
+            }
+        }
+    }
+
+    fn is_tracked(&self, path: &RepoPath) -> Result<bool, WorktreeError> {
+        match self.head {
+            Some(head) => Ok(self.repo.entry_at(head, path)?.is_some()),
+            None => Ok(false),
+        }
+    }
+
+    fn directory(
+        &mut self,
+        place: &Place,
+        name: &BStr,
+        path: RepoPath,
+        tracked_only: bool,
+    ) -> Result<(), WorktreeError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let folder = match openat(&place.folder, name.as_bytes(), flags, Mode::empty()) {
+            Ok(folder) => folder,
+            Err(rustix::io::Errno::NOENT) => {
+                return self.event(Event::Warn(Warning::Vanished { path: path.as_bytes().into() }));
+            }
+            Err(e) => return Err(read_error(path.as_bytes().as_bstr(), e)),
+        };
+        let below = Place {
+            folder: Arc::new(folder),
+            shared_path: Arc::new(path.as_bytes().into()),
+            path,
+            depth: place.depth + 1,
+            tracked_only,
+        };
+        self.event(Event::Enter(name.into()))?;
+        self.folder(&below)?;
+        self.event(Event::Leave)
+    }
+
+    fn regular(
+        &mut self,
+        place: &Place,
+        listing: &Listing,
+        name: &BStr,
+        path: RepoPath,
+        stat: StatKey,
+    ) -> Result<(), WorktreeError> {
+        if let Some(database) = name.strip_suffix(b"-shm")
+            && listing.contains(database)
+        {
+            return Ok(());
+        }
+        let log = name.strip_suffix(b"-wal").or_else(|| name.strip_suffix(b"-journal"));
+        if let Some(database) = log.filter(|database| stat.size > 0 && listing.contains(database)) {
+            let path = join(&place.path, database.as_bstr());
+            self.event(Event::Warn(Warning::LiveDatabase { path }))?;
+        }
+        let known = self.cache.get(path.as_bytes().as_bstr());
+        if let Some(known) = known.filter(|known| known.stat == stat && !known.racy)
+            && self.repo.store().has_blob(known.id)?
+        {
+            self.progress.advance(1, stat.size);
+            let captured = Captured { id: known.id, stat, racy: false, moved: false };
+            return self.event(Event::Known(name.into(), captured));
+        }
+        let request = Request {
+            folder: place.folder.clone(),
+            name: name.into(),
+            folder_path: place.shared_path.clone(),
+        };
+        if stat.size > WHOLE_LIMIT {
+            return self.large(name, &request);
+        }
+        self.requests.push(request);
+        self.request_bytes += stat.size;
+        self.event(Event::Reading(name.into()))?;
+        if self.requests.len() >= LOT_FILES || self.request_bytes >= LOT_BYTES {
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    fn large(&mut self, name: &BStr, request: &Request) -> Result<(), WorktreeError> {
+        self.send()?;
+        let progress = self.progress;
+        let outcome =
+            self.pool.large(request, &mut self.batch, &|bytes| progress.advance(0, bytes))?;
+        progress.advance(1, 0);
+        match outcome {
+            Outcome::Captured(captured) => self.event(Event::Known(name.into(), captured)),
+            Outcome::Vanished => {
+                self.event(Event::Warn(Warning::Vanished { path: request.path() }))
+            }
+        }
+    }
+
+    fn link(&mut self, place: &Place, name: &BStr, path: &RepoPath) -> Result<(), WorktreeError> {
+        let target = match readlinkat(&place.folder, name.as_bytes(), Vec::new()) {
+            Ok(target) => target.into_bytes(),
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::INVAL) => {
+                return self.event(Event::Warn(Warning::Vanished { path: path.as_bytes().into() }));
+            }
+            Err(e) => return Err(read_error(path.as_bytes().as_bstr(), e)),
+        };
+        let Some(entry) = TreeEntry::symlink(&target) else {
+            let why = format!("its target is over {} bytes", limits::PATH - 1);
+            return self.event(Event::Warn(Warning::Name { path: path.as_bytes().into(), why }));
+        };
+        self.batch.blob(&target, ContentHint::Block)?;
+        if leads_out(&target, place.depth) {
+            let path = path.as_bytes().into();
+            self.event(Event::Warn(Warning::OutsideLink { path, target: target.into() }))?;
+        }
+        self.progress.advance(1, 0);
+        self.event(Event::Link(name.into(), entry))
+    }
+
+    fn event(&mut self, event: Event) -> Result<(), WorktreeError> {
+        self.events.push(event);
+        if self.events.len() >= LOT_EVENTS {
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is collected: the files to a worker, the events to the builder.
+    fn send(&mut self) -> Result<(), WorktreeError> {
+        let ticket = match self.requests.is_empty() {
+            true => None,
+            false => {
+                self.request_bytes = 0;
+                Some(self.pool.small(std::mem::take(&mut self.requests))?)
+            }
+        };
+        if ticket.is_none() && self.events.is_empty() {
+            return Ok(());
+        }
+        let lot = Lot { events: std::mem::take(&mut self.events), ticket };
+        // The builder goes away only after an error of its own, which is the one to tell.
+        self.lots.send(lot).map_err(|_| WorktreeError::Stopped)
+    }
+}
+
+/// Whether a link at `depth` folders below the root leads out of it, by its text alone.
+fn leads_out(target: &[u8], depth: usize) -> bool {
+    if target.starts_with(b"/") {
+        return true;
+    }
+    let mut depth = depth as i64;
+    for part in target.split_str("/") {
+        match part {
+            b".." => depth -= 1,
+            b"" | b"." => {}
+            _ => depth += 1,
+        }
+        if depth < 0 {
+            return true;
+        }
+    }
+    false
+}
+
+fn join(folder: &RepoPath, name: &BStr) -> BString {
+    let mut path: BString = folder.as_bytes().into();
+    if !path.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
+}
+
+fn read_error(path: &BStr, source: rustix::io::Errno) -> WorktreeError {
+    io_error(path, source.into())
+}
+
+fn io_error(path: &BStr, source: std::io::Error) -> WorktreeError {
+    let path = if path.is_empty() { ".".into() } else { path.to_owned() };
+    WorktreeError::Read { path, source }
+}

@@ -1,0 +1,220 @@
+//! What each file's id was when it was last read, and what the file system said of it then.
+//!
+//! `.aisr/local/stat-cache` is derived and never transferred: a flat file, in the order in which
+//! a scan meets the files, read and written front to back (`docs/format.md`, "Stat cache"). It
+//! says what a file's id *is*, never that the store holds it.
+
+use std::cmp::Ordering;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use bstr::{BStr, BString};
+
+use crate::capture::StatKey;
+use crate::disk::{Dir, Disk, NewFile, OnExisting};
+use crate::object::{BlobId, ID_LEN, Id, limits};
+
+use super::error::WorktreeError;
+
+const MAGIC: &[u8; 8] = b"AISRSTAT";
+const VERSION: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 1];
+const START: usize = 16;
+const FIXED: usize = 2 + 8 + 12 + 12 + 8 + 1 + ID_LEN;
+const EXECUTABLE: u8 = 1;
+const RACY: u8 = 2;
+const BUFFER: usize = 64 << 10;
+
+/// A file as it was when it was last read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CacheEntry {
+    /// Its path inside the root.
+    pub path: BString,
+    /// What the file system said of it.
+    pub stat: StatKey,
+    /// Whether it may have changed since without its stat showing it.
+    pub racy: bool,
+    /// Its content.
+    pub id: BlobId,
+}
+
+/// The order of a scan: by the parts of the path, so that a folder's files stand together.
+pub fn scan_order(a: &BStr, b: &BStr) -> Ordering {
+    let part = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
+    a.iter().map(part).cmp(b.iter().map(part))
+}
+
+/// Appends an entry in the form of the file.
+pub fn encode_entry(entry: &CacheEntry, out: &mut Vec<u8>) {
+    let time = |out: &mut Vec<u8>, nanos: i128| {
+        let seconds = nanos.div_euclid(1_000_000_000) as i64;
+        out.extend_from_slice(&seconds.to_le_bytes());
+        out.extend_from_slice(&(nanos.rem_euclid(1_000_000_000) as u32).to_le_bytes());
+    };
+    out.extend_from_slice(&(entry.path.len() as u16).to_le_bytes());
+    out.extend_from_slice(&entry.stat.size.to_le_bytes());
+    time(out, entry.stat.mtime);
+    time(out, entry.stat.ctime);
+    out.extend_from_slice(&entry.stat.inode.to_le_bytes());
+    let executable = if entry.stat.executable { EXECUTABLE } else { 0 };
+    out.push(executable | if entry.racy { RACY } else { 0 });
+    out.extend_from_slice(entry.id.as_bytes());
+    out.extend_from_slice(&entry.path);
+}
+
+/// Reads the entry at the start of `bytes` and says how long it is; `None` when it is not sound.
+pub fn decode_entry(bytes: &[u8]) -> Option<(CacheEntry, usize)> {
+    let fixed = bytes.first_chunk::<FIXED>()?;
+    let len = usize::from(u16::from_le_bytes([fixed[0], fixed[1]]));
+    let path = bytes.get(FIXED..FIXED + len).filter(|_| len <= limits::PATH)?;
+    let number = |at: usize| u64::from_le_bytes(fixed[at..at + 8].try_into().expect("eight bytes"));
+    let time = |at: usize| {
+        let nanos = u32::from_le_bytes(fixed[at + 8..at + 12].try_into().expect("four bytes"));
+        (nanos < 1_000_000_000)
+            .then(|| i128::from(number(at) as i64) * 1_000_000_000 + i128::from(nanos))
+    };
+    let flags = fixed[42];
+    if flags & !(EXECUTABLE | RACY) != 0 {
+        return None;
+    }
+    let stat = StatKey {
+        size: number(2),
+        mtime: time(10)?,
+        ctime: time(22)?,
+        inode: number(34),
+        executable: flags & EXECUTABLE != 0,
+    };
+    let id = BlobId::from_id(Id::from_slice(&fixed[43..])?);
+    let entry = CacheEntry { path: path.into(), stat, racy: flags & RACY != 0, id };
+    Some((entry, FIXED + len))
+}
+
+/// The cache as the last commit left it, read front to back.
+pub struct CacheReader {
+    file: Option<Box<dyn Read + Send>>,
+    buffer: Vec<u8>,
+    at: usize,
+    next: Option<CacheEntry>,
+}
+
+impl CacheReader {
+    /// Opens the cache. One that is missing or damaged counts as empty: its checksum is checked
+    /// before anything is believed.
+    pub fn open(path: &Path) -> Self {
+        let file = Self::checked(path).map(|file| Box::new(file) as Box<dyn Read + Send>);
+        let mut reader = Self { file, buffer: Vec::new(), at: 0, next: None };
+        reader.advance();
+        reader
+    }
+
+    fn checked(path: &Path) -> Option<impl Read + Send + use<>> {
+        let mut file = File::open(path).ok()?;
+        let len = file.metadata().ok()?.len();
+        let body = len.checked_sub(ID_LEN as u64).filter(|body| *body >= START as u64)?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader((&mut file).take(body)).ok()?;
+        let mut sum = [0; ID_LEN];
+        file.read_exact(&mut sum).ok()?;
+        if *hasher.finalize().as_bytes() != sum {
+            return None;
+        }
+        let mut file = File::open(path).ok()?;
+        let mut start = [0; START];
+        file.read_exact(&mut start).ok()?;
+        let known = &start[..8] == MAGIC && start[8..] == VERSION;
+        known.then(|| BufReader::with_capacity(BUFFER, file).take(body - START as u64))
+    }
+
+    fn advance(&mut self) {
+        self.next = self.read();
+    }
+
+    fn read(&mut self) -> Option<CacheEntry> {
+        loop {
+            if let Some((entry, len)) = decode_entry(&self.buffer[self.at..]) {
+                self.at += len;
+                return Some(entry);
+            }
+            self.buffer.drain(..self.at);
+            self.at = 0;
+            let before = self.buffer.len();
+            let mut more = self.file.as_mut()?.take(BUFFER as u64);
+            more.read_to_end(&mut self.buffer).ok()?;
+            if self.buffer.len() == before {
+                return None;
+            }
+        }
+    }
+
+    /// What the cache says of `path`. Paths must be asked for in the order of a scan.
+    pub fn get(&mut self, path: &BStr) -> Option<CacheEntry> {
+        while let Some(next) = &self.next {
+            match scan_order(next.path.as_ref(), path) {
+                Ordering::Less => self.advance(),
+                Ordering::Equal => {
+                    let found = self.next.take();
+                    self.advance();
+                    return found;
+                }
+                Ordering::Greater => return None,
+            }
+        }
+        None
+    }
+}
+
+/// The cache that this scan leaves, written front to back.
+pub struct CacheWriter {
+    folder: Dir,
+    file: NewFile,
+    name: OsString,
+    hasher: blake3::Hasher,
+    buffer: Vec<u8>,
+    at: u64,
+}
+
+impl CacheWriter {
+    /// Begins a cache that will replace the one at `path`.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn create(disk: &Disk, path: &Path) -> Result<Self, WorktreeError> {
+        let folder = disk.open_dir(path.parent().unwrap_or(path))?;
+        let name = path.file_name().unwrap_or_default().to_owned();
+        let file = folder.create_temporary(0o600)?;
+        let buffer = [&MAGIC[..], &VERSION].concat();
+        Ok(Self { folder, file, name, hasher: blake3::Hasher::new(), buffer, at: 0 })
+    }
+
+    /// Adds a file; files come in the order of a scan.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn push(&mut self, entry: &CacheEntry) -> Result<(), WorktreeError> {
+        encode_entry(entry, &mut self.buffer);
+        if self.buffer.len() >= BUFFER {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), WorktreeError> {
+        self.hasher.update(&self.buffer);
+        self.file.write_all_at(self.at, &self.buffer)?;
+        self.at += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Puts the cache in place. It is not made durable: a torn one counts as empty.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn finish(mut self) -> Result<(), WorktreeError> {
+        self.write()?;
+        let sum = *self.hasher.finalize().as_bytes();
+        self.file.write_all_at(self.at, &sum)?;
+        Ok(self.file.place_in(&self.folder, &self.name, OnExisting::Replace)?)
+    }
+}

@@ -1,0 +1,186 @@
+//! Builds the directory tree out of what a scan finds, bottom up, in one pass.
+
+use std::cell::RefCell;
+
+use bstr::{BString, ByteSlice};
+use crossbeam_channel::Receiver;
+
+use crate::capture::{CaptureError, Captured, Outcome, StatKey};
+use crate::map::{Builder, MapRoot};
+use crate::object::{NodeId, Report, Schema, TreeEntry, ValueRef};
+use crate::store::{Batch, StoreError};
+
+use super::error::WorktreeError;
+use super::report::Warning;
+use super::scan::{Event, Lot};
+use super::stat_cache::{CacheEntry, CacheWriter};
+
+/// How many warnings of a capture are kept; the rest is counted.
+const MAX_WARNINGS: usize = 1000;
+
+/// What a scan came to.
+#[derive(Default)]
+pub struct Tree {
+    /// The root of the directory tree.
+    pub root: Option<MapRoot>,
+    /// How many files and links it holds.
+    pub files: u64,
+    /// How many entries were left out.
+    pub ignored: u64,
+    /// How many paths could not be captured.
+    pub skipped: u64,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+type NodeSink<'b> = Box<dyn FnMut(NodeId, Vec<u8>) -> Result<(), StoreError> + 'b>;
+
+struct Folder<'b> {
+    name: BString,
+    path_len: usize,
+    map: Builder<NodeSink<'b>>,
+}
+
+/// Builds the tree from `lots`, storing its nodes through `batch` and noting files in `cache`.
+///
+/// # Errors
+/// When a file could not be captured, or a node cannot be stored.
+pub fn build(
+    lots: &Receiver<Lot>,
+    batch: &RefCell<Batch<'_, '_>>,
+    cache: &mut CacheWriter,
+) -> Result<Tree, WorktreeError> {
+    let folder = |name: BString, path_len| {
+        let sink: NodeSink<'_> = Box::new(|id, bytes| batch.borrow_mut().node(id, &bytes));
+        Folder { name, path_len, map: Builder::new(Schema::Tree, sink) }
+    };
+    let mut tree = Tree::default();
+    let mut path = BString::default();
+    let mut stack = vec![folder(BString::default(), 0)];
+    for lot in lots {
+        let mut outcomes = Vec::new().into_iter();
+        if let Some(ticket) = lot.ticket {
+            outcomes = ticket.recv().map_err(|_| CaptureError::Stopped)??.into_iter();
+        }
+        for event in lot.events {
+            let top = stack.last_mut().ok_or(WorktreeError::Stopped)?;
+            match event {
+                Event::Enter(name) => {
+                    let path_len = path.len();
+                    if !path.is_empty() {
+                        path.push(b'/');
+                    }
+                    path.extend_from_slice(&name);
+                    stack.push(folder(name, path_len));
+                }
+                Event::Leave => {
+                    let (done, root) = finish(&mut stack)?;
+                    path.truncate(done.path_len);
+                    let entry = TreeEntry::directory(root.id, root.bytes);
+                    put(stack.last_mut(), &done.name, &entry)?;
+                }
+                Event::Link(name, entry) => {
+                    tree.files += 1;
+                    put(Some(top), &name, &entry)?;
+                }
+                Event::Known(name, captured) => {
+                    file(&mut tree, cache, top, &path, &name, captured)?;
+                }
+                Event::Reading(name) => match outcomes.next() {
+                    Some(Outcome::Captured(captured)) => {
+                        file(&mut tree, cache, top, &path, &name, captured)?;
+                    }
+                    Some(Outcome::Vanished) => {
+                        tree.warn(Warning::Vanished { path: join(&path, &name) });
+                    }
+                    None => return Err(CaptureError::Stopped.into()),
+                },
+                Event::Warn(warning) => tree.warn(warning),
+                Event::Ignored(n) => tree.ignored += n,
+            }
+        }
+    }
+    if stack.len() != 1 {
+        return Err(WorktreeError::Stopped);
+    }
+    tree.root = Some(finish(&mut stack)?.1);
+    Ok(tree)
+}
+
+struct Finished {
+    name: BString,
+    path_len: usize,
+}
+
+fn finish(stack: &mut Vec<Folder<'_>>) -> Result<(Finished, MapRoot), WorktreeError> {
+    let Folder { name, path_len, map } = stack.pop().ok_or(WorktreeError::Stopped)?;
+    Ok((Finished { name, path_len }, map.finish()?))
+}
+
+fn put(
+    folder: Option<&mut Folder<'_>>,
+    name: &BString,
+    entry: &TreeEntry,
+) -> Result<(), WorktreeError> {
+    let folder = folder.ok_or(WorktreeError::Stopped)?;
+    Ok(folder.map.push(name, ValueRef::Inline(&entry.encode()))?)
+}
+
+fn file(
+    tree: &mut Tree,
+    cache: &mut CacheWriter,
+    folder: &mut Folder<'_>,
+    folder_path: &BString,
+    name: &BString,
+    captured: Captured,
+) -> Result<(), WorktreeError> {
+    let Captured { id, stat, racy, moved } = captured;
+    let StatKey { size, executable, .. } = stat;
+    let path = join(folder_path, name);
+    if moved {
+        tree.warn(Warning::Moved { path: path.clone() });
+    }
+    tree.files += 1;
+    let entry = match executable {
+        true => TreeEntry::executable(id, size),
+        false => TreeEntry::file(id, size),
+    };
+    put(Some(folder), name, &entry)?;
+    cache.push(&CacheEntry { path, stat, racy, id })
+}
+
+fn join(folder: &BString, name: &BString) -> BString {
+    if folder.is_empty() {
+        return name.clone();
+    }
+    [folder.as_bytes(), b"/", name].concat().into()
+}
+
+impl Tree {
+    fn warn(&mut self, warning: Warning) {
+        self.skipped += u64::from(warning.is_skip());
+        if self.warnings.len() < MAX_WARNINGS {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// The commit's report of this capture.
+    pub fn report(&self, window: (i64, i64)) -> Report {
+        let listed = |path: &BString| path.len() <= 512;
+        let skipped = self.warnings.iter().filter(|w| w.is_skip() && listed(w.path()));
+        let moved = self.warnings.iter().filter(|w| {
+            matches!(w, Warning::Moved { .. } | Warning::LiveDatabase { .. }) && listed(w.path())
+        });
+        Report {
+            window,
+            level: crate::object::Level::BestEffort,
+            ignored: self.ignored,
+            skipped: self.skipped,
+            skipped_paths: skipped
+                .take(Report::LISTED)
+                .map(|w| (w.path().to_vec(), w.reason()))
+                .collect(),
+            moved: moved.take(Report::LISTED).map(|w| w.path().to_vec()).collect(),
+        }
+    }
+}
