@@ -169,6 +169,7 @@ def splitters() -> dict:
         ("inner entries", 1, [60] * 600),
         ("inner entries with long keys", 3, [4000 + n for n in range(40)]),
         ("the top level", 15, [100] * 300),
+        *[(f"level {level}", level, [900] * 40) for level in range(16)],
         ("the maximum", 0, [500, 65_000, 400, 65_072, 300, 65_173, 511, 511]),
     ]:
         entries = [(some(f"{name} {n}", 4 + n % 13), size) for n, size in enumerate(sizes)]
