@@ -17,6 +17,8 @@ use super::record::{
 
 /// Rows that one probe of a footer reads.
 const PROBE_ROWS: u64 = 64;
+/// Up to this length the rows of a footer are kept in memory.
+const KEPT_ROWS: u64 = 4 << 20;
 /// Look-ups in one pack before its ids are worth having in memory.
 const PROBES_BEFORE_LOADING: u32 = 24;
 
@@ -26,13 +28,16 @@ pub struct PackFile {
     file: ReadFile,
     trailer: Trailer,
     head: FooterHead,
-    /// The first eight bytes of every id, and the recipes: 8 bytes an object.
     index: OnceLock<Index>,
     probes: AtomicU32,
 }
 
+/// What is kept in memory of a footer that is asked often.
 struct Index {
+    /// The first eight bytes of every id.
     prefixes: Vec<u64>,
+    /// The rows, where they are few enough; else a look-up that hits reads its row.
+    rows: Vec<u8>,
     recipes: Vec<(Id, RecipeId)>,
 }
 
@@ -97,21 +102,38 @@ impl PackFile {
     /// # Errors
     /// When the footer does not hash to the pack's name, or is not sound.
     pub fn footer(&self) -> Result<Footer> {
+        self.decode_footer(&self.footer_bytes()?)
+    }
+
+    fn footer_bytes(&self) -> Result<Vec<u8>> {
         let (at, len) = (self.trailer.footer_offset, self.trailer.footer_len);
         let bytes = self.file.read_vec_at(at, len)?;
         if Footer::pack_id(&bytes) != self.id {
             return Err(self.damaged(at, PackDamage::Checksum("pack footer")));
         }
-        Footer::decode(&bytes, at).map_err(|d| self.damaged(at, d))
+        Ok(bytes)
+    }
+
+    fn decode_footer(&self, bytes: &[u8]) -> Result<Footer> {
+        let at = self.trailer.footer_offset;
+        Footer::decode(bytes, at).map_err(|d| self.damaged(at, d))
     }
 
     fn load(&self) -> Result<&Index> {
         if let Some(index) = self.index.get() {
             return Ok(index);
         }
-        let footer = self.footer()?;
+        let mut bytes = self.footer_bytes()?;
+        let footer = self.decode_footer(&bytes)?;
         let prefixes = footer.entries.iter().map(|entry| entry.id.prefix()).collect();
-        Ok(self.index.get_or_init(|| Index { prefixes, recipes: footer.recipes }))
+        let rows = match self.trailer.footer_len <= KEPT_ROWS {
+            true => {
+                bytes.drain(..FOOTER_HEAD_LEN);
+                bytes
+            }
+            false => Vec::new(),
+        };
+        Ok(self.index.get_or_init(|| Index { prefixes, rows, recipes: footer.recipes }))
     }
 
     /// Checks the footer against the pack's name, once.
@@ -130,10 +152,10 @@ impl PackFile {
             }
             self.load()?;
         }
-        let prefixes = &self.load()?.prefixes;
-        let mut row = prefixes.partition_point(|p| *p < id.prefix());
-        while prefixes.get(row) == Some(&id.prefix()) {
-            let entry = self.entry(row as u64)?;
+        let index = self.load()?;
+        let mut row = index.prefixes.partition_point(|p| *p < id.prefix());
+        while index.prefixes.get(row) == Some(&id.prefix()) {
+            let entry = self.entry(index, row)?;
             if entry.id == id {
                 return Ok(Some(entry));
             }
@@ -142,10 +164,13 @@ impl PackFile {
         Ok(None)
     }
 
-    fn entry(&self, row: u64) -> Result<Entry> {
-        let at = self.trailer.footer_offset + FOOTER_HEAD_LEN as u64 + row * ENTRY_LEN as u64;
+    fn entry(&self, index: &Index, row: usize) -> Result<Entry> {
+        let at = self.trailer.footer_offset + (FOOTER_HEAD_LEN + row * ENTRY_LEN) as u64;
         let mut bytes = [0; ENTRY_LEN];
-        self.file.read_exact_at(at, &mut bytes)?;
+        match index.rows.as_chunks::<ENTRY_LEN>().0.get(row) {
+            Some(kept) => bytes = *kept,
+            None => self.file.read_exact_at(at, &mut bytes)?,
+        }
         Entry::decode(&bytes).map_err(|d| self.damaged(at, d))
     }
 

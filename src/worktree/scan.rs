@@ -64,6 +64,8 @@ pub struct Scan<'a, 'w, 's> {
     pub pool: &'a Pool,
     pub writer: &'w PackWriter<'s>,
     pub cache: CacheReader,
+    /// HEAD's tree names every id in the cache, so none has to be looked up.
+    pub stored: bool,
     pub lots: Sender<Lot>,
     pub progress: &'a dyn Progress,
     pub batch: Batch<'w, 's>,
@@ -295,7 +297,7 @@ impl Scan<'_, '_, '_> {
         }
         let known = self.cache.get(path.as_bytes().as_bstr());
         if let Some(known) = known.filter(|known| known.stat == stat && !known.racy)
-            && self.repo.store().has_blob(known.id)?
+            && (self.stored || self.repo.store().has_blob(known.id)?)
         {
             self.progress.advance(1, stat.size);
             let captured = Captured { id: known.id, stat, racy: false, moved: false };
