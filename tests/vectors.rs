@@ -304,7 +304,8 @@ fn log_entries_encode_and_decode_as_in_the_vectors() {
 fn signing_gives_the_signatures_of_the_vectors() {
     let vectors = load("signature");
     let pem = text(&vectors["secret_key"]);
-    let key = SecretKey::from_openssh(pem.as_bytes(), Path::new("vectors"), &mut |_| Ok(None)).unwrap();
+    let key =
+        SecretKey::from_openssh(pem.as_bytes(), Path::new("vectors"), &mut |_| Ok(None)).unwrap();
     assert_eq!(to_hex(key.public().as_bytes()), text(&vectors["key"]));
     for case in list(&vectors["cases"]) {
         let name = text(&case["namespace"]);

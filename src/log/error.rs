@@ -79,6 +79,12 @@ pub enum LogError {
         /// The ref.
         name: String,
     },
+    /// The replica key is not the one whose log this is: an entry of it would break the chain.
+    #[error("the key of this clone is not the one that signs {}", path.display())]
+    OtherKey {
+        /// The log.
+        path: PathBuf,
+    },
     /// The replica key cannot sign.
     #[error("the key of this clone cannot sign: {0}")]
     ReplicaKey(#[source] SignError),

@@ -155,7 +155,7 @@ impl Store {
             return Ok(true);
         }
         let roots = self.recipe_roots(id)?;
-        if roots.iter().any(|root| self.verified().contains(*root)) {
+        if roots.iter().any(|root| self.verified().contains(*root, id)) {
             return Ok(true);
         }
         Ok(roots.into_iter().any(|root| self.verify_recipe(root, id).is_ok()))
@@ -173,7 +173,7 @@ impl Store {
             });
         }
         let roots = self.recipe_roots(id)?;
-        if let Some(root) = roots.iter().find(|root| self.verified().contains(**root)) {
+        if let Some(root) = roots.iter().find(|root| self.verified().contains(**root, id)) {
             return Ok(Some(Blob::Chunked(Chunks::new(self, *root)?)));
         }
         let mut wrong = Vec::new();
@@ -232,7 +232,7 @@ impl Store {
             let recipes = vec![format!("{root} builds {found}")];
             return Err(StoreError::FalseRecipes { id: id.id(), recipes });
         }
-        self.verified().add(&[root]);
+        self.verified().add(&[(root, id)]);
         Ok(())
     }
 }

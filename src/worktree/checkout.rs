@@ -228,6 +228,7 @@ impl Planner<'_> {
     /// A large file: its chunks go to all workers.
     fn large(&mut self, task: FileTask) -> Result<(), WorktreeError> {
         let blob = self.repo.store().blob(blob_of(&task.entry)?)?;
+        ensure_size(&task.entry, &blob)?;
         let Blob::Chunked(mut chunks) = blob else {
             return self.send(Task::Files(vec![task]));
         };
@@ -250,6 +251,15 @@ impl Planner<'_> {
 
 fn blob_of(entry: &TreeEntry) -> Result<BlobId, WorktreeError> {
     entry.blob().ok_or(WorktreeError::Stopped)
+}
+
+/// Refuses an entry that lies about the length of its blob.
+fn ensure_size(entry: &TreeEntry, blob: &Blob<'_>) -> Result<(), WorktreeError> {
+    if blob.len() == entry.size() {
+        return Ok(());
+    }
+    let (field, why) = ("size", "not the length of the blob");
+    Err(RepoError::TreeEntry(crate::object::DecodeError::Invalid { field, why }).into())
 }
 
 fn create(task: &FileTask) -> Result<DurableFile, WorktreeError> {
@@ -293,13 +303,7 @@ fn write_file(repo: &Repository, task: &FileTask) -> Result<(), WorktreeError> {
         let target = Path::new(OsStr::from_bytes(&target));
         return Ok(task.folder.symlink(target, OsStr::from_bytes(&task.name))?);
     }
-    if blob.len() != task.entry.size() {
-        return Err(RepoError::TreeEntry(crate::object::DecodeError::Invalid {
-            field: "size",
-            why: "not the length of the blob",
-        })
-        .into());
-    }
+    ensure_size(&task.entry, &blob)?;
     let file = create(task)?;
     let mut at = 0;
     blob.copy_to::<WorktreeError>(&mut |piece| {

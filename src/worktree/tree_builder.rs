@@ -146,7 +146,8 @@ fn file(
         false => TreeEntry::file(id, size),
     };
     put(Some(folder), name, &entry)?;
-    cache.push(&CacheEntry { path, stat, racy, id })
+    cache.push(&CacheEntry { path, stat, racy, id });
+    Ok(())
 }
 
 fn join(folder: &BString, name: &BString) -> BString {
