@@ -63,7 +63,10 @@ impl RecipeNode {
         })?;
         r.end()?;
         let (level, parts) = (need(level, "l")?, need(parts, "p")?);
-        check_len("recipe depth", level as usize + 1, limits::MAP_DEPTH)?;
+        if level >= limits::MAP_DEPTH as u64 {
+            let limit = limits::MAP_DEPTH as u64 - 1;
+            return Err(DecodeError::Limit { what: "recipe level", size: level, limit });
+        }
         let invalid = |field, why| Err(DecodeError::Invalid { field, why });
         if parts.is_empty() {
             return invalid("p", "no parts");

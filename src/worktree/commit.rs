@@ -90,7 +90,7 @@ pub fn commit(
         if unchanged && !options.allow_empty {
             // What a damaged pack had lost was stored again, though nothing changed.
             writer.finish()?;
-            cache.finish();
+            cache.finish(root.id);
             let head = head.ok_or(WorktreeError::Stopped)?;
             return Ok(CommitOutcome::Nothing { head });
         }
@@ -107,7 +107,7 @@ pub fn commit(
             Advance::Done(branch) => branch,
             Advance::Moved => continue,
         };
-        cache.finish();
+        cache.finish(root.id);
         return Ok(CommitOutcome::Made(Box::new(CommitReport {
             id,
             commit,
@@ -160,7 +160,7 @@ fn capture(
                     repo,
                     head,
                     pool,
-                    writer,
+                    stored: is_stored(repo, head, &old),
                     cache: old,
                     lots,
                     progress: options.progress,
@@ -186,6 +186,12 @@ fn capture(
             }
         })
     })
+}
+
+/// Whether the store is known to hold all that `cache` names: HEAD's tree names it too, and no
+/// pack is damaged.
+fn is_stored(repo: &Repository, head: Option<NodeId>, cache: &CacheReader) -> bool {
+    head.is_some() && cache.tree() == head && repo.store().damaged_packs().is_empty()
 }
 
 /// Whether HEAD or its branch is no longer where `log` saw it.

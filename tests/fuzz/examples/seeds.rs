@@ -1,0 +1,360 @@
+//! Writes sound inputs for the targets into `DIR/<target>/`, so that fuzzing starts behind the
+//! first checks: `seeds DIR`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::{env, fs, io};
+
+use aisr::chunk::{ContentHint, Encoder};
+use aisr::log::{Head, HeadEntry, RefName, Refs};
+use aisr::object::cbor::{Reader, Writer};
+use aisr::object::tuple::{self, Element};
+use aisr::object::{
+    ActingFor, Actor, BlobId, Cause, ChangeKind, Commit, CommitId, FormatId, Genesis, Id, Level,
+    LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, PackId, Part, Principal, PrincipalId,
+    RecipeId, RecipeNode, RefChange, RefTarget, RepoPath, Report, RepositoryId, Session, Signed,
+    Stamp, Tag, TreeEntry, TrustRoot, TrustRootId,
+};
+use aisr::repo::Format;
+use aisr::sign::{Namespace, PublicKey, SecretKey, from_armored, parse_sshsig, to_armored};
+use aisr::store::{Entry, Footer, PackKind, Trailer};
+// Its library answers the calls that the instrumentation puts into every crate.
+use libfuzzer_sys as _;
+
+fn main() -> io::Result<()> {
+    let out = env::args_os().nth(1).ok_or_else(|| io::Error::other("usage: seeds DIR"))?;
+    for (target, name, bytes) in seeds() {
+        assert!(is_sound(target, &bytes), "the seed {target}/{name} is refused");
+        let folder = Path::new(&out).join(target);
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(name), bytes)?;
+    }
+    Ok(())
+}
+
+/// Whether what the target decodes accepts the seed. Those that need a checksum set in by their
+/// target, or that take any bytes, count as sound.
+fn is_sound(target: &str, bytes: &[u8]) -> bool {
+    let text = str::from_utf8(bytes).unwrap_or_default();
+    match target {
+        "cbor" => Reader::new(bytes).any().is_ok(),
+        "commit" => Commit::decode(bytes).is_ok(),
+        "footer" => Footer::decode(&bytes[8..], 400).is_ok(),
+        "format_file" => Format::decode(bytes).is_ok(),
+        "genesis" => Genesis::decode(bytes).is_ok(),
+        "log_entry" => LogEntry::decode(bytes).is_ok(),
+        "node" => Node::decode(Arc::from(bytes)).is_ok(),
+        "public_key" => bytes.len() == 32 || PublicKey::from_openssh(text).is_ok(),
+        "recipe" => RecipeNode::decode(bytes).is_ok(),
+        "ref_name" => RefName::new(bytes).is_ok(),
+        "refs" => Refs::decode(bytes).is_ok(),
+        "repo_path" => RepoPath::parse(bytes).is_ok(),
+        "signed" => Signed::decode(bytes).is_ok(),
+        "sshsig" => parse_sshsig(bytes).is_ok() || from_armored(text).is_ok(),
+        "tag" => Tag::decode(bytes).is_ok(),
+        "tree_entry" => TreeEntry::decode(bytes).is_ok(),
+        "trust_root" => TrustRoot::decode(bytes).is_ok(),
+        "tuple" => tuple::decode(bytes).is_ok(),
+        _ => true,
+    }
+}
+
+type Seed = (&'static str, &'static str, Vec<u8>);
+
+fn seeds() -> Vec<Seed> {
+    let mut seeds = payloads();
+    let objects: Vec<Seed> =
+        seeds.iter().map(|(target, _, bytes)| ("cbor", *target, bytes.clone())).collect();
+    seeds.extend(objects);
+    seeds.extend(signatures());
+    seeds.extend(pack_parts());
+    seeds.extend(contents());
+    seeds.extend(maps());
+    seeds.push(("format_file", "plain", Format::default().encode().into_bytes()));
+    seeds.push(("ref_name", "branch", b"refs/heads/main".to_vec()));
+    seeds.push(("repo_path", "prompt", b"prompts/triage.md".to_vec()));
+    seeds.push(("refs", "branches", refs().encode()));
+    seeds.push(("log_frame", "entry", [&[5, 0, 0, 0][..], &[0; 8], b"entry"].concat()));
+    seeds
+}
+
+fn payloads() -> Vec<Seed> {
+    let first = TrustRoot::first(principal());
+    let genesis = Genesis {
+        nonce: [3; 32],
+        format: FormatId::from_id(id(1)),
+        trust_root: first.encode(),
+        ext: Vec::new(),
+    };
+    let second = TrustRoot {
+        repo: Some(repository()),
+        version: 2,
+        previous: Some(TrustRootId::from_id(id(2))),
+        expires: Some(stamp()),
+        ..first.clone()
+    };
+    let parts = vec![Part { len: 5, id: id(4) }, Part { len: 70_000, id: id(5) }];
+    vec![
+        ("commit", "full", commit().encode()),
+        ("tag", "full", tag().encode()),
+        ("genesis", "first", genesis.encode()),
+        ("trust_root", "first", first.encode()),
+        ("trust_root", "second", second.encode()),
+        ("log_entry", "open", opening().encode()),
+        ("log_entry", "move", moving().encode()),
+        ("recipe", "leaf", RecipeNode { level: 0, parts: parts.clone() }.encode()),
+        ("recipe", "inner", RecipeNode { level: 1, parts }.encode()),
+    ]
+}
+
+fn maps() -> Vec<Seed> {
+    let file = TreeEntry::file(BlobId::from_id(id(70)), 900);
+    let folder = TreeEntry::directory(NodeId::from_id(id(71)), 4000);
+    let tuple = tuple::encode(&[
+        Element::Null,
+        Element::Bytes(b"a\0b".to_vec()),
+        Element::Text("desk".into()),
+        Element::Nested(vec![Element::Bool(true), Element::Double(-0.5)]),
+        Element::Integer((-70_000i64).into()),
+    ]);
+    let node = |schema: &str, level: u64, count: usize, bytes: u64, entries: &[(&[u8], Writer)]| {
+        let mut w = Writer::new();
+        w.map(5).text("c").uint(count as u64).text("e").array(entries.len());
+        for (key, value) in entries {
+            w.array(2).bytes(key).raw(&value.clone().finish());
+        }
+        w.text("l").uint(level).text("s").text(schema).text("z").uint(bytes);
+        w.finish()
+    };
+    let inline = |bytes: &[u8]| {
+        let mut w = Writer::new();
+        w.array(2).uint(0).bytes(bytes);
+        w
+    };
+    let child = |n| {
+        let mut w = Writer::new();
+        w.bytes(id(n).as_bytes());
+        w
+    };
+    let tree =
+        [(&b"README.md"[..], inline(&file.encode())), (b"prompts", inline(&folder.encode()))];
+    let table = [(&tuple[..], inline(b"row"))];
+    let inner = [(&b"k"[..], child(72)), (b"z", child(73))];
+    vec![
+        ("tree_entry", "file", file.encode()),
+        ("tree_entry", "folder", folder.encode()),
+        ("node", "tree", node("tree", 0, 2, 4900, &tree)),
+        ("node", "table", node("table", 0, 1, 6, &table)),
+        ("node", "inner", node("tree", 1, 40, 9000, &inner)),
+        ("tuple", "mixed", tuple),
+    ]
+}
+
+fn signatures() -> Vec<Seed> {
+    let key = SecretKey::generate().expect("randomness");
+    let payload = commit().encode();
+    let signature = key.sign(Namespace::Commit, &payload).expect("a key signs");
+    let signed = Signed { payload: &payload, signature: &signature };
+    vec![
+        ("signed", "commit", signed.encode()),
+        ("sshsig", "raw", signature.clone()),
+        ("sshsig", "armored", to_armored(&signature).into_bytes()),
+        ("public_key", "line", key.public().to_openssh("mara@example.org").into_bytes()),
+        ("public_key", "raw", key.public().as_bytes().to_vec()),
+    ]
+}
+
+fn pack_parts() -> Vec<Seed> {
+    let entry = |n, record| Entry {
+        id: id(n),
+        record,
+        stored: 90,
+        decoded: 100,
+        start: 0,
+        len: 100,
+        kind: ObjectType::Blob,
+        codec: 1,
+        depth: 0,
+    };
+    let mut footer = Footer {
+        kind: PackKind::Data,
+        records: 2,
+        offset: 400,
+        entries: vec![entry(7, 16), entry(8, 200)],
+        recipes: vec![(id(9), RecipeId::from_id(id(10)))],
+    };
+    let bytes = footer.encode();
+    let trailer = Trailer { footer_offset: 400, footer_len: bytes.len() as u64 };
+    let file_len = 400 + bytes.len() as u64 + 32;
+    let mut record = Vec::from(*b"AREC\x01\0\x02\0");
+    record.extend_from_slice(&90u32.to_le_bytes());
+    record.extend_from_slice(&100u32.to_le_bytes());
+    record.extend_from_slice(&[0; 8]);
+    for (kind, flags, len) in [(ObjectType::Blob, 0, 40u32), (ObjectType::Recipe, 1, 60)] {
+        record.extend_from_slice(&[kind as u8, flags, 0, 0]);
+        record.extend_from_slice(&len.to_le_bytes());
+    }
+    record.extend_from_slice(id(11).as_bytes());
+    vec![
+        ("footer", "two", [&400u64.to_le_bytes()[..], &bytes].concat()),
+        ("trailer", "two", [&file_len.to_le_bytes()[..], &trailer.encode()].concat()),
+        ("record_header", "two", record),
+    ]
+}
+
+fn contents() -> Vec<Seed> {
+    let weights: Vec<u8> = (0..6000u32).flat_map(|i| [(i * 37 % 251) as u8, 0x3c]).collect();
+    let text = b"Hand refunds to the refund agent. ".repeat(40);
+    let hinted = [("planes", ContentHint::Bf16, &weights), ("text", ContentHint::Block, &text)];
+    let mut seeds = Vec::new();
+    for (name, hint, content) in hinted {
+        let mut stored = Vec::new();
+        let codec = Encoder::new().encode(hint, content, &mut stored);
+        let [a, b, c, _] = (content.len() as u32).to_le_bytes();
+        seeds.push(("codec", name, [&[codec as u8, a, b, c][..], &stored].concat()));
+        let number = if hint == ContentHint::Bf16 { 1 } else { 4 };
+        seeds.push(("codec_round_trip", name, [&[number][..], content].concat()));
+    }
+    let header = br#"{"w":{"dtype":"BF16","shape":[40,150],"data_offsets":[0,12000]}}"#;
+    let head = (header.len() as u64).to_le_bytes();
+    let safetensors = [&head[..], header, &weights].concat();
+    let mut sqlite = b"SQLite format 3\0\x10\0\x01\x01\0\x40\x20\x20".to_vec();
+    sqlite.resize(8192, 0);
+    let mut gguf = b"GGUF\x03\0\0\0".to_vec();
+    gguf.extend_from_slice(&[1u64, 0, 1].map(u64::to_le_bytes).concat());
+    gguf.extend_from_slice(b"w\x01\0\0\0");
+    gguf.extend_from_slice(&64u64.to_le_bytes());
+    gguf.extend_from_slice(&[0; 12]);
+    gguf.resize(512, 0);
+    for (name, file) in [("safetensors", safetensors), ("sqlite", sqlite), ("gguf", gguf)] {
+        seeds.push(("cutter", name, [&(file.len() as u64).to_le_bytes()[..], &file].concat()));
+    }
+    seeds
+}
+
+fn commit() -> Commit {
+    Commit {
+        repo: repository(),
+        root: NodeId::from_id(id(20)),
+        parents: vec![CommitId::from_id(id(21)), CommitId::from_id(id(22))],
+        committer: actor(),
+        author: Some("agent:triage".into()),
+        acting_for: vec![ActingFor::Delegation(id(23)), ActingFor::Claimed("mara".into())],
+        authored: stamp(),
+        committed: stamp(),
+        cause: Cause { kind: "cherry-pick".into(), ids: vec![id(24)], algorithm: Some(1) },
+        sessions: vec![Session { kind: "trace".into(), id: b"4bf92f35".to_vec() }],
+        report: Some(Report {
+            window: (1, 2),
+            level: Level::BestEffort,
+            ignored: 3,
+            skipped: 1,
+            skipped_paths: vec![(b"pipe".to_vec(), "not a file".into())],
+            moved: vec![b"memory/store.sqlite".to_vec()],
+        }),
+        origins: Some(NodeId::from_id(id(25))),
+        observed: vec![BlobId::from_id(id(26))],
+        message: Some("The desk as it went live".into()),
+        ext: vec![("later".into(), b"bytes".to_vec())],
+    }
+}
+
+fn tag() -> Tag {
+    Tag {
+        repo: repository(),
+        target: id(30),
+        target_type: ObjectType::Commit,
+        name: b"v1.0".to_vec(),
+        tagger: actor(),
+        time: stamp(),
+        message: Some("First release".into()),
+        ext: Vec::new(),
+    }
+}
+
+fn opening() -> LogEntry {
+    let branch = RefTarget::Symbolic(b"refs/heads/main".to_vec());
+    let head = RefChange {
+        name: b"HEAD".to_vec(),
+        old: None,
+        new: Some(branch),
+        kind: ChangeKind::Create,
+    };
+    LogEntry {
+        repo: repository(),
+        log: LogId::new([6; 16]),
+        sequence: 0,
+        previous: None,
+        trust_root: TrustRootId::from_id(id(40)),
+        changes: vec![head],
+        signer: Actor { key: KEY, principal: None },
+        acting_for: Vec::new(),
+        approvals: Vec::new(),
+        payload: Vec::new(),
+        time: stamp(),
+        cause: Cause::of("open"),
+        replica: Some(KEY),
+        ext: Vec::new(),
+    }
+}
+
+fn moving() -> LogEntry {
+    let change = RefChange {
+        name: b"refs/heads/main".to_vec(),
+        old: Some(RefTarget::Object(id(41))),
+        new: Some(RefTarget::Object(id(42))),
+        kind: ChangeKind::Forward,
+    };
+    LogEntry {
+        sequence: 7,
+        previous: Some(LogEntryId::from_id(id(43))),
+        changes: vec![change],
+        acting_for: vec![ActingFor::Claimed("mara".into())],
+        payload: vec![id(44)],
+        cause: Cause::of("commit"),
+        replica: None,
+        ..opening()
+    }
+}
+
+fn refs() -> Refs {
+    let main = RefName::branch("main").expect("a valid name");
+    let tag = RefName::new(b"refs/tags/v1.0").expect("a valid name");
+    Refs {
+        log: LogId::new([6; 16]),
+        last: HeadEntry { sequence: 7, id: LogEntryId::from_id(id(50)), offset: 900 },
+        length: 1400,
+        head: Head::Branch(main.clone()),
+        refs: BTreeMap::from([(main, id(51)), (tag, id(52))]),
+    }
+}
+
+const KEY: [u8; 32] = [11; 32];
+
+fn actor() -> Actor {
+    Actor { key: KEY, principal: Some(PrincipalId::new([5; 16])) }
+}
+
+fn principal() -> Principal {
+    Principal {
+        id: PrincipalId::new([5; 16]),
+        names: vec!["mara@example.org".into()],
+        kind: "person".into(),
+        controller: None,
+        keys: vec![KEY],
+    }
+}
+
+fn repository() -> RepositoryId {
+    RepositoryId::from_id(id(60))
+}
+
+fn stamp() -> Stamp {
+    Stamp { micros: 1_795_000_000_000_000, zone: 60 }
+}
+
+/// The id of something that these seeds only name.
+fn id(n: u8) -> Id {
+    Id::new(*PackId::of(&[n]).as_bytes())
+}

@@ -1,0 +1,12 @@
+//! A recipe node's payload that decodes is exactly what it encodes to.
+
+#![no_main]
+
+use aisr::object::RecipeNode;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(decoded) = RecipeNode::decode(data) {
+        assert_eq!(decoded.encode(), data);
+    }
+});

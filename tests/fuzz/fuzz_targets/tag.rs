@@ -1,0 +1,12 @@
+//! A tag's payload that decodes is exactly what it encodes to.
+
+#![no_main]
+
+use aisr::object::Tag;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(decoded) = Tag::decode(data) {
+        assert_eq!(decoded.encode(), data);
+    }
+});

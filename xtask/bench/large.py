@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""What aisr does with inputs that are large in one way: one sparse file, one file of random bytes, many files.
+
+    large.py --aisr PATH [--sparse-gb 100] [--random-gb 20] [--files 1000000] [--work DIR] [--json OUT]
+
+For each input: `aisr init`, then one commit and one with nothing new; wall seconds, peak memory of
+the largest process (MiB), size of the repository (MiB).  0 leaves an input out; one for which the
+disk has no room is left out and said so.  Writes are timed until they are durable.
+"""
+import argparse, json, os, shutil, sys, tempfile
+from pathlib import Path
+
+from measure import aisr_home, free_mib, run, size_mib
+
+GB = 10**9
+MIB = 2**20
+SMALL = 512        # bytes of a small file
+PER_FOLDER = 1000
+
+
+def sparse(root, gb):
+    with open(root / "sparse.bin", "wb") as f:
+        f.truncate(gb * GB)
+
+
+def random_bytes(root, gb):
+    with open(root / "random.bin", "wb") as f:
+        left = gb * GB
+        while left:
+            part = min(left, 16 * MIB)
+            f.write(os.urandom(part)); left -= part
+
+
+def small_files(root, count):
+    for i in range(count):
+        if i % PER_FOLDER == 0:
+            folder = root / f"{i // PER_FOLDER:05}"
+            folder.mkdir()
+        (folder / f"{i:07}.txt").write_bytes(f"file {i}\n".encode().ljust(SMALL, b"."))
+
+
+def measure(label, make, amount, need_mib, a, work):
+    if need_mib > free_mib(work):
+        print(f"{label}: left out, needs {need_mib / 1024:.0f} GiB, {free_mib(work) / 1024:.0f} are free", flush=True)
+        return None
+    top = Path(tempfile.mkdtemp(dir=work))
+    root = top / "w"
+    root.mkdir()
+    make(root, amount)
+    env = aisr_home(top / "home")
+    rows = []
+    with open(top / "stderr.log", "w") as log:
+        def do(cmd):
+            return run(cmd.format(aisr=a.aisr), root, log, env)
+        if do("{aisr} init") is None:
+            sys.exit(f"large: aisr init failed: {(top / 'stderr.log').read_text().strip()}")
+        for name, cmd in (("first commit", "{aisr} commit -m large\nsync -f ."),
+                          ("commit, nothing new", "{aisr} commit -m again || [ $? -eq 1 ]\nsync -f .")):
+            got = do(cmd)
+            rows.append({"input": label, "operation": name,
+                         **({"wall": got[0], "cpu": got[1], "peak": got[2], "repository": size_mib(root / ".aisr")} if got else {"failed": True})})
+    for r in rows:
+        print(f"{label}, {r['operation']}: " + ("failed" if "failed" in r else "%.1f s, peak %.0f MiB, repository %.1f MiB" % (r["wall"], r["peak"], r["repository"])), flush=True)
+    if any("failed" in r for r in rows):
+        print((top / "stderr.log").read_text(errors="replace"), file=sys.stderr)
+    shutil.rmtree(top)
+    return rows
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--aisr", required=True); p.add_argument("--work", type=Path); p.add_argument("--json", type=Path)
+    p.add_argument("--sparse-gb", type=int, default=100); p.add_argument("--random-gb", type=int, default=20)
+    p.add_argument("--files", type=int, default=1_000_000)
+    a = p.parse_args()
+    a.aisr = str(Path(a.aisr).resolve())
+    work = Path(tempfile.mkdtemp(prefix="large-", dir=a.work))
+    rows, left_out = [], []
+    try:
+        for label, make, amount, need in (
+                (f"a sparse file of {a.sparse_gb} GB", sparse, a.sparse_gb, 1024),
+                (f"{a.random_gb} GB of random bytes", random_bytes, a.random_gb, 2.1 * a.random_gb * GB / MIB),
+                (f"{a.files:,} files of {SMALL} bytes", small_files, a.files, a.files * 6 / 1024)):
+            if amount:
+                got = measure(label, make, amount, need, a, work)
+                rows += got or []
+                left_out += [] if got else [label]
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    if a.json:
+        a.json.write_text(json.dumps({"rows": rows, "left_out": left_out}, indent=1) + "\n")
+    return 1 if any("failed" in r for r in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

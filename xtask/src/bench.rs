@@ -1,0 +1,167 @@
+//! `cargo xtask bench`: aisr beside other tools, and on inputs that are large in one way.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+use clap::Subcommand;
+
+use crate::bench_report::{self, Large, Peers};
+use crate::{Result, machine, process, root};
+
+/// Where the figures are kept.
+const DOCUMENT: &str = "docs/benchmarks.md";
+
+/// Time aisr beside other tools and write docs/benchmarks.md.
+///
+/// Needs Python 3.9 or later with numpy, bash, and ssh-keygen. Tools that are not installed are
+/// left out. Run it on a quiet machine: all figures of a table come from one run.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
+    /// How large the corpus is: tiny, small, medium or large
+    #[arg(long, default_value = "medium")]
+    size: String,
+    /// Comma-separated names; all known tools when left out
+    #[arg(long)]
+    tools: Option<String>,
+    /// How many rounds; medians are reported
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    runs: u32,
+    #[command(flatten)]
+    place: Place,
+    /// Fail if a target is missed
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(clap::Args)]
+struct Place {
+    /// The folder to work in, on the disk to be measured [default: target/bench]
+    #[arg(long, value_name = "DIR")]
+    work: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Other {
+    /// Commit a sparse file of 100 GB, 20 GB of random bytes, and a million files
+    Large(LargeArguments),
+}
+
+#[derive(clap::Args)]
+struct LargeArguments {
+    /// Size of the sparse file in GB; 0 leaves it out
+    #[arg(long, value_name = "GB", default_value_t = 100)]
+    sparse: u32,
+    /// Size of the file of random bytes in GB; 0 leaves it out
+    #[arg(long, value_name = "GB", default_value_t = 20)]
+    random: u32,
+    /// Number of small files; 0 leaves them out
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    files: u32,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Measures, prints and writes the document.
+pub fn run(arguments: &Arguments) -> Result {
+    ensure_python()?;
+    match &arguments.other {
+        Some(Other::Large(large)) => run_large(large),
+        None => run_peers(arguments),
+    }
+}
+
+fn run_peers(arguments: &Arguments) -> Result {
+    let aisr = process::build_aisr()?;
+    let work = arguments.place.folder()?;
+    let report = work.join("peers.json");
+    let mut script = script("peers.py", &aisr, &work, &report);
+    script.args(["--size", &arguments.size, "--runs", &arguments.runs.to_string()]);
+    if let Some(tools) = &arguments.tools {
+        script.args(["--tools", tools]);
+    }
+    process::run(&mut script)?;
+    let peers: Peers = read(&report)?;
+    let targets = bench_report::targets(&peers);
+    let command = env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let machine = machine::describe(&work)?;
+    let text =
+        bench_report::document(&format!("cargo xtask {command}"), &machine, &peers, &targets);
+    write_document(|former| text + bench_report::large_section(former))?;
+    println!("\n{}", bench_report::target_table(&targets));
+    let missed = targets.iter().filter(|target| target.met == Some(false)).count();
+    if arguments.check && missed > 0 {
+        return Err(format!("{missed} targets are missed"));
+    }
+    Ok(())
+}
+
+fn run_large(arguments: &LargeArguments) -> Result {
+    let aisr = process::build_aisr()?;
+    let work = arguments.place.folder()?;
+    let report = work.join("large.json");
+    let mut script = script("large.py", &aisr, &work, &report);
+    script.args(["--sparse-gb", &arguments.sparse.to_string()]);
+    script.args(["--random-gb", &arguments.random.to_string()]);
+    script.args(["--files", &arguments.files.to_string()]);
+    process::run(&mut script)?;
+    let large: Large = read(&report)?;
+    let section = bench_report::large(&machine::describe(&work)?, &large);
+    write_document(|former| {
+        let kept = former.len() - bench_report::large_section(former).len();
+        let above = former[..kept].trim_end();
+        if above.is_empty() { section } else { format!("{above}\n\n{section}") }
+    })
+}
+
+impl Place {
+    fn folder(&self) -> Result<PathBuf> {
+        let folder = self.work.clone().unwrap_or_else(|| root().join("target/bench"));
+        fs::create_dir_all(&folder)
+            .map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
+        std::path::absolute(&folder).map_err(|e| format!("{}: {e}", folder.display()))
+    }
+}
+
+fn script(name: &str, aisr: &Path, work: &Path, report: &Path) -> Command {
+    let mut command = Command::new("python3");
+    command.arg(root().join("xtask/bench").join(name));
+    command.arg("--aisr").arg(aisr).arg("--work").arg(work).arg("--json").arg(report);
+    command
+}
+
+fn ensure_python() -> Result {
+    let has = |code: &str| {
+        let mut python = Command::new("python3");
+        python.args(["-c", code]).stdout(Stdio::null()).stderr(Stdio::null()).status()
+    };
+    match has("import sys; sys.exit(sys.version_info < (3, 9))") {
+        Err(e) => return Err(format!("cannot start python3, which the benchmarks need: {e}")),
+        Ok(status) if !status.success() => return Err("python3 is older than 3.9".into()),
+        Ok(_) => {}
+    }
+    match has("import numpy") {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err("python3 has no numpy, which makes the corpus\n\
+                  hint: python3 -m pip install numpy"
+            .into()),
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let bytes = fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    serde_json::from_slice(&bytes).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn write_document(text: impl FnOnce(&str) -> String) -> Result {
+    let path = root().join(DOCUMENT);
+    let former = fs::read_to_string(&path).unwrap_or_default();
+    fs::create_dir_all(root().join("docs"))
+        .and_then(|()| fs::write(&path, text(&former)))
+        .map_err(|e| format!("cannot write {DOCUMENT}: {e}"))?;
+    println!("\n{DOCUMENT} is written.");
+    Ok(())
+}

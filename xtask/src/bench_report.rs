@@ -1,0 +1,349 @@
+//! The benchmarks as a document: figures, commands, targets.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+
+const LARGE: &str = "## Large inputs\n";
+const FIRST: &str = "first commit";
+const NOTHING: &str = "commit, nothing new";
+const PROMPT: &str = "commit one prompt";
+const RESTORE: &str = "restore elsewhere";
+const OPERATIONS: [&str; 14] = [
+    FIRST,
+    "status, nothing new",
+    NOTHING,
+    PROMPT,
+    "commit one tool list",
+    "commit 125 memory rows",
+    "commit 50 jsonl lines",
+    "commit 5 % of files",
+    "commit a rename",
+    "commit a fine-tune",
+    "checkout before it",
+    "checkout after it",
+    RESTORE,
+    "gc",
+];
+const COLUMNS: [&str; 9] =
+    ["aisr", "git", "git-lfs", "annex", "dvc", "oxen", "restic", "borg", "casync"];
+
+/// What `peers.py` measured.
+#[derive(Deserialize)]
+pub struct Peers {
+    size: String,
+    seed: u64,
+    runs: u32,
+    corpus: String,
+    /// Seconds of `cp -r` and `sync`, once before each tool's turn.
+    cp: Vec<f64>,
+    missing: Vec<String>,
+    tools: HashMap<String, Tool>,
+}
+
+#[derive(Deserialize)]
+struct Tool {
+    version: String,
+    /// Seconds that the program takes to print its version.
+    start: Option<f64>,
+    commands: BTreeMap<String, String>,
+    /// None where the operation failed.
+    operations: HashMap<String, Option<Cost>>,
+}
+
+/// Wall s, CPU s, peak memory in MiB, repository's size in MiB.
+#[derive(Deserialize, Clone, Copy)]
+struct Cost(f64, f64, f64, f64);
+
+/// What `large.py` measured.
+#[derive(Deserialize)]
+pub struct Large {
+    rows: Vec<LargeRow>,
+    left_out: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct LargeRow {
+    input: String,
+    operation: String,
+    wall: f64,
+    cpu: f64,
+    peak: f64,
+    repository: f64,
+}
+
+/// What the project wants to reach, and whether it does.
+pub struct Target {
+    what: &'static str,
+    measured: String,
+    /// None if there was nothing to compare with.
+    pub met: Option<bool>,
+}
+
+impl Peers {
+    fn cost(&self, tool: &str, operation: &str) -> Option<Cost> {
+        *self.tools.get(tool)?.operations.get(operation)?
+    }
+
+    fn wall(&self, tool: &str, operation: &str) -> Option<f64> {
+        self.cost(tool, operation).map(|cost| cost.0)
+    }
+
+    /// The least of `figure` over all peers, and whose it is.
+    fn least(&self, figure: impl Fn(&str) -> Option<f64>) -> Option<(&str, f64)> {
+        let peers = self.tools.keys().filter(|name| *name != "aisr");
+        let figures = peers.filter_map(|name| Some((name.as_str(), figure(name)?)));
+        figures.min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    fn baseline(&self) -> f64 {
+        let mut walls = self.cp.clone();
+        walls.sort_by(f64::total_cmp);
+        let half = walls.len() / 2;
+        if walls.len() % 2 == 1 { walls[half] } else { (walls[half - 1] + walls[half]) / 2.0 }
+    }
+}
+
+/// Every target, judged.
+pub fn targets(peers: &Peers) -> Vec<Target> {
+    let mine = |operation| peers.wall("aisr", operation);
+    let size = |tool: &str| peers.cost(tool, FIRST).map(|cost| cost.3);
+    let cp = (!peers.cp.is_empty()).then(|| peers.baseline());
+    let fastest = peers.least(|name| peers.wall(name, FIRST));
+    let smallest = peers.least(size);
+    let peak = peers
+        .tools
+        .get("aisr")
+        .map(|tool| tool.operations.values().flatten().map(|cost| cost.2).fold(0.0, f64::max));
+    let start = peers.tools.get("aisr").and_then(|tool| tool.start);
+    vec![
+        ratio("First commit: at most 1.0 × `cp -r` + `sync`", mine(FIRST), cp, 1.0, "s"),
+        ratio(
+            "First commit: faster than every peer",
+            mine(FIRST),
+            fastest.map(|(_, wall)| wall),
+            1.0,
+            "s",
+        )
+        .against(fastest),
+        ratio(
+            "Commit with nothing new: at most `git add` and `git commit`",
+            mine(NOTHING),
+            peers.wall("git", NOTHING),
+            1.0,
+            "s",
+        ),
+        ratio(
+            "Commit of one prompt: at most git's",
+            mine(PROMPT),
+            peers.wall("git", PROMPT),
+            1.0,
+            "s",
+        ),
+        ratio(
+            "Checkout into a new folder, durable: at most 0.6 × `restic restore`",
+            mine(RESTORE),
+            peers.wall("restic", RESTORE),
+            0.6,
+            "s",
+        ),
+        ratio(
+            "Checkout into a new folder, durable: at most 1.3 × `cp -r` + `sync`",
+            mine(RESTORE),
+            cp,
+            1.3,
+            "s",
+        ),
+        ratio(
+            "Repository after the first commit: at most 0.9 × the smallest peer's",
+            size("aisr"),
+            smallest.map(|(_, size)| size),
+            0.9,
+            "MiB",
+        )
+        .against(smallest),
+        limit("Peak memory of any operation: at most 150 MiB", peak, 150.0, "MiB"),
+        limit("`aisr version`: at most 5 ms", start.map(|s| s * 1000.0), 5.0, "ms"),
+    ]
+}
+
+fn ratio(
+    what: &'static str,
+    mine: Option<f64>,
+    other: Option<f64>,
+    most: f64,
+    unit: &str,
+) -> Target {
+    let (Some(mine), Some(other)) = (mine, other) else { return unmeasured(what) };
+    let measured = format!("{:.2} ({mine:.2} {unit} : {other:.2} {unit})", mine / other);
+    Target { what, measured, met: Some(mine <= most * other) }
+}
+
+fn limit(what: &'static str, mine: Option<f64>, most: f64, unit: &str) -> Target {
+    let Some(mine) = mine else { return unmeasured(what) };
+    Target { what, measured: format!("{mine:.1} {unit}"), met: Some(mine <= most) }
+}
+
+fn unmeasured(what: &'static str) -> Target {
+    Target { what, measured: "not measured".into(), met: None }
+}
+
+impl Target {
+    /// Names the peer that the figure is compared with.
+    fn against(mut self, peer: Option<(&str, f64)>) -> Self {
+        if let (Some((name, _)), Some(_)) = (peer, self.met) {
+            self.measured = format!("{}, {name}", self.measured);
+        }
+        self
+    }
+}
+
+/// The targets as a table.
+pub fn target_table(targets: &[Target]) -> String {
+    let mut out = String::from("| target | measured | |\n|---|---|---|\n");
+    for Target { what, measured, met } in targets {
+        let verdict = match met {
+            Some(true) => "met",
+            Some(false) => "missed",
+            None => "–",
+        };
+        line(&mut out, &format!("| {what} | {measured} | {verdict} |"));
+    }
+    out
+}
+
+/// The whole document but the section on large inputs.
+pub fn document(
+    command: &str,
+    machine: &[(&str, String)],
+    peers: &Peers,
+    targets: &[Target],
+) -> String {
+    let mut out = String::from("# Benchmarks\n\n");
+    line(
+        &mut out,
+        &format!(
+            "Written by `{command}`, which anybody can run again. All figures come from one run on one \
+         machine: read ratios, not seconds.\n"
+        ),
+    );
+    out.push_str(&machine_table(machine));
+    line(&mut out, "\n## Targets\n");
+    out.push_str(&target_table(targets));
+    line(&mut out, "\n## Figures\n");
+    line(
+        &mut out,
+        &format!(
+            "Corpus: `xtask/bench/make_corpus.py`, size {}, seed {}: {}.\n",
+            peers.size, peers.seed, peers.corpus
+        ),
+    );
+    line(
+        &mut out,
+        &format!(
+            "Wall s / CPU s / peak MiB of the largest process / repository MiB afterwards; {}. What \
+         writes is timed until `sync` returns. A dash: the tool has no such command. The peak of a \
+         process that needs less than the 16 MiB of the program that starts it shows as that.\n",
+            if peers.runs == 1 {
+                "one round".into()
+            } else {
+                format!("medians of {} rounds", peers.runs)
+            }
+        ),
+    );
+    let least = peers.cp.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = peers.cp.iter().copied().fold(0.0, f64::max);
+    line(
+        &mut out,
+        &format!(
+            "`cp -r` of the folder and `sync`, once before each tool's turn: median {:.2} s of {} \
+         ({least:.2} to {most:.2} s).\n",
+            peers.baseline(),
+            peers.cp.len()
+        ),
+    );
+    out.push_str(&figures(peers));
+    line(&mut out, "\n## Tools and commands\n");
+    if !peers.missing.is_empty() {
+        line(&mut out, &format!("Not installed, left out: {}.\n", peers.missing.join(", ")));
+    }
+    out.push_str(&commands(peers));
+    out
+}
+
+fn machine_table(machine: &[(&str, String)]) -> String {
+    let mut out = String::from("| machine | |\n|---|---|\n");
+    machine.iter().for_each(|(name, value)| line(&mut out, &format!("| {name} | {value} |")));
+    out
+}
+
+fn columns(peers: &Peers) -> impl Iterator<Item = (&'static str, &Tool)> {
+    COLUMNS.into_iter().filter_map(|name| Some((name, peers.tools.get(name)?)))
+}
+
+fn figures(peers: &Peers) -> String {
+    let names: Vec<_> = columns(peers).map(|(name, _)| name).collect();
+    let mut out = format!("| operation | {} |\n", names.join(" | "));
+    line(&mut out, &"|---".repeat(names.len() + 1).chars().chain(['|']).collect::<String>());
+    for operation in OPERATIONS {
+        let cells: Vec<_> = columns(peers)
+            .map(|(_, tool)| match tool.operations.get(operation) {
+                None => "–".into(),
+                Some(None) => "failed".into(),
+                Some(Some(Cost(wall, cpu, peak, size))) => {
+                    format!("{wall:.2} / {cpu:.2} / {peak:.0} / {size:.1}")
+                }
+            })
+            .collect();
+        if cells.iter().any(|cell| cell != "–") {
+            line(&mut out, &format!("| {operation} | {} |", cells.join(" | ")));
+        }
+    }
+    let starts: Vec<_> = columns(peers)
+        .map(|(_, tool)| tool.start.map_or("–".into(), |s| format!("{:.1} ms", s * 1000.0)))
+        .collect();
+    line(&mut out, &format!("| print its version (median of 11) | {} |", starts.join(" | ")));
+    out
+}
+
+fn commands(peers: &Peers) -> String {
+    let mut out = String::new();
+    for (name, tool) in columns(peers) {
+        line(&mut out, &format!("**{name}**: {}\n", tool.version));
+        line(&mut out, "```sh");
+        for step in ["set up", FIRST, NOTHING, "checkout before it", "checkout after it", RESTORE] {
+            if let Some(command) = tool.commands.get(step) {
+                line(&mut out, &format!("{command}  # {step}"));
+            }
+        }
+        line(&mut out, "```\n");
+    }
+    out
+}
+
+/// The section on large inputs, anew.
+pub fn large(machine: &[(&str, String)], large: &Large) -> String {
+    let mut out = String::from(LARGE);
+    line(&mut out, "\nWritten by `cargo xtask bench large`; timed until `sync` returns.\n");
+    out.push_str(&machine_table(machine));
+    line(&mut out, "\n| input | operation | wall s | CPU s | peak MiB | repository MiB |");
+    line(&mut out, "|---|---|---|---|---|---|");
+    for LargeRow { input, operation, wall, cpu, peak, repository } in &large.rows {
+        let figures = format!("{wall:.1} | {cpu:.1} | {peak:.0} | {repository:.1}");
+        line(&mut out, &format!("| {input} | {operation} | {figures} |"));
+    }
+    if !large.left_out.is_empty() {
+        line(&mut out, &format!("\nNo room on the disk for: {}.", large.left_out.join(", ")));
+    }
+    out
+}
+
+/// The section on large inputs as it stands in a document, to its end; empty if there is none.
+pub fn large_section(document: &str) -> &str {
+    document.find(LARGE).map_or("", |at| &document[at..])
+}
+
+fn line(out: &mut String, text: &str) {
+    writeln!(out, "{text}").expect("a string takes everything");
+}

@@ -1,0 +1,48 @@
+//! Starting other programs.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::{Result, root};
+
+/// Runs a command to its end; what it prints is shown.
+pub fn run(command: &mut Command) -> Result {
+    let status = command.status().map_err(|e| not_started(command, &e))?;
+    if status.success() { Ok(()) } else { Err(format!("{} failed: {status}", shown(command))) }
+}
+
+/// Runs a command to its end and gives what it printed to stdout.
+pub fn output(command: &mut Command) -> Result<String> {
+    let out = command.stderr(Stdio::inherit()).output().map_err(|e| not_started(command, &e))?;
+    if !out.status.success() {
+        return Err(format!("{} failed: {}", shown(command), out.status));
+    }
+    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// A `cargo` that works in the workspace.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Builds aisr in release and says where the binary is.
+pub fn build_aisr() -> Result<PathBuf> {
+    run(cargo().args(["build", "--quiet", "--release", "--package", "aisr", "--bin", "aisr"]))?;
+    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => root().join(dir),
+        None => root().join("target"),
+    };
+    Ok(target.join("release").join(format!("aisr{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn not_started(command: &Command, error: &std::io::Error) -> String {
+    format!("cannot start {}: {error}", command.get_program().to_string_lossy())
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
