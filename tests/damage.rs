@@ -10,7 +10,8 @@ use aisr::log::{FRAME_HEAD_LEN, FRAMES_START};
 use aisr::object::CommitId;
 use aisr::repo::{Identity, Repository};
 use aisr::store::PackFile;
-use support::soundness::{Outcome, Tree, chain, check_all, read_commit, read_head};
+use aisr::upkeep::Problem;
+use support::soundness::{Outcome, Tree, chain, check_all, fsck, read_commit, read_head};
 use support::{
     Random, identity, must_commit, new_repository, scratch, snapshot, try_commit, write,
     write_files,
@@ -63,6 +64,14 @@ impl Subject {
     /// full check says.
     #[track_caller]
     fn read_exactly(&self, what: &str) -> Result<(), String> {
+        let found = self.read_and_check(what);
+        let report = fsck(self.root());
+        assert_eq!(report.is_good(), found.is_ok(), "{what}: {found:?}, but fsck: {report:?}");
+        found
+    }
+
+    #[track_caller]
+    fn read_and_check(&self, what: &str) -> Result<(), String> {
         let repo = match Repository::open(Disk::new(), self.root()) {
             Ok(repo) => repo,
             Err(error) => return Err(chain(&error)),
@@ -91,10 +100,15 @@ impl Subject {
     fn assert_found(&self, path: &Path, bytes: &[u8], what: &str) {
         let whole = overwrite(path, bytes);
         let found = self.read_exactly(what);
+        let report = fsck(self.root());
         overwrite(path, &whole);
         let found = found.expect_err(what);
         let name = path.file_stem().unwrap().to_string_lossy();
         assert!(found.contains(&*name), "{what}: {name} is not named in {found:?}");
+        let problem = |problem: &Problem| format!("{}: {}", problem.place, problem.detail);
+        let problems: Vec<_> = report.problems.iter().map(problem).collect();
+        let named = problems.iter().any(|problem| problem.contains(&*name));
+        assert!(named, "{what}: {name} is not named in {problems:?}");
     }
 
     #[track_caller]
