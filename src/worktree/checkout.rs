@@ -53,7 +53,7 @@ struct FileTask {
 ///
 /// # Errors
 /// When `out` is not empty, the disk has no room, or an object is absent or damaged. `out` is as
-/// before then.
+/// before then, or, where only its name could not be made durable, whole.
 pub fn checkout_out(
     repo: &Repository,
     files: NodeId,
@@ -294,6 +294,7 @@ fn work(
 
 fn write_file(repo: &Repository, task: &FileTask) -> Result<(), WorktreeError> {
     let blob = repo.store().blob(blob_of(&task.entry)?)?;
+    ensure_size(&task.entry, &blob)?;
     if task.entry.kind() == EntryKind::Symlink {
         let mut target = Vec::new();
         blob.copy_to::<WorktreeError>(&mut |piece| {
@@ -303,7 +304,6 @@ fn write_file(repo: &Repository, task: &FileTask) -> Result<(), WorktreeError> {
         let target = Path::new(OsStr::from_bytes(&target));
         return Ok(task.folder.symlink(target, OsStr::from_bytes(&task.name))?);
     }
-    ensure_size(&task.entry, &blob)?;
     let file = create(task)?;
     let mut at = 0;
     blob.copy_to::<WorktreeError>(&mut |piece| {
