@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use aisr::map::{Builder, MAX_ENTRY_BYTES, Map, MemoryNodes, RATE, Splitter};
+use aisr::map::{Builder, Map, MemoryNodes, RATE, Splitter};
 use aisr::object::{
     ActingFor, Actor, BlobId, Cause, ChangeKind, Commit, CommitId, EntryKind, Extensions, FormatId,
     Genesis, Id, Level, LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, Part, Principal,
@@ -351,11 +351,6 @@ fn the_splitter_ends_nodes_where_the_vectors_do() {
         let mut ends = Vec::new();
         for (index, entry) in list(&case["entries"]).iter().enumerate() {
             let (key, len) = (hex(&entry[0]), entry[1].as_u64().unwrap() as usize);
-            assert!(len <= MAX_ENTRY_BYTES);
-            if splitter.ends_before(len) {
-                ends.push(index - 1);
-                splitter.restart();
-            }
             if splitter.push(&key, len) {
                 ends.push(index);
                 splitter.restart();
