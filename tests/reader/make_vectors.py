@@ -171,7 +171,9 @@ def splitters() -> dict:
         ("inner entries with long keys", 3, [4000 + n for n in range(40)]),
         ("the top level", 15, [100] * 300),
         *[(f"level {level}", level, [900] * 40) for level in range(16)],
-        ("the maximum", 0, [500, 5_000] + [20] * 200 + [5_124] * 11),
+        ("long entries one behind the other", 0, [500, 5_000] + [20] * 200 + [5_124] * 11),
+        ("the most that does not end a node", 1, [20_000, 20_000, 20_347, 1] * 12),
+        ("one byte more", 1, [20_000, 20_000, 20_348, 1] * 12),
     ]:
         entries = [(some(f"{name} {n}", 4 + n % 13), size) for n, size in enumerate(sizes)]
         splitter, ends = maps.Splitter(level), []
