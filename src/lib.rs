@@ -3,11 +3,14 @@
 pub mod capture;
 pub mod chunk;
 pub mod disk;
+pub mod history;
 pub mod log;
 pub mod map;
 pub mod object;
+pub mod policy;
 pub mod repo;
 pub mod sign;
 pub mod store;
 pub mod trust;
+pub mod upkeep;
 pub mod worktree;

@@ -145,9 +145,6 @@ where
             let number = u8::try_from(level).map_err(|_| MapError::TooLarge)?;
             self.levels.push(Level::new(number)?);
         }
-        if self.levels[level].splitter.ends_before(entry.len()) {
-            self.close(level)?;
-        }
         let at = &mut self.levels[level];
         at.open.push(key, entry, count, bytes).ok_or(MapError::TooLarge)?;
         if at.splitter.push(key, entry.len()) {
@@ -199,7 +196,7 @@ where
     /// The root, if `level` turns out to hold a single child: the level below is one node.
     fn only_child(&self, level: usize) -> Option<MapRoot> {
         let at = &self.levels[level];
-        if at.closed > 0 || at.open.len != 1 {
+        if at.closed > 0 {
             return None;
         }
         let id = at.open.only_child()?;
@@ -209,8 +206,8 @@ where
 
 impl OpenNode {
     /// The child of an inner node that has a single one: the id ends the entry.
-    fn only_child(&self) -> Option<NodeId> {
-        let id = self.entries.last_chunk::<32>()?;
+    pub(super) fn only_child(&self) -> Option<NodeId> {
+        let id = self.entries.last_chunk::<32>().filter(|_| self.len == 1)?;
         Some(NodeId::from_id(crate::object::Id::new(*id)))
     }
 }

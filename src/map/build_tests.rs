@@ -45,6 +45,19 @@ fn an_empty_map_is_a_leaf_without_entries() {
     assert_eq!(map.get(b"x").unwrap(), None);
 }
 
+/// The shape is format: a root that changes means a new splitter.
+#[test]
+fn the_root_of_a_known_map_never_changes() {
+    let content: BTreeMap<_, _> =
+        (0..20_000u32).map(|n| (n.to_be_bytes().to_vec(), Value::of(&n.to_le_bytes()))).collect();
+    let (_, root) = build(&content);
+    assert_eq!((root.level, root.count, root.bytes), (1, 20_000, 140_000));
+    assert_eq!(
+        root.id.to_hex(),
+        "fe9bbdc41b9fd5ce3dab4f65e9a72c18e3b3ab7478dc160568449458bcbbe473"
+    );
+}
+
 #[test]
 fn keys_out_of_order_are_refused() {
     let mut nodes = MemoryNodes::new();

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::error::MapError;
 use super::read::{NodeSource, load_child};
-use crate::object::{Node, Value, ValueRef};
+use crate::object::{Node, NodeId, Value, ValueRef};
 
 /// A node on the way down, and the entry of it that is followed.
-#[derive(Clone)]
 struct Step {
     node: Arc<Node>,
     index: usize,
@@ -21,17 +20,6 @@ pub(super) struct Path<'s, S: ?Sized> {
     steps: Vec<Step>,
 }
 
-impl<S: ?Sized> Clone for Path<'_, S> {
-    fn clone(&self) -> Self {
-        Self {
-            source: self.source,
-            root: Arc::clone(&self.root),
-            level: self.level,
-            steps: self.steps.clone(),
-        }
-    }
-}
-
 impl<'s, S: NodeSource + ?Sized> Path<'s, S> {
     /// A path that leads nowhere yet, for nodes of `level`, which the map has.
     pub(super) fn new(source: &'s S, root: Arc<Node>, level: u8) -> Self {
@@ -41,6 +29,13 @@ impl<'s, S: NodeSource + ?Sized> Path<'s, S> {
     /// The node at the end; `None` when the path leads nowhere.
     pub(super) fn node(&self) -> Option<&Arc<Node>> {
         self.steps.last().map(|step| &step.node)
+    }
+
+    /// The id of the node at the end; `None` for the root, too.
+    pub(super) fn id(&self) -> Option<NodeId> {
+        let (_, ancestors) = self.steps.split_last()?;
+        let parent = ancestors.last()?;
+        parent.node.child(parent.index)
     }
 
     /// Leads to the node that `key` lies in or would be written to: the first whose last key is
@@ -79,13 +74,19 @@ impl<'s, S: NodeSource + ?Sized> Path<'s, S> {
         below && above
     }
 
+    /// Whether the level has no node behind this one.
+    pub(super) fn is_last(&self) -> bool {
+        let ancestors = self.steps.split_last().map_or(&[][..], |(_, rest)| rest);
+        ancestors.iter().all(|step| step.index + 1 >= step.node.len())
+    }
+
     /// Leads to the next node of the level, or nowhere and says so.
     pub(super) fn next_node(&mut self) -> Result<bool, MapError<S::Error>> {
         self.steps.pop();
         while let Some(step) = self.steps.last_mut() {
             if step.index + 1 < step.node.len() {
                 step.index += 1;
-                self.descend_to_level(|_| 0)?;
+                self.descend_to_level()?;
                 return Ok(true);
             }
             self.steps.pop();
@@ -93,31 +94,13 @@ impl<'s, S: NodeSource + ?Sized> Path<'s, S> {
         Ok(false)
     }
 
-    /// Leads to the node before of the level, or nowhere and says so.
-    pub(super) fn previous_node(&mut self) -> Result<bool, MapError<S::Error>> {
-        self.steps.pop();
-        while let Some(step) = self.steps.last_mut() {
-            if step.index > 0 {
-                step.index -= 1;
-                self.descend_to_level(|node| node.len().saturating_sub(1))?;
-                return Ok(true);
-            }
-            self.steps.pop();
-        }
-        Ok(false)
-    }
-
-    fn descend_to_level(
-        &mut self,
-        choose: impl Fn(&Node) -> usize,
-    ) -> Result<(), MapError<S::Error>> {
-        loop {
+    /// Goes down along first children.
+    fn descend_to_level(&mut self) -> Result<(), MapError<S::Error>> {
+        self.descend()?;
+        while self.node().is_some_and(|node| node.level() > self.level) {
             self.descend()?;
-            match self.steps.last_mut() {
-                Some(step) if step.node.level() > self.level => step.index = choose(&step.node),
-                _ => return Ok(()),
-            }
         }
+        Ok(())
     }
 
     fn descend(&mut self) -> Result<(), MapError<S::Error>> {

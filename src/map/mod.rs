@@ -13,15 +13,28 @@
 mod build;
 #[cfg(test)]
 mod build_tests;
+#[cfg(test)]
+mod change_tests;
+mod check;
+#[cfg(test)]
+mod check_tests;
 mod cursor;
+mod diff;
 mod error;
 mod memory;
 mod read;
+mod resplit;
 mod splitter;
+mod update;
 
 pub use build::{Builder, MapRoot};
+pub use check::{Checker, check};
 pub use cursor::{Cursor, Iter};
+pub use diff::{Change, Diff, diff};
 pub use error::MapError;
 pub use memory::{MemoryNodes, MissingNode};
-pub use read::{Map, NodeSource};
-pub use splitter::{MAX_ENTRY_BYTES, MIN_CHILDREN, MIN_ENTRY_BYTES, RATE, Splitter};
+pub use read::{Map, NodeSource, misfit};
+pub use splitter::{
+    FULL_ENTRY_BYTES, MAX_ENTRY_BYTES, MIN_CHILDREN, MIN_ENTRY_BYTES, RATE, Splitter,
+};
+pub use update::update;

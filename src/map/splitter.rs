@@ -8,11 +8,17 @@ use crate::object::limits;
 /// The BLAKE3 key-derivation context of the hash key of each level.
 const CONTEXT: &str = "aisr 2026-11-24 splitter v1";
 
-/// A node whose entries take less than this does not end by its hash.
+/// No node ends while its entries take less than this.
 pub const MIN_ENTRY_BYTES: usize = 512;
 
-/// The entries of a node take at most this: 64 bytes of the limit are set aside for the header.
+/// The entries of no node take more than this, which leaves 64 bytes of the limit for the rest
+/// of the node.
 pub const MAX_ENTRY_BYTES: usize = limits::NODE - 64;
+
+/// A node ends as soon as its entries take more than this, whatever the hash, so that the
+/// largest entry there can be (two heads, key and value) still fitted. Only keys that were chosen
+/// for it come here; with others the table ends a node long before.
+pub const FULL_ENTRY_BYTES: usize = MAX_ENTRY_BYTES - (1 + 3 + limits::KEY + limits::INLINE_VALUE);
 
 /// An inner node has at least this many children, unless it is the last of its level.
 pub const MIN_CHILDREN: usize = 4;
@@ -30,7 +36,7 @@ const fn rate_table() -> [u32; 64] {
     while k < 64 {
         let x = 1024 * k as u128 + 512;
         // The greatest, at k = 63, is about 0.165 · 2³².
-        table[k] = ((x * x * x << 34) / (SCALE * SCALE * SCALE * SCALE)) as u32;
+        table[k] = (((x * x * x) << 34) / (SCALE * SCALE * SCALE * SCALE)) as u32;
         k += 1;
     }
     table
@@ -64,28 +70,21 @@ impl Splitter {
         self.entries == 0
     }
 
-    /// The encoded size of the entries of the node so far.
-    pub fn size(&self) -> usize {
-        self.size
-    }
-
-    /// Whether the node has to end before an entry of `len` encoded bytes.
-    pub fn ends_before(&self, len: usize) -> bool {
-        self.entries > 0 && self.size + len > MAX_ENTRY_BYTES
-    }
-
     /// Starts the next node.
     pub fn restart(&mut self) {
         (self.size, self.entries) = (0, 0);
     }
 
-    /// Adds an entry of `len` encoded bytes and says whether the node ends after it. Whoever
-    /// calls has asked [`Splitter::ends_before`], and restarts at each end.
+    /// Adds an entry of `len` encoded bytes and says whether the node ends after it; at an end
+    /// the caller restarts.
     pub fn push(&mut self, key: &[u8], len: usize) -> bool {
         self.size += len;
         self.entries += 1;
         if self.size < MIN_ENTRY_BYTES || self.entries < self.min_entries {
             return false;
+        }
+        if self.size > FULL_ENTRY_BYTES {
+            return true;
         }
         let hash = blake3::keyed_hash(self.key, key);
         let [a, b, c, d, ..] = *hash.as_bytes();
@@ -100,11 +99,21 @@ mod tests {
 
     #[test]
     fn the_table_is_the_hazard_of_a_weibull_distribution() {
+        assert_eq!((RATE[0], RATE[8], RATE[63]), (345, 1_697_802, 707_866_810));
         for (k, rate) in RATE.iter().enumerate() {
             let x = 1024.0 * k as f64 + 512.0;
             let hazard = 4.0 / 9038.0 * (x / 9038.0).powi(3);
+            // The table is cut to whole numbers.
             assert!((f64::from(*rate) / 2f64.powi(32) - hazard).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn the_hash_keys_of_the_levels_are_those_of_the_format() {
+        let keys = LEVEL_KEYS.map(|key| data_encoding::HEXLOWER.encode(&key));
+        let (first, last) = (&keys[0], &keys[15]);
+        assert_eq!(first, "8e43a6558de8227d294e5c32781ee5e485a80385361c11432ca2ee2bdd0ce0b8");
+        assert_eq!(last, "531b1f9ba72676a3dc3f191ab51129b83f953cde201bd7b49e99065a48033367");
     }
 
     #[test]
@@ -131,5 +140,11 @@ mod tests {
         };
         assert_ne!(ends(1), ends(2));
         assert!(Splitter::new(16).is_none());
+    }
+
+    #[test]
+    fn the_least_children_of_a_node_leave_room_for_the_next() {
+        const LARGEST: usize = 1 + 3 + limits::KEY + 34;
+        const { assert!(MIN_CHILDREN * LARGEST <= FULL_ENTRY_BYTES) }
     }
 }

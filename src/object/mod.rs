@@ -11,6 +11,8 @@ pub mod limits;
 mod log_entry;
 mod name;
 pub(crate) mod node;
+#[cfg(test)]
+mod node_tests;
 mod recipe;
 mod signed;
 mod tag;

@@ -294,3 +294,157 @@ fn is_device(name: &str) -> bool {
     let mut number = port.unwrap_or_default().chars();
     matches!(number.next(), Some('0'..='9' | '¹' | '²' | '³')) && number.next().is_none()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_that_no_file_system_holds_are_refused() {
+        assert_eq!(check_name(b""), Err(NameError::Empty));
+        assert_eq!(check_name(b"."), Err(NameError::Dots));
+        assert_eq!(check_name(b".."), Err(NameError::Dots));
+        assert_eq!(check_name(b"a/b"), Err(NameError::Separator));
+        assert_eq!(check_name(b"a\0"), Err(NameError::Nul));
+        assert_eq!(check_name(&[b'a'; 255]), Ok(()));
+        let error = check_name(&[b'a'; 256]);
+        assert_eq!(error, Err(NameError::TooLong { len: 256 }));
+    }
+
+    #[test]
+    fn every_way_to_write_the_name_of_our_own_folder_is_refused() {
+        for name in [
+            ".aisr",
+            ".AISR",
+            ".Aisr",
+            ".ai\u{200c}sr",
+            "\u{feff}.aisr",
+            "\u{202e}.aisr\u{2069}",
+            ".a\u{ad}isr",
+            ".aisr\u{fe0f}",
+            ".ai\u{17f}r",
+            ".a\u{131}sr",
+            ".A\u{130}SR",
+            ".aisr.",
+            ".aisr .. ",
+            ".aisr::$INDEX_ALLOCATION",
+            ".aisr:stream",
+            ".aisr\\config",
+            "aisr~1",
+            "AISR~9",
+            "AISR~1. ",
+            "aisr~1::$DATA",
+        ] {
+            let found = check_name(name.as_bytes());
+            assert_eq!(found, Err(NameError::Reserved), "{name:?}");
+        }
+        assert_eq!(check_name(b".aisr:\xff"), Err(NameError::Reserved));
+    }
+
+    #[test]
+    fn names_that_only_resemble_it_are_valid() {
+        for name in [
+            ".aisrignore",
+            "aisr",
+            "aisr.toml",
+            ".aisr-old",
+            "..aisr",
+            " .aisr",
+            ".aisr x",
+            "aisr~",
+            "aisr~0",
+            "aisr~12",
+            "aisr~1x",
+            "...",
+            "\u{200d}",
+        ] {
+            assert_eq!(check_name(name.as_bytes()), Ok(()), "{name:?}");
+        }
+        assert_eq!(check_name(b".ais\xffr"), Ok(()));
+    }
+
+    #[test]
+    fn a_path_is_relative_and_has_no_empty_parts() {
+        for path in ["", "/a", "a/", "a//b", "a/../b", "./a", "a/.aisr/b"] {
+            assert!(RepoPath::parse(path).is_err(), "{path:?}");
+        }
+        let path = RepoPath::parse("memory/store.sqlite").unwrap();
+        assert_eq!(path.depth(), 2);
+        assert_eq!(path.file_name().unwrap(), "store.sqlite");
+        assert_eq!(path.parent(), Some(RepoPath::parse("memory").unwrap()));
+        assert_eq!(path.parent().unwrap().parent(), Some(RepoPath::root()));
+        assert_eq!(RepoPath::root().parent(), None);
+    }
+
+    #[test]
+    fn a_path_is_within_its_folders_and_itself() {
+        let [path, folder, other] = ["a/b", "a", "a/bc"].map(|p| RepoPath::parse(p).unwrap());
+        assert!(path.is_within(&folder) && path.is_within(&path));
+        assert!(path.is_within(&RepoPath::root()));
+        assert!(!other.is_within(&path) && !folder.is_within(&path));
+    }
+
+    #[test]
+    fn paths_have_their_limits() {
+        let deepest = ["a"; 512].join("/");
+        let path = RepoPath::parse(&deepest).unwrap();
+        assert_eq!(path.join("a"), Err(NameError::TooDeep));
+        let error = RepoPath::parse(format!("{deepest}/a"));
+        assert_eq!(error, Err(NameError::TooDeep));
+        let long = vec!["a".repeat(255); 16].join("/");
+        let path = RepoPath::parse(&long).unwrap();
+        assert_eq!(path.as_bytes().len(), 4095);
+        let error = path.join("b");
+        assert_eq!(error, Err(NameError::PathTooLong { len: 4097 }));
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        let path = RepoPath::parse(&b"a\x1b[2J\n\\\xff/\xe2\x80\xae\xc3\xa9"[..]).unwrap();
+        let shown = path.to_string();
+        assert_eq!(shown, r"a\u{1b}[2J\n\\\xff/\u{202e}é");
+        let shown = EscapedName("\u{fffd}".as_bytes()).to_string();
+        assert_eq!(shown, "\u{fffd}");
+    }
+
+    #[test]
+    fn what_some_system_cannot_hold_is_told() {
+        use PortabilityProblem as P;
+        for (name, problem) in [
+            (&b"a\xff"[..], P::NotUtf8),
+            (b"a\x07", P::Control),
+            (b"a\xc2\x85", P::Control),
+            (b"a:b", P::Character(':')),
+            (b"a\\b", P::Character('\\')),
+            (b"why?", P::Character('?')),
+            (b"end.", P::TrailingDotOrSpace),
+            (b"end ", P::TrailingDotOrSpace),
+            (b"nul", P::Device),
+            (b"Con.txt", P::Device),
+            (b"COM1.tar.gz", P::Device),
+            ("lpt¹".as_bytes(), P::Device),
+            (b"aux .log", P::Device),
+            (b"CONOUT$", P::Device),
+        ] {
+            assert_eq!(not_portable(name), Some(problem), "{}", name.as_bstr());
+        }
+        for name in ["null", "com", "com10", "console", ".con", "model.bin", "naïve"] {
+            assert_eq!(not_portable(name.as_bytes()), None, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn joining_and_parsing_agree(names in proptest::collection::vec("[a-c.]{1,3}", 1..5)) {
+            let joined = names
+                .iter()
+                .try_fold(RepoPath::root(), |path, name| path.join(name));
+            let parsed = RepoPath::parse(names.join("/"));
+            prop_assert_eq!(&joined, &parsed);
+            if let Ok(path) = parsed {
+                prop_assert!(path.components().eq(names.iter().map(String::as_str)));
+            }
+        }
+    }
+}

@@ -292,3 +292,114 @@ impl TupleReader<'_> {
         (0..len).try_fold(0, |number, _| Ok(number << 8 | u64::from(self.byte()?)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn element() -> impl Strategy<Value = Element> {
+        let short = || {
+            let byte = prop_oneof![Just(0u8), Just(0xff), any::<u8>()];
+            proptest::collection::vec(byte, 0..4)
+        };
+        let leaf = prop_oneof![
+            Just(Element::Null),
+            short().prop_map(Element::Bytes),
+            "[\0a-c\u{7f}-\u{100}]{0,3}".prop_map(Element::Text),
+            any::<i64>().prop_map(Element::from),
+            any::<u64>().prop_map(Element::from),
+            (-300i64..300).prop_map(Element::from),
+            any::<u64>().prop_map(|bits| Element::Double(f64::from_bits(bits))),
+            (-2i8..2).prop_map(|n| Element::Double(n.into())),
+            any::<bool>().prop_map(Element::Bool),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            proptest::collection::vec(inner, 0..3).prop_map(Element::Nested)
+        })
+    }
+
+    fn tuples() -> impl Strategy<Value = Vec<Element>> {
+        proptest::collection::vec(element(), 0..4)
+    }
+
+    /// From the examples of the specification.
+    #[test]
+    fn the_encoding_is_that_of_the_tuple_layer() {
+        let cases: [(Element, &[u8]); 7] = [
+            (Element::Bytes(b"foo\x00bar".to_vec()), b"\x01foo\x00\xffbar\x00"),
+            ("F\u{d4}O\0bar".into(), b"\x02F\xc3\x94O\x00\xffbar\x00"),
+            (
+                Element::Nested(vec![
+                    Element::Bytes(b"foo\x00bar".to_vec()),
+                    Element::Null,
+                    Element::Nested(vec![]),
+                ]),
+                b"\x05\x01foo\x00\xffbar\x00\x00\xff\x05\x00\x00",
+            ),
+            ((-5_551_212i64).into(), b"\x11\xab\x4b\x93"),
+            (0i64.into(), b"\x14"),
+            (Element::Double(-42.0), b"\x21\x3f\xba\xff\xff\xff\xff\xff\xff"),
+            (Element::Bool(true), b"\x27"),
+        ];
+        for (element, bytes) in cases {
+            assert_eq!(encode(std::slice::from_ref(&element)), bytes);
+            assert_eq!(decode(bytes), Ok(vec![element]));
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_range_of_integers_come_back() {
+        for number in [i128::from(i64::MIN), -256, -255, 255, 256, u64::MAX.into()] {
+            let element = Element::Integer(Integer::new(number).unwrap());
+            let tuple = vec![element];
+            assert_eq!(decode(&encode(&tuple)), Ok(tuple));
+        }
+        let below = b"\x0c\x7f\xff\xff\xff\xff\xff\xff\xfe";
+        assert!(decode(below).is_err());
+        assert_eq!(Integer::new(i128::from(i64::MIN) - 1), None);
+    }
+
+    #[test]
+    fn what_is_not_the_one_encoding_is_refused() {
+        let cases: [&[u8]; 8] = [
+            b"\x15\x00",
+            b"\x13\xff",
+            b"\x16\x00\x01",
+            b"\x01abc",
+            b"\x02\xff\x00",
+            b"\x05\x14",
+            b"\x21\x00",
+            b"\x30",
+        ];
+        for bytes in cases {
+            assert!(decode(bytes).is_err(), "{bytes:?}");
+        }
+        let deep = [vec![NESTED; 17], vec![NULL; 17]].concat();
+        assert!(matches!(decode(&deep), Err(DecodeError::Limit { .. })));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn the_order_of_the_bytes_is_that_of_the_elements(a in tuples(), b in tuples()) {
+            prop_assert_eq!(encode(&a).cmp(&encode(&b)), a.cmp(&b));
+        }
+
+        #[test]
+        fn every_tuple_comes_back(tuple in tuples()) {
+            prop_assert_eq!(decode(&encode(&tuple)), Ok(tuple));
+        }
+
+        #[test]
+        fn whatever_decodes_encodes_to_the_same_bytes(
+            bytes in proptest::collection::vec(
+                prop_oneof![0u8..6, 0x0cu8..0x28, Just(0xff), any::<u8>()], 0..12),
+        ) {
+            if let Ok(elements) = decode(&bytes) {
+                prop_assert_eq!(encode(&elements), bytes);
+            }
+        }
+    }
+}

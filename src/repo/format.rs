@@ -4,6 +4,8 @@ use crate::object::{FormatId, Id};
 
 const CHECKSUM: &str = "aisr 2026-11-24 format file v1";
 const IDENTITY: &str = "aisr-format 0\nobject-hash blake3\nsplitter 1\n";
+/// The version of the format that this program reads and writes.
+pub const FORMAT_VERSION: u32 = 0;
 /// The requirements that this version can meet.
 const KNOWN: [&str; 0] = [];
 

@@ -1,6 +1,6 @@
 //! Commits and tags of a repository, read and judged.
 
-use crate::object::{Commit, CommitId, ObjectType, Signed, Tag, TagId};
+use crate::object::{Actor, Commit, CommitId, ObjectType, RepositoryId, Signed, Tag, TagId};
 use crate::sign::{Namespace, SignError, verify};
 use crate::trust::Standing;
 
@@ -91,20 +91,37 @@ impl Repository {
 
     /// Judges the signature of a commit.
     pub fn judge(&self, stored: &StoredCommit) -> SignatureState {
-        let signer = match verify(Namespace::Commit, &stored.payload, &stored.signature) {
+        let StoredCommit { commit, payload, signature, .. } = stored;
+        self.judge_bytes(Namespace::Commit, payload, signature, &commit.committer, commit.repo)
+    }
+
+    /// Judges the signature of a tag.
+    pub fn judge_tag(&self, stored: &StoredTag) -> SignatureState {
+        let StoredTag { tag, payload, signature, .. } = stored;
+        self.judge_bytes(Namespace::Tag, payload, signature, &tag.tagger, tag.repo)
+    }
+
+    fn judge_bytes(
+        &self,
+        namespace: Namespace,
+        payload: &[u8],
+        signature: &[u8],
+        stated: &Actor,
+        repo: RepositoryId,
+    ) -> SignatureState {
+        let signer = match verify(namespace, payload, signature) {
             Ok(signer) => signer,
             Err(e) => return SignatureState::Bad(e),
         };
-        let committer = &stored.commit.committer;
-        if signer.as_bytes() != &committer.key {
+        if signer.as_bytes() != &stated.key {
             return SignatureState::WrongKey;
         }
-        if stored.commit.repo != self.id() {
+        if repo != self.id() {
             return SignatureState::OtherRepository;
         }
-        match self.trust().standing(&committer.key) {
-            Standing::Principal(p) if committer.principal == Some(p.id) => SignatureState::Good(p),
-            Standing::Unknown if committer.principal.is_none() => SignatureState::UnknownKey,
+        match self.trust().standing(&stated.key) {
+            Standing::Principal(p) if stated.principal == Some(p.id) => SignatureState::Good(p),
+            Standing::Unknown if stated.principal.is_none() => SignatureState::UnknownKey,
             _ => SignatureState::WrongPrincipal,
         }
     }

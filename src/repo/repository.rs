@@ -34,6 +34,14 @@ impl Repository {
     /// When there is none, when its `.aisr` belongs to another user whom `config` does not allow,
     /// or when what is needed to open it is damaged.
     pub fn discover(disk: Disk, from: &Path, config: &UserConfig) -> Result<Self, RepoError> {
+        Self::open(disk, Self::find_root(from, config)?)
+    }
+
+    /// Finds the root of the repository that `from` lies in, without opening it.
+    ///
+    /// # Errors
+    /// When there is none, or its `.aisr` belongs to another user whom `config` does not allow.
+    pub fn find_root<'p>(from: &'p Path, config: &UserConfig) -> Result<&'p Path, RepoError> {
         let found = from.ancestors().find(|dir| dir.join(FOLDER).is_dir());
         let root = found.ok_or_else(|| RepoError::NotFound { from: from.into() })?;
         let folder = root.join(FOLDER);
@@ -42,7 +50,7 @@ impl Repository {
         if uid != rustix::process::geteuid().as_raw() && !safe {
             return Err(RepoError::ForeignOwner { folder, uid });
         }
-        Self::open(disk, root)
+        Ok(root)
     }
 
     /// Opens the repository of the folder `root`.

@@ -197,8 +197,30 @@ impl Store {
         Ok(roots)
     }
 
+    /// How many bytes the blob has, as the footers and recipes say, without reading it. `None`
+    /// when it is not here.
+    ///
+    /// # Errors
+    /// When a pack cannot be searched, or no recipe of the blob can be read.
+    pub fn blob_size(&self, id: BlobId) -> Result<Option<u64>> {
+        if let Some((_, entry)) = self.find(id.id())? {
+            return Ok(Some(u64::from(entry.len)));
+        }
+        let mut failed = None;
+        for root in self.recipe_roots(id)? {
+            match self.recipe_node(root) {
+                Ok(node) => return Ok(Some(node.total())),
+                Err(e) => failed = Some(e),
+            }
+        }
+        failed.map_or(Ok(None), Err)
+    }
+
     /// Hashes the whole blob through a recipe and remembers the recipe if it is true.
-    pub(super) fn verify_recipe(&self, root: RecipeId, id: BlobId) -> Result<()> {
+    ///
+    /// # Errors
+    /// When a part cannot be read, or the recipe builds something else.
+    pub fn verify_recipe(&self, root: RecipeId, id: BlobId) -> Result<()> {
         let mut hasher = blake3::Hasher::new();
         let blob = Blob::Chunked(Chunks::new(self, root)?);
         blob.copy_to::<StoreError>(&mut |piece| {

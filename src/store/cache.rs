@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::chunk::Decoder;
 use crate::object::PackId;
 
-/// How many blocks are kept: of 64 KiB to 128 KiB each.
+/// How many blocks are kept.
 const BLOCKS: usize = 64;
+/// Blocks are 64 KiB to 128 KiB; one that is longer was not made by this program and is not kept.
+const LONGEST: usize = 256 << 10;
 
 /// The last blocks that were decoded, and decoders to use again.
 #[derive(Default)]
@@ -35,6 +37,9 @@ impl BlockCache {
 
     /// Keeps a decoded block.
     pub fn put(&self, pack: PackId, record: u64, bytes: Arc<Vec<u8>>) {
+        if bytes.len() > LONGEST {
+            return;
+        }
         let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
         blocks.truncate(BLOCKS - 1);
         blocks.push_front(Cached { pack, record, bytes });

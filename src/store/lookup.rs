@@ -1,16 +1,18 @@
 //! The store itself: a folder of packs, and what they hold.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::chunk::Codec;
 use crate::disk::{Disk, Lock, Wait};
-use crate::object::{Id, ObjectType, PackId};
+use crate::object::{BlobId, Id, ObjectType, PackId};
 
 use super::cache::BlockCache;
 use super::error::{Result, StoreError};
-use super::footer::{Entry, PackKind};
+use super::footer::Entry;
 use super::pack_file::PackFile;
 use super::pack_writer::PackWriter;
 use super::verified::Verified;
@@ -275,8 +277,8 @@ impl Store {
         Ok(out)
     }
 
-    /// Ids that start with the hexadecimal digits `prefix` and are commits or tags, to resolve
-    /// what a person typed; at most `most`.
+    /// Objects of these kinds whose ids start with the lower-case hexadecimal digits `prefix`, to
+    /// resolve what a person typed; at most `most`.
     ///
     /// # Errors
     /// When a pack's footer is damaged.
@@ -286,10 +288,10 @@ impl Store {
         kinds: &[ObjectType],
         most: usize,
     ) -> Result<Vec<(Id, ObjectType)>> {
-        let mut found = std::collections::BTreeMap::new();
-        let packs = self.packs();
-        for pack in packs.sound.iter().filter(|pack| pack.kind() == PackKind::Meta) {
-            for entry in pack.footer()?.entries {
+        let Some(range) = prefix_range(prefix) else { return Ok(Vec::new()) };
+        let mut found = BTreeMap::new();
+        for pack in self.packs().sound.iter() {
+            for entry in pack.in_range(range.clone())? {
                 if kinds.contains(&entry.kind) && entry.id.to_hex().starts_with(prefix) {
                     found.insert(entry.id, entry.kind);
                 }
@@ -297,6 +299,29 @@ impl Store {
         }
         Ok(found.into_iter().take(most).collect())
     }
+
+    /// Blobs whose ids start with the lower-case hexadecimal digits `prefix`, in one piece or by
+    /// a recipe. Chunks are blobs too.
+    ///
+    /// # Errors
+    /// When a pack's footer is damaged.
+    pub fn blobs_with_prefix(&self, prefix: &str) -> Result<Vec<BlobId>> {
+        let found = self.with_prefix(prefix, &[ObjectType::Blob], usize::MAX)?;
+        let mut blobs: BTreeSet<Id> = found.into_iter().map(|(id, _)| id).collect();
+        for pack in self.packs().sound.iter() {
+            let built = pack.recipes()?.into_iter().map(|(blob, _)| blob);
+            blobs.extend(built.filter(|blob| blob.to_hex().starts_with(prefix)));
+        }
+        Ok(blobs.into_iter().map(BlobId::from_id).collect())
+    }
+}
+
+/// The first eight bytes, as numbers, of all ids that start with these digits.
+fn prefix_range(digits: &str) -> Option<RangeInclusive<u64>> {
+    let known = digits.get(..digits.len().min(16))?;
+    let low = u64::from_str_radix(&format!("{known:0<16}"), 16).ok()?;
+    let high = u64::from_str_radix(&format!("{known:f<16}"), 16).ok()?;
+    Some(low..=high)
 }
 
 fn pack_name(path: &Path) -> Option<PackId> {

@@ -1,5 +1,6 @@
 //! A named pack, opened for reading.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,6 +18,8 @@ use super::record::{
 
 /// Rows that one probe of a footer reads.
 const PROBE_ROWS: u64 = 64;
+/// Up to this length the rows of a footer are kept in memory.
+const KEPT_ROWS: u64 = 4 << 20;
 /// Look-ups in one pack before its ids are worth having in memory.
 const PROBES_BEFORE_LOADING: u32 = 24;
 
@@ -26,13 +29,16 @@ pub struct PackFile {
     file: ReadFile,
     trailer: Trailer,
     head: FooterHead,
-    /// The first eight bytes of every id, and the recipes: 8 bytes an object.
     index: OnceLock<Index>,
     probes: AtomicU32,
 }
 
+/// What is kept in memory of a footer that is asked often.
 struct Index {
+    /// The first eight bytes of every id.
     prefixes: Vec<u64>,
+    /// The rows, where they are few enough; else a look-up that hits reads its row.
+    rows: Vec<u8>,
     recipes: Vec<(Id, RecipeId)>,
 }
 
@@ -97,21 +103,38 @@ impl PackFile {
     /// # Errors
     /// When the footer does not hash to the pack's name, or is not sound.
     pub fn footer(&self) -> Result<Footer> {
+        self.decode_footer(&self.footer_bytes()?)
+    }
+
+    fn footer_bytes(&self) -> Result<Vec<u8>> {
         let (at, len) = (self.trailer.footer_offset, self.trailer.footer_len);
         let bytes = self.file.read_vec_at(at, len)?;
         if Footer::pack_id(&bytes) != self.id {
             return Err(self.damaged(at, PackDamage::Checksum("pack footer")));
         }
-        Footer::decode(&bytes, at).map_err(|d| self.damaged(at, d))
+        Ok(bytes)
+    }
+
+    fn decode_footer(&self, bytes: &[u8]) -> Result<Footer> {
+        let at = self.trailer.footer_offset;
+        Footer::decode(bytes, at).map_err(|d| self.damaged(at, d))
     }
 
     fn load(&self) -> Result<&Index> {
         if let Some(index) = self.index.get() {
             return Ok(index);
         }
-        let footer = self.footer()?;
+        let mut bytes = self.footer_bytes()?;
+        let footer = self.decode_footer(&bytes)?;
         let prefixes = footer.entries.iter().map(|entry| entry.id.prefix()).collect();
-        Ok(self.index.get_or_init(|| Index { prefixes, recipes: footer.recipes }))
+        let rows = match self.trailer.footer_len <= KEPT_ROWS {
+            true => {
+                bytes.drain(..FOOTER_HEAD_LEN);
+                bytes
+            }
+            false => Vec::new(),
+        };
+        Ok(self.index.get_or_init(|| Index { prefixes, rows, recipes: footer.recipes }))
     }
 
     /// Checks the footer against the pack's name, once.
@@ -130,9 +153,9 @@ impl PackFile {
             }
             self.load()?;
         }
-        let prefixes = &self.load()?.prefixes;
-        let mut row = prefixes.partition_point(|p| *p < id.prefix());
-        while prefixes.get(row) == Some(&id.prefix()) {
+        let index = self.load()?;
+        let mut row = index.prefixes.partition_point(|p| *p < id.prefix());
+        while index.prefixes.get(row) == Some(&id.prefix()) {
             let entry = self.entry(row as u64)?;
             if entry.id == id {
                 return Ok(Some(entry));
@@ -142,10 +165,15 @@ impl PackFile {
         Ok(None)
     }
 
+    /// A row, out of memory where the rows are kept.
     fn entry(&self, row: u64) -> Result<Entry> {
         let at = self.trailer.footer_offset + FOOTER_HEAD_LEN as u64 + row * ENTRY_LEN as u64;
+        let kept = self.index.get().map_or(&[][..], |index| &index.rows);
         let mut bytes = [0; ENTRY_LEN];
-        self.file.read_exact_at(at, &mut bytes)?;
+        match kept.as_chunks::<ENTRY_LEN>().0.get(row as usize) {
+            Some(row) => bytes = *row,
+            None => self.file.read_exact_at(at, &mut bytes)?,
+        }
         Entry::decode(&bytes).map_err(|d| self.damaged(at, d))
     }
 
@@ -184,28 +212,52 @@ impl PackFile {
         Ok(None)
     }
 
+    /// The objects whose ids' first eight bytes, as a number, lie in `range`. Reads a few rows
+    /// and keeps nothing in memory.
+    ///
+    /// # Errors
+    /// When the footer cannot be read or a row is damaged.
+    pub fn in_range(&self, range: RangeInclusive<u64>) -> Result<Vec<Entry>> {
+        let (mut low, mut high) = (0, self.head.objects);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.entry(middle)?.id.prefix() < *range.start() {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        let rows = (low..self.head.objects).map(|row| self.entry(row));
+        let within =
+            |row: &Result<Entry>| row.as_ref().map_or(true, |e| e.id.prefix() <= *range.end());
+        rows.take_while(within).collect()
+    }
+
     /// The roots of the recipes here that claim to build `blob`.
     pub fn recipes_of(&self, blob: Id) -> Result<Vec<RecipeId>> {
         if self.head.recipes == 0 {
             return Ok(Vec::new());
         }
         if self.index.get().is_none() && self.head.recipes <= PROBE_ROWS {
-            let at = self.trailer.footer_offset
-                + FOOTER_HEAD_LEN as u64
-                + self.head.objects * ENTRY_LEN as u64;
-            let len = self.head.recipes * RECIPE_ROW_LEN as u64;
-            let bytes = self.file.read_vec_at(at, len)?;
-            let rows =
-                bytes.chunks_exact(RECIPE_ROW_LEN).filter(|r| r[..32] == blob.as_bytes()[..]);
-            return Ok(rows
-                .filter_map(|r| Id::from_slice(&r[32..]))
-                .map(RecipeId::from_id)
-                .collect());
+            let rows = self.recipes()?.into_iter().filter(|(id, _)| *id == blob);
+            return Ok(rows.map(|(_, root)| root).collect());
         }
         let recipes = &self.load()?.recipes;
         let from = recipes.partition_point(|(id, _)| *id < blob);
         let here = recipes[from..].iter().take_while(|(id, _)| *id == blob);
         Ok(here.map(|(_, root)| *root).collect())
+    }
+
+    /// Every (blob, root of a recipe) here, as the footer states them.
+    pub fn recipes(&self) -> Result<Vec<(Id, RecipeId)>> {
+        let at = self.trailer.footer_offset
+            + FOOTER_HEAD_LEN as u64
+            + self.head.objects * ENTRY_LEN as u64;
+        let bytes = self.file.read_vec_at(at, self.head.recipes * RECIPE_ROW_LEN as u64)?;
+        let rows = bytes.chunks_exact(RECIPE_ROW_LEN).filter_map(|row| {
+            let (blob, root) = row.split_at_checked(32)?;
+            Some((Id::from_slice(blob)?, RecipeId::from_id(Id::from_slice(root)?)))
+        });
+        Ok(rows.collect())
     }
 
     /// The stored bytes of the record that `entry` names, checked to be that record.

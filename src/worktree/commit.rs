@@ -87,7 +87,9 @@ pub fn commit(
         let root = tree.root.ok_or(WorktreeError::Stopped)?;
         let unchanged = files == Some(root.id);
         if unchanged && !options.allow_empty {
-            cache.finish()?;
+            // What HEAD names and the store had lost is stored again.
+            writer.finish()?;
+            cache.finish(root.id)?;
             let head = head.ok_or(WorktreeError::Stopped)?;
             return Ok(CommitOutcome::Nothing { head });
         }
@@ -107,7 +109,7 @@ pub fn commit(
             Advance::Done(branch) => branch,
             Advance::Moved => continue,
         };
-        cache.finish()?;
+        cache.finish(root.id)?;
         return Ok(CommitOutcome::Made(Box::new(CommitReport {
             id,
             commit,
@@ -139,7 +141,7 @@ fn capture(
                     repo,
                     head,
                     pool,
-                    writer,
+                    stored: head.is_some() && old.tree() == head,
                     cache: old,
                     lots,
                     progress: options.progress,

@@ -4,8 +4,7 @@
 //! to the pool. What it finds goes to the tree builder in the same order. It holds one folder's
 //! names for each level of depth, never the whole tree.
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice};
@@ -16,7 +15,7 @@ use crate::capture::{Captured, Outcome, Pool, Request, StatKey, Ticket, WHOLE_LI
 use crate::chunk::ContentHint;
 use crate::object::{NodeId, RepoPath, TreeEntry, check_name, limits, not_portable};
 use crate::repo::{FOLDER, Repository};
-use crate::store::{Batch, PackWriter};
+use crate::store::Batch;
 
 use super::error::WorktreeError;
 use super::ignores::{IGNORE_FILE, Ignores};
@@ -62,8 +61,9 @@ pub struct Scan<'a, 'w, 's> {
     /// The directory tree of HEAD: what is in it stays captured when it becomes ignored.
     pub head: Option<NodeId>,
     pub pool: &'a Pool,
-    pub writer: &'w PackWriter<'s>,
     pub cache: CacheReader,
+    /// HEAD's tree names every id in the cache, so none has to be looked up.
+    pub stored: bool,
     pub lots: Sender<Lot>,
     pub progress: &'a dyn Progress,
     pub batch: Batch<'w, 's>,
@@ -295,7 +295,7 @@ impl Scan<'_, '_, '_> {
         }
         let known = self.cache.get(path.as_bytes().as_bstr());
         if let Some(known) = known.filter(|known| known.stat == stat && !known.racy)
-            && self.repo.store().has_blob(known.id)?
+            && (self.stored || self.repo.store().has_blob(known.id)?)
         {
             self.progress.advance(1, stat.size);
             let captured = Captured { id: known.id, stat, racy: false, moved: false };

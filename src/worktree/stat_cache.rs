@@ -7,20 +7,20 @@
 use std::cmp::Ordering;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use bstr::{BStr, BString};
 
 use crate::capture::StatKey;
 use crate::disk::{Dir, Disk, NewFile, OnExisting};
-use crate::object::{BlobId, ID_LEN, Id, limits};
+use crate::object::{BlobId, ID_LEN, Id, NodeId, limits};
 
 use super::error::WorktreeError;
 
 const MAGIC: &[u8; 8] = b"AISRSTAT";
-const VERSION: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 1];
-const START: usize = 16;
+const VERSION: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 2];
+const START: usize = 16 + ID_LEN;
 const FIXED: usize = 2 + 8 + 12 + 12 + 8 + 1 + ID_LEN;
 const EXECUTABLE: u8 = 1;
 const RACY: u8 = 2;
@@ -92,6 +92,7 @@ pub fn decode_entry(bytes: &[u8]) -> Option<(CacheEntry, usize)> {
 
 /// The cache as the last commit left it, read front to back.
 pub struct CacheReader {
+    tree: Option<NodeId>,
     file: Option<Box<dyn Read + Send>>,
     buffer: Vec<u8>,
     at: usize,
@@ -102,28 +103,48 @@ impl CacheReader {
     /// Opens the cache. One that is missing or damaged counts as empty: its checksum is checked
     /// before anything is believed.
     pub fn open(path: &Path) -> Self {
-        let file = Self::checked(path).map(|file| Box::new(file) as Box<dyn Read + Send>);
-        let mut reader = Self { file, buffer: Vec::new(), at: 0, next: None };
+        let (tree, file) = Self::checked(path).unzip();
+        let file = file.map(|file| Box::new(file) as Box<dyn Read + Send>);
+        let mut reader = Self { tree, file, buffer: Vec::new(), at: 0, next: None };
         reader.advance();
         reader
     }
 
-    fn checked(path: &Path) -> Option<impl Read + Send + use<>> {
+    /// The directory tree that names every id in the cache: where HEAD has that tree, the store
+    /// holds them all.
+    pub fn tree(&self) -> Option<NodeId> {
+        self.tree
+    }
+
+    fn checked(path: &Path) -> Option<(NodeId, impl Read + Send + use<>)> {
         let mut file = File::open(path).ok()?;
         let len = file.metadata().ok()?.len();
-        let body = len.checked_sub(ID_LEN as u64).filter(|body| *body >= START as u64)?;
+        let body = (len as usize).checked_sub(START)?;
+        let mut start = [0; START];
+        file.read_exact(&mut start).ok()?;
+        let (mark, tree) = start.split_at(16);
+        if &mark[..8] != MAGIC || mark[8..] != VERSION {
+            return None;
+        }
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader((&mut file).take(body)).ok()?;
+        let mut block = vec![0; BUFFER];
+        let mut left = body.checked_sub(ID_LEN)?;
+        while left > 0 {
+            let part = left.min(BUFFER);
+            file.read_exact(&mut block[..part]).ok()?;
+            hasher.update(&block[..part]);
+            left -= part;
+        }
+        hasher.update(&start);
         let mut sum = [0; ID_LEN];
         file.read_exact(&mut sum).ok()?;
         if *hasher.finalize().as_bytes() != sum {
             return None;
         }
-        let mut file = File::open(path).ok()?;
-        let mut start = [0; START];
-        file.read_exact(&mut start).ok()?;
-        let known = &start[..8] == MAGIC && start[8..] == VERSION;
-        known.then(|| BufReader::with_capacity(BUFFER, file).take(body - START as u64))
+        file.seek(SeekFrom::Start(START as u64)).ok()?;
+        let tree = NodeId::from_id(Id::from_slice(tree)?);
+        let entries = BufReader::with_capacity(BUFFER, file).take((body - ID_LEN) as u64);
+        Some((tree, entries))
     }
 
     fn advance(&mut self) {
@@ -183,8 +204,8 @@ impl CacheWriter {
         let folder = disk.open_dir(path.parent().unwrap_or(path))?;
         let name = path.file_name().unwrap_or_default().to_owned();
         let file = folder.create_temporary(0o600)?;
-        let buffer = [&MAGIC[..], &VERSION].concat();
-        Ok(Self { folder, file, name, hasher: blake3::Hasher::new(), buffer, at: 0 })
+        let (hasher, buffer) = (blake3::Hasher::new(), Vec::new());
+        Ok(Self { folder, file, name, hasher, buffer, at: START as u64 })
     }
 
     /// Adds a file; files come in the order of a scan.
@@ -207,12 +228,17 @@ impl CacheWriter {
         Ok(())
     }
 
-    /// Puts the cache in place. It is not made durable: a torn one counts as empty.
+    /// Puts the cache in place; `tree` is the directory tree that names all its ids. It is not
+    /// made durable: a torn one counts as empty.
     ///
     /// # Errors
     /// When the disk says no.
-    pub fn finish(mut self) -> Result<(), WorktreeError> {
+    pub fn finish(mut self, tree: NodeId) -> Result<(), WorktreeError> {
         self.write()?;
+        // The tree is known last and stands first, so its hash comes after the entries'.
+        let start = [&MAGIC[..], &VERSION, tree.as_bytes()].concat();
+        self.hasher.update(&start);
+        self.file.write_all_at(0, &start)?;
         let sum = *self.hasher.finalize().as_bytes();
         self.file.write_all_at(self.at, &sum)?;
         Ok(self.file.place_in(&self.folder, &self.name, OnExisting::Replace)?)

@@ -8,6 +8,7 @@ mod folder_compare;
 mod fuzz;
 mod machine;
 mod process;
+mod test;
 mod vectors;
 
 use std::path::PathBuf;
@@ -31,6 +32,13 @@ enum Task {
     Demo(demo::Arguments),
     /// Run the fuzz targets of tests/fuzz one after the other
     Fuzz(fuzz::Arguments),
+    /// Run every test; what follows goes to `cargo test`
+    #[command(trailing_var_arg = true)]
+    Test {
+        /// Arguments of `cargo test`
+        #[arg(allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check the test vectors with the second reader and with the library
     Vectors,
 }
@@ -43,6 +51,7 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Test { arguments } => test::run(&arguments),
         Task::Vectors => vectors::run(),
     };
     match outcome {

@@ -1,0 +1,154 @@
+//! `aisr commit`: captures the folder and signs what it is.
+
+use std::io::Write;
+
+use aisr::object::CommitId;
+use aisr::repo::{Identity, Repository};
+use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, Warning, commit};
+
+use super::Answer;
+use super::context::{Context, MakeKey};
+use super::editor::{clean, write_message};
+use super::error::CliError;
+use super::output::{
+    BRANCH, CommitView, Escaped, HINT, Ids, Output, Paging, WARNING, clock, plural, seconds, size,
+};
+
+/// Capture the whole folder, and sign what it is.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// What to say of it; each further one is a paragraph. Without any, an editor opens.
+    #[arg(short, long = "message", value_name = "MESSAGE")]
+    messages: Vec<String>,
+    /// Who made the change, if not you: a claim.
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+    /// In whose place you commit: a claim; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    acting_for: Vec<String>,
+    /// Commit even if nothing changed.
+    #[arg(long)]
+    allow_empty: bool,
+}
+
+pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
+    let names = arguments.author.iter().chain(&arguments.acting_for);
+    if names.into_iter().any(|name| name.trim().is_empty()) {
+        return Err(CliError::usage("a name is empty"));
+    }
+    let repo = context.repository()?;
+    let message = match &arguments.messages[..] {
+        [] => write_message(
+            context.disk(),
+            &repo.folder().join("local/COMMIT_EDITMSG"),
+            &template(&repo)?,
+        )?,
+        given => clean(given.join("\n\n").lines()),
+    };
+    if message.is_empty() {
+        if !context.quiet {
+            anstream::eprintln!("Nothing is committed: the message is empty.");
+        }
+        return Ok(Answer::No);
+    }
+    let identity = context.identity(MakeKey::Never)?;
+    let progress = context.progress("Capturing");
+    let options = CommitOptions {
+        identity: &identity,
+        message: Some(message),
+        author: arguments.author.clone(),
+        acting_for: arguments.acting_for.clone(),
+        allow_empty: arguments.allow_empty,
+        threads: context.threads(),
+        progress: &progress,
+    };
+    let outcome = commit(&repo, &options)?;
+    progress.finish();
+    let mut out = context.output(Paging::Off);
+    let answer = match outcome {
+        CommitOutcome::Made(report) => {
+            if !context.quiet {
+                draw(context, &repo, &identity, &report, &mut out)?;
+            }
+            report.warnings.iter().for_each(warn);
+            Answer::Yes
+        }
+        CommitOutcome::Nothing { head } => {
+            if !context.quiet {
+                draw_nothing(context, &repo, head, &mut out)?;
+            }
+            Answer::No
+        }
+    };
+    out.finish()?;
+    Ok(answer)
+}
+
+fn template(repo: &Repository) -> Result<String, CliError> {
+    let on = match &repo.log()?.refs().head {
+        aisr::log::Head::Branch(name) => format!("on {}", name.short()),
+        aisr::log::Head::Detached(_) => "on no branch".into(),
+    };
+    Ok(format!(
+        "\n# What is this state, and why? Lines that start with # do not count,\n\
+         # and an empty message commits nothing.\n#\n# Committing {on}, {}\n",
+        repo.root().display()
+    ))
+}
+
+fn draw(
+    context: &Context,
+    repo: &Repository,
+    identity: &Identity,
+    report: &CommitReport,
+    out: &mut Output,
+) -> Result<(), CliError> {
+    let id = Ids::new(repo, context.verbose).show(report.id.id());
+    let branch = report.branch.as_ref().map_or("HEAD".into(), |name| name.short().to_string());
+    let branch = Escaped(branch.as_bytes());
+    let subject = Escaped(CommitView::subject(&report.commit).as_bytes());
+    writeln!(out, "[{BRANCH}{branch}{BRANCH:#} {id}] {subject}")?;
+    let capture = report.commit.report.as_ref();
+    let level = capture.map(|capture| {
+        let at = clock(capture.window.1, report.commit.committed.zone);
+        format!(" · {} at {at}", capture.level.name())
+    });
+    writeln!(
+        out,
+        "  captured {} in {}, {} stored, {}{}",
+        size(report.bytes),
+        plural(report.files, "file", "files"),
+        size(report.stored),
+        seconds(report.seconds),
+        level.unwrap_or_default()
+    )?;
+    let author = report.commit.author.as_deref();
+    let author = author.map(|name| format!(", author {} (claimed)", Escaped(name.as_bytes())));
+    let unknown = match report.commit.committer.principal {
+        Some(_) => String::new(),
+        None => format!(" {WARNING}(a key that this repository does not know){WARNING:#}"),
+    };
+    let name = Escaped(identity.name.as_bytes());
+    writeln!(out, "  signed   {name}{unknown}{}", author.unwrap_or_default())?;
+    Ok(())
+}
+
+fn draw_nothing(
+    context: &Context,
+    repo: &Repository,
+    head: CommitId,
+    out: &mut Output,
+) -> Result<(), CliError> {
+    let id = Ids::new(repo, context.verbose).show(head.id());
+    let subject = repo.commit(head)?;
+    let subject = Escaped(CommitView::subject(&subject.commit).as_bytes()).to_string();
+    Ok(writeln!(out, "Nothing to commit: {id} holds the very state of the folder ({subject}).")?)
+}
+
+fn warn(warning: &Warning) {
+    // Paths in it are escaped already.
+    anstream::eprintln!("{WARNING}warning:{WARNING:#} {warning}");
+    if let Some(hint) = warning.hint() {
+        anstream::eprintln!("{HINT}hint:{HINT:#} {hint}");
+    }
+}

@@ -1,0 +1,104 @@
+//! What a command works in: a folder, a disk, and how much to say.
+
+use std::path::{Path, PathBuf};
+
+use aisr::disk::Disk;
+use aisr::history::Revisions;
+use aisr::repo::{Identity, Repository, load_identity};
+
+use super::Global;
+use super::error::CliError;
+use super::output::{Output, Paging, Progress};
+use super::surroundings::{ask_passphrase, surroundings};
+
+/// What a command works in.
+pub struct Context {
+    directory: PathBuf,
+    disk: Disk,
+    pub quiet: bool,
+    pub verbose: bool,
+}
+
+impl Context {
+    /// Reads what the command line says of the surroundings.
+    pub fn new(global: Global) -> Result<Self, CliError> {
+        let here = std::env::current_dir();
+        let here =
+            here.map_err(|e| CliError::failure(format!("there is no working folder: {e}")))?;
+        let directory = match global.directory {
+            Some(directory) => std::fs::canonicalize(here.join(&directory)).map_err(|e| {
+                CliError::failure(format!("cannot work in {}: {e}", directory.display()))
+            })?,
+            None => here,
+        };
+        let Global { quiet, verbose, .. } = global;
+        Ok(Self { directory, disk: disk()?, quiet, verbose })
+    }
+
+    /// The folder that the command works in.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The disk that is written to.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// The repository that the folder belongs to.
+    pub fn repository(&self) -> Result<Repository, CliError> {
+        let config = surroundings()?.config;
+        Ok(Repository::discover(self.disk.clone(), &self.directory, &config)?)
+    }
+
+    /// Who signs; without a key, one is made only where `make` says so.
+    pub fn identity(&self, make: MakeKey) -> Result<Identity, CliError> {
+        let make = match make {
+            MakeKey::IfNone => Some(&self.disk),
+            MakeKey::Never => None,
+        };
+        Ok(load_identity(&surroundings()?, &mut ask_passphrase, make)?)
+    }
+
+    /// Where results go.
+    pub fn output(&self, paging: Paging) -> Output {
+        let paging = if self.quiet { Paging::Off } else { paging };
+        Output::open(paging)
+    }
+
+    /// A bar that shows how far a long operation is.
+    pub fn progress(&self, doing: &'static str) -> Progress {
+        Progress::new(doing, self.quiet)
+    }
+
+    /// How many threads work.
+    pub fn threads(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
+}
+
+/// Whether a key is made where there is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MakeKey {
+    IfNone,
+    Never,
+}
+
+/// The names that hold in `repo` now.
+pub fn revisions(repo: &Repository) -> Result<Revisions<'_>, CliError> {
+    Ok(Revisions::load(repo)?)
+}
+
+/// The disk; tests of a debug build can make it fail.
+#[cfg(debug_assertions)]
+fn disk() -> Result<Disk, CliError> {
+    let Ok(plan) = std::env::var("AISR_TEST_FAULT") else { return Ok(Disk::new()) };
+    let plan = plan.parse();
+    let plan = plan.map_err(|e: aisr::disk::InvalidFaultPlan| CliError::usage(e.to_string()))?;
+    Ok(Disk::failing(plan))
+}
+
+#[cfg(not(debug_assertions))]
+fn disk() -> Result<Disk, CliError> {
+    Ok(Disk::new())
+}

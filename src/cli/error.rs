@@ -1,0 +1,239 @@
+//! Errors as a person sees them: what, why, and what next.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io;
+
+use aisr::history::{HistoryError, WalkError};
+use aisr::log::LogError;
+use aisr::map::MapError;
+use aisr::repo::{ConfigError, IdentityError, RepoError};
+use aisr::sign::SignError;
+use aisr::store::StoreError;
+use aisr::trust::TrustError;
+use aisr::upkeep::FsckError;
+use aisr::worktree::WorktreeError;
+
+use super::output::{ERROR, Escaped, HINT};
+
+/// What kind of end an error is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The command was not used as it must be.
+    Usage,
+    /// Something went wrong.
+    Failure,
+    /// Whoever read the output has gone.
+    ClosedPipe,
+}
+
+/// An error as a person sees it.
+#[derive(Debug)]
+pub struct CliError {
+    pub kind: Kind,
+    error: Box<dyn Error>,
+    hints: Vec<String>,
+}
+
+impl CliError {
+    /// A command that was not used as it must be.
+    pub fn usage(text: impl Into<String>) -> Self {
+        Self { kind: Kind::Usage, error: text.into().into(), hints: Vec::new() }
+    }
+
+    /// Something that went wrong, with no error below it.
+    pub fn failure(text: impl Into<String>) -> Self {
+        Self { kind: Kind::Failure, error: text.into().into(), hints: Vec::new() }
+    }
+
+    /// Says what to do next.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    fn caused_by(error: impl Error + 'static, hints: Vec<String>) -> Self {
+        Self { kind: Kind::Failure, error: Box::new(error), hints }
+    }
+
+    /// Prints it to stderr.
+    pub fn print(&self) {
+        if self.kind == Kind::ClosedPipe {
+            return;
+        }
+        let mut text = self.error.to_string();
+        let mut next = self.error.source();
+        while let Some(source) = next {
+            let more = source.to_string();
+            // Many messages end with that of their source.
+            if !text.ends_with(&more) {
+                let _ = write!(text, ": {more}");
+            }
+            next = source.source();
+        }
+        anstream::eprintln!("{ERROR}error:{ERROR:#} {}", Escaped(text.as_bytes()));
+        for hint in &self.hints {
+            anstream::eprintln!("{HINT}hint:{HINT:#} {}", Escaped(hint.as_bytes()));
+        }
+    }
+}
+
+impl From<io::Error> for CliError {
+    /// Errors of the output: all others come as errors of a room.
+    fn from(error: io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::BrokenPipe => Kind::ClosedPipe,
+            _ => Kind::Failure,
+        };
+        let error = Output { source: error };
+        Self { kind, error: Box::new(error), hints: Vec::new() }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the output")]
+struct Output {
+    source: io::Error,
+}
+
+impl From<serde_json::Error> for CliError {
+    fn from(error: serde_json::Error) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+impl From<RepoError> for CliError {
+    fn from(error: RepoError) -> Self {
+        let hints = repo_hints(&error);
+        Self::caused_by(error, hints)
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        RepoError::from(error).into()
+    }
+}
+
+impl From<LogError> for CliError {
+    fn from(error: LogError) -> Self {
+        RepoError::from(error).into()
+    }
+}
+
+impl From<HistoryError> for CliError {
+    fn from(error: HistoryError) -> Self {
+        let hints = history_hints(&error);
+        Self::caused_by(error, hints)
+    }
+}
+
+impl From<WalkError> for CliError {
+    fn from(error: WalkError) -> Self {
+        let hints = repo_hints(&error.source);
+        Self::caused_by(error, hints)
+    }
+}
+
+impl From<WorktreeError> for CliError {
+    fn from(error: WorktreeError) -> Self {
+        let hints = match &error {
+            WorktreeError::Repo(e) => repo_hints(e),
+            WorktreeError::NotEmpty { .. } => vec!["name a folder that does not exist yet".into()],
+            WorktreeError::NoRoom { .. } => vec!["free some room, or name another place".into()],
+            WorktreeError::Sign(e) => remedy(e),
+            _ => Vec::new(),
+        };
+        Self::caused_by(error, hints)
+    }
+}
+
+impl From<FsckError> for CliError {
+    fn from(error: FsckError) -> Self {
+        Self::caused_by(error, Vec::new())
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::caused_by(error, Vec::new())
+    }
+}
+
+impl From<IdentityError> for CliError {
+    fn from(error: IdentityError) -> Self {
+        let hints = match &error {
+            IdentityError::NoKey { .. } => {
+                vec!["make one with `ssh-keygen -t ed25519`, or name yours in config.toml: [user] key".into()]
+            }
+            IdentityError::Sign(e) => remedy(e),
+            IdentityError::Disk(_) => Vec::new(),
+        };
+        Self::caused_by(error, hints)
+    }
+}
+
+fn remedy(error: &SignError) -> Vec<String> {
+    match error {
+        SignError::PassphraseNeeded { .. } => {
+            vec!["run aisr from a terminal, where it can ask".into()]
+        }
+        error => error.remedy().map(Into::into).into_iter().collect(),
+    }
+}
+
+fn repo_hints(error: &RepoError) -> Vec<String> {
+    let hint = match error {
+        RepoError::NotFound { .. } => "`aisr init` makes a repository of this folder",
+        RepoError::Exists { .. } => "`aisr log` shows what it holds",
+        RepoError::ForeignOwner { folder, .. } => {
+            let root = folder.parent().unwrap_or(folder).display();
+            return vec![format!(
+                "if you trust it, add the folder to your config.toml: [safe] folders = [\"{root}\"]"
+            )];
+        }
+        RepoError::Requires { .. } => "a newer version of aisr opens it",
+        RepoError::Sign(e) => return remedy(e),
+        RepoError::Store(e) | RepoError::Trust(TrustError::Store(e)) => return store_hints(e),
+        RepoError::Map(e) => match &**e {
+            MapError::Load { source, .. } => return store_hints(source),
+            _ => FSCK,
+        },
+        RepoError::Log(LogError::Disk(_) | LogError::Moved { .. } | LogError::ReplicaKey(_))
+        | RepoError::Disk(_)
+        | RepoError::NoRandomness(_) => return Vec::new(),
+        _ => FSCK,
+    };
+    vec![hint.into()]
+}
+
+const FSCK: &str = "`aisr fsck` tells what is damaged and what is whole";
+
+fn store_hints(error: &StoreError) -> Vec<String> {
+    match error {
+        StoreError::Disk(_) | StoreError::WrongType { .. } | StoreError::Listing { .. } => {
+            Vec::new()
+        }
+        _ => vec![FSCK.into()],
+    }
+}
+
+fn history_hints(error: &HistoryError) -> Vec<String> {
+    let hint = match error {
+        HistoryError::Unknown { .. } => "`aisr log --oneline` lists the commits",
+        HistoryError::Unborn { .. } => "`aisr commit` makes the first one",
+        HistoryError::Ambiguous { candidates, .. } => {
+            let ids = candidates.iter().map(|(id, kind)| {
+                format!("{} {}", kind.name(), &id.to_hex()[..SHOWN_OF_CANDIDATES])
+            });
+            return vec![format!("type more digits: {}", ids.collect::<Vec<_>>().join(", "))];
+        }
+        HistoryError::Repo(e) => return repo_hints(e),
+        HistoryError::Store(e) => return store_hints(e),
+        _ => return Vec::new(),
+    };
+    vec![hint.into()]
+}
+
+/// Enough digits to tell the candidates for a short start apart.
+const SHOWN_OF_CANDIDATES: usize = 16;

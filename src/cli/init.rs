@@ -1,0 +1,81 @@
+//! `aisr init`: makes a repository of a folder.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use aisr::disk::Disk;
+use aisr::log::RefName;
+use aisr::repo::{Identity, InitOptions, init};
+use aisr::worktree::{DEFAULT_IGNORES, IGNORE_FILE};
+
+use super::Answer;
+use super::context::{Context, MakeKey};
+use super::error::CliError;
+use super::output::{Escaped, Paging};
+
+/// Make a repository of a folder, founded by your key.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The folder; made if it does not exist.
+    directory: Option<PathBuf>,
+    /// The first branch.
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    branch: String,
+}
+
+pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
+    let branch = RefName::branch(&arguments.branch)
+        .map_err(|e| CliError::usage(e.to_string()).hint("name another branch"))?;
+    let root = match &arguments.directory {
+        Some(directory) => context.directory().join(directory),
+        None => context.directory().to_owned(),
+    };
+    let disk = context.disk();
+    // Whether there is one already is known before a key is made or a passphrase asked for.
+    let folder = root.join(aisr::repo::FOLDER);
+    if folder.symlink_metadata().is_ok() {
+        return Err(aisr::repo::RepoError::Exists { folder }.into());
+    }
+    disk.create_dir_all_synced(&root, 0o777).map_err(aisr::repo::RepoError::from)?;
+    let founder = context.identity(MakeKey::IfNone)?;
+    let repo = init(disk, &root, &InitOptions { founder: &founder, branch })?;
+    let wrote = write_ignores(disk, repo.root())?;
+    if context.quiet {
+        return Ok(Answer::Yes);
+    }
+    let mut out = context.output(Paging::Off);
+    writeln!(out, "Signing key   {}", describe(&founder))?;
+    writeln!(out, "Repository    {} (branch {})", shown(repo.folder()), arguments.branch)?;
+    if wrote {
+        writeln!(out, "Wrote         {IGNORE_FILE}")?;
+    }
+    out.finish()?;
+    Ok(Answer::Yes)
+}
+
+/// `~/.ssh/id_ed25519 (SHA256:Vq3…), principal mara@example.org`.
+fn describe(founder: &Identity) -> String {
+    let made = if founder.made { ", made just now" } else { "" };
+    let key = founder.key.public().fingerprint();
+    let name = Escaped(founder.name.as_bytes());
+    format!("{} ({key}){made}, principal {name}", shown(&founder.path))
+}
+
+fn shown(path: &Path) -> String {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let inside = home.as_deref().and_then(|home| path.strip_prefix(home).ok());
+    let path = match inside {
+        Some(inside) => Path::new("~").join(inside),
+        None => path.to_owned(),
+    };
+    Escaped(path.as_os_str().as_encoded_bytes()).to_string()
+}
+
+/// Writes the default ignore file, unless there is one.
+fn write_ignores(disk: &Disk, root: &Path) -> Result<bool, CliError> {
+    match disk.create_whole(&root.join(IGNORE_FILE), DEFAULT_IGNORES.as_bytes(), 0o644) {
+        Ok(()) => Ok(true),
+        Err(e) if e.is_already_exists() => Ok(false),
+        Err(e) => Err(aisr::repo::RepoError::from(e).into()),
+    }
+}

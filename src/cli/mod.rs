@@ -1,0 +1,115 @@
+//! The command line: one file per command parses its arguments, makes one call into the library
+//! and prints the result. Only here are the environment and the terminal known.
+
+mod add;
+mod cat;
+mod checkout;
+mod commit;
+mod context;
+mod editor;
+mod error;
+mod fsck;
+mod init;
+mod log;
+mod ls;
+mod output;
+mod show;
+mod surroundings;
+mod target;
+mod verify;
+mod version;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use context::Context;
+use error::{CliError, Kind};
+use output::{ColorWhen, choose_colors};
+
+/// The system of record for AI systems: content-addressed, signed, whole.
+#[derive(Parser)]
+#[command(name = "aisr", version, disable_help_subcommand = true, max_term_width = 100)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(clap::Args)]
+struct Global {
+    /// Work as if started in DIR.
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    directory: Option<PathBuf>,
+    /// Say nothing but results and errors.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more: whole ids, roots, keys.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+    /// When to use colours.
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    color: ColorWhen,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Init(init::Arguments),
+    Commit(commit::Arguments),
+    Log(log::Arguments),
+    Show(show::Arguments),
+    Ls(ls::Arguments),
+    Cat(cat::Arguments),
+    Checkout(checkout::Arguments),
+    Verify(verify::Arguments),
+    Fsck(fsck::Arguments),
+    Version(version::Arguments),
+    #[command(hide = true)]
+    Add(add::Arguments),
+}
+
+/// What a command that ran to its end has to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Answer {
+    Yes,
+    No,
+}
+
+/// Runs the command of this process.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    choose_colors(arguments.global.color);
+    let result = Context::new(arguments.global).and_then(|context| match arguments.command {
+        Command::Init(arguments) => init::run(&context, &arguments),
+        Command::Commit(arguments) => commit::run(&context, &arguments),
+        Command::Log(arguments) => log::run(&context, &arguments),
+        Command::Show(arguments) => show::run(&context, &arguments),
+        Command::Ls(arguments) => ls::run(&context, &arguments),
+        Command::Cat(arguments) => cat::run(&context, &arguments),
+        Command::Checkout(arguments) => checkout::run(&context, &arguments),
+        Command::Verify(arguments) => verify::run(&context, &arguments),
+        Command::Fsck(arguments) => fsck::run(&context, &arguments),
+        Command::Version(arguments) => version::run(&context, &arguments),
+        Command::Add(arguments) => add::run(&arguments),
+    });
+    match result {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        Err(error) => {
+            error.print();
+            ExitCode::from(code(&error))
+        }
+    }
+}
+
+fn code(error: &CliError) -> u8 {
+    match error.kind {
+        Kind::Usage => 2,
+        Kind::Failure => 3,
+        // What a shell shows for a program that SIGPIPE ended.
+        Kind::ClosedPipe => 141,
+    }
+}

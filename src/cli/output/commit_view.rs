@@ -1,0 +1,246 @@
+//! Commits and tags as people and programs see them: claims and proofs told apart.
+
+use std::io::{self, Write};
+
+use aisr::object::{ActingFor, Actor, Commit, Report, Stamp};
+use aisr::policy::{Verdict, verdict};
+use aisr::repo::{Repository, StoredCommit, StoredTag};
+use aisr::sign::PublicKey;
+use serde::Serialize;
+
+use super::color::{BAD, GOOD, WARNING};
+use super::escape::{Escaped, EscapedText};
+use super::ids::{Ids, Names};
+use super::numbers::plural;
+use super::time::{clock, iso, moment};
+
+/// A commit, as `--json` prints it.
+#[derive(Serialize)]
+pub struct CommitView {
+    pub id: String,
+    pub parents: Vec<String>,
+    pub refs: Vec<String>,
+    pub root: String,
+    pub repository: String,
+    pub message: Option<String>,
+    pub author: PersonView,
+    pub committer: PersonView,
+    pub acting_for: Vec<PersonView>,
+    pub authored: String,
+    pub time: String,
+    pub cause: String,
+    pub signature: SignatureView,
+    pub report: Option<ReportView>,
+}
+
+/// Somebody, and how far it is proven that it was them.
+#[derive(Serialize)]
+pub struct PersonView {
+    pub name: Option<String>,
+    pub key: Option<String>,
+    pub principal: Option<String>,
+    /// `signed` or `claimed`.
+    pub evidence: &'static str,
+}
+
+/// What a signature is worth.
+#[derive(Serialize)]
+pub struct SignatureView {
+    pub verdict: Verdict,
+    pub detail: Option<String>,
+}
+
+/// How a capture went.
+#[derive(Serialize)]
+pub struct ReportView {
+    pub begin: String,
+    pub end: String,
+    pub level: &'static str,
+    pub ignored: u64,
+    pub skipped: u64,
+    pub skipped_paths: Vec<(String, String)>,
+    pub moved: Vec<String>,
+}
+
+/// A tag, as `--json` prints it.
+#[derive(Serialize)]
+pub struct TagView {
+    pub id: String,
+    pub name: String,
+    pub target: String,
+    pub target_type: &'static str,
+    pub tagger: PersonView,
+    pub time: String,
+    pub message: Option<String>,
+    pub signature: SignatureView,
+}
+
+impl CommitView {
+    /// The view of a commit, its signature judged.
+    pub fn new(repo: &Repository, stored: &StoredCommit, names: &Names) -> Self {
+        let commit = &stored.commit;
+        let (verdict, detail) = verdict(&repo.judge(stored));
+        let committer = signer(repo, &commit.committer, verdict);
+        let author = match &commit.author {
+            Some(name) => claimed(name.clone()),
+            None => signer(repo, &commit.committer, verdict),
+        };
+        Self {
+            id: stored.id.to_hex(),
+            parents: commit.parents.iter().map(|id| id.to_hex()).collect(),
+            refs: names.full(stored.id.id()),
+            root: commit.root.to_hex(),
+            repository: commit.repo.to_hex(),
+            message: commit.message.clone(),
+            author,
+            committer,
+            acting_for: commit.acting_for.iter().map(acting_for).collect(),
+            authored: iso(commit.authored),
+            time: iso(commit.committed),
+            cause: commit.cause.kind.clone(),
+            signature: SignatureView { verdict, detail },
+            report: commit.report.as_ref().map(|report| report_view(report, commit.committed)),
+        }
+    }
+
+    /// The first line of the message.
+    pub fn subject(commit: &Commit) -> &str {
+        commit.message.as_deref().and_then(|text| text.lines().next()).unwrap_or("(no message)")
+    }
+
+    /// Draws the commit: who, when, what.
+    pub fn draw(
+        &self,
+        out: &mut dyn Write,
+        stored: &StoredCommit,
+        ids: &Ids<'_>,
+        names: &Names,
+    ) -> io::Result<()> {
+        let commit = &stored.commit;
+        let id = stored.id.id();
+        writeln!(out, "commit   {}{}", ids.show(id), names.show(id))?;
+        if commit.parents.len() > 1 {
+            let parents = commit.parents.iter().map(|id| ids.show(id.id()));
+            writeln!(out, "merges   {}", parents.collect::<Vec<_>>().join(" "))?;
+        }
+        writeln!(out, "signed   {}", self.signature.draw(&self.committer))?;
+        if let Some(author) = &commit.author {
+            writeln!(out, "author   {} (claimed)", Escaped(author.as_bytes()))?;
+        }
+        for person in &self.acting_for {
+            let name = person.name.as_deref().unwrap_or_default();
+            writeln!(out, "for      {} ({})", Escaped(name.as_bytes()), person.evidence)?;
+        }
+        writeln!(out, "date     {}", moment(commit.committed))?;
+        write_message(out, commit.message.as_deref())
+    }
+}
+
+impl SignatureView {
+    /// `mara@example.org`, and where it is not simply good, what it is instead.
+    pub fn draw(&self, signer: &PersonView) -> String {
+        let name = Escaped(signer.name.as_deref().unwrap_or_default().as_bytes()).to_string();
+        let key = signer.key.as_deref().unwrap_or("a key that is none");
+        let words = self.verdict.words();
+        match self.verdict {
+            Verdict::Good => format!("{name} · {GOOD}{words}{GOOD:#} · {key}"),
+            Verdict::UnknownKey => format!("{WARNING}{words}{WARNING:#} {key}"),
+            _ => {
+                let detail = self.detail.as_deref().map(|d| format!(" ({d})")).unwrap_or_default();
+                format!("{BAD}{words}{BAD:#}{} · {key}", Escaped(detail.as_bytes()))
+            }
+        }
+    }
+}
+
+impl TagView {
+    /// The view of a tag, its signature judged.
+    pub fn new(repo: &Repository, stored: &StoredTag) -> Self {
+        let tag = &stored.tag;
+        let (verdict, detail) = verdict(&repo.judge_tag(stored));
+        Self {
+            id: stored.id.to_hex(),
+            name: String::from_utf8_lossy(&tag.name).into_owned(),
+            target: tag.target.to_hex(),
+            target_type: tag.target_type.name(),
+            tagger: signer(repo, &tag.tagger, verdict),
+            time: iso(tag.time),
+            message: tag.message.clone(),
+            signature: SignatureView { verdict, detail },
+        }
+    }
+
+    /// Draws the tag.
+    pub fn draw(&self, out: &mut dyn Write, stored: &StoredTag, ids: &Ids<'_>) -> io::Result<()> {
+        let tag = &stored.tag;
+        writeln!(out, "tag      {} {}", Escaped(&tag.name), ids.show(stored.id.id()))?;
+        writeln!(out, "names    {} {}", self.target_type, ids.show(tag.target))?;
+        writeln!(out, "signed   {}", self.signature.draw(&self.tagger))?;
+        writeln!(out, "date     {}", moment(tag.time))?;
+        write_message(out, tag.message.as_deref())
+    }
+}
+
+impl ReportView {
+    /// How the capture went, in a line.
+    pub fn draw(report: &Report, committed: Stamp) -> String {
+        let (begin, end) = report.window;
+        let window = format!("{} to {}", clock(begin, committed.zone), clock(end, committed.zone));
+        let mut parts = vec![format!("{} of {window}", report.level.name())];
+        if report.ignored > 0 {
+            parts.push(format!("{} ignored", plural(report.ignored, "path", "paths")));
+        }
+        if report.skipped > 0 {
+            parts.push(format!("{} skipped", plural(report.skipped, "path", "paths")));
+        }
+        parts.join(", ")
+    }
+}
+
+fn write_message(out: &mut dyn Write, message: Option<&str>) -> io::Result<()> {
+    let Some(message) = message else { return Ok(()) };
+    writeln!(out)?;
+    for line in message.lines() {
+        match line.is_empty() {
+            true => writeln!(out)?,
+            false => writeln!(out, "    {}", EscapedText(line.as_bytes()))?,
+        }
+    }
+    Ok(())
+}
+
+fn signer(repo: &Repository, actor: &Actor, verdict: Verdict) -> PersonView {
+    let principals = &repo.trust().root.principals;
+    let principal = principals.iter().find(|p| Some(p.id) == actor.principal);
+    PersonView {
+        name: principal.and_then(|p| p.names.first().cloned()),
+        key: PublicKey::from_bytes(&actor.key).ok().map(|key| key.fingerprint()),
+        principal: actor.principal.map(|id| id.to_hex()),
+        evidence: if verdict == Verdict::Good { "signed" } else { "claimed" },
+    }
+}
+
+fn claimed(name: String) -> PersonView {
+    PersonView { name: Some(name), key: None, principal: None, evidence: "claimed" }
+}
+
+fn acting_for(whom: &ActingFor) -> PersonView {
+    match whom {
+        ActingFor::Claimed(name) => claimed(name.clone()),
+        ActingFor::Delegation(id) => claimed(format!("delegation {id}")),
+    }
+}
+
+fn report_view(report: &Report, committed: Stamp) -> ReportView {
+    let at = |micros| iso(Stamp { micros, zone: committed.zone });
+    let path = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+    ReportView {
+        begin: at(report.window.0),
+        end: at(report.window.1),
+        level: report.level.name(),
+        ignored: report.ignored,
+        skipped: report.skipped,
+        skipped_paths: report.skipped_paths.iter().map(|(p, why)| (path(p), why.clone())).collect(),
+        moved: report.moved.iter().map(path).collect(),
+    }
+}

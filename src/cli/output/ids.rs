@@ -1,0 +1,107 @@
+//! Ids as they are shown, and the names beside them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+
+use aisr::history::{Revisions, SHOWN_DIGITS, shortest};
+use aisr::log::{Head, RefName};
+use aisr::object::Id;
+use aisr::repo::Repository;
+
+use super::color::{BRANCH, ID_REST, ID_UNIQUE, TAG};
+use super::escape::Escaped;
+
+/// Draws ids: eight digits or as many as are unique, the unique ones coloured.
+pub struct Ids<'r> {
+    repo: &'r Repository,
+    whole: bool,
+    known: RefCell<HashMap<Id, String>>,
+}
+
+impl<'r> Ids<'r> {
+    /// With `whole`, all digits are shown.
+    pub fn new(repo: &'r Repository, whole: bool) -> Self {
+        Self { repo, whole, known: RefCell::default() }
+    }
+
+    /// The id of a commit or tag.
+    pub fn show(&self, id: Id) -> String {
+        if let Some(known) = self.known.borrow().get(&id) {
+            return known.clone();
+        }
+        // Where ids cannot be compared because a pack is damaged, the digits still serve.
+        let (mut digits, unique) = match shortest(self.repo.store(), id) {
+            Ok(short) => (short.digits, short.unique),
+            Err(_) => (id.to_hex()[..SHOWN_DIGITS].to_owned(), 0),
+        };
+        if self.whole {
+            digits = id.to_hex();
+        }
+        let (unique, rest) = digits.split_at(unique);
+        let shown = format!("{ID_UNIQUE}{unique}{ID_UNIQUE:#}{ID_REST}{rest}{ID_REST:#}");
+        self.known.borrow_mut().insert(id, shown.clone());
+        shown
+    }
+
+    /// The id of anything else: there is nothing it must be told from.
+    pub fn plain(&self, id: Id) -> String {
+        let hex = id.to_hex();
+        let digits = if self.whole { &hex[..] } else { &hex[..SHOWN_DIGITS] };
+        format!("{ID_REST}{digits}{ID_REST:#}")
+    }
+}
+
+/// The refs that name each commit.
+pub struct Names {
+    names: BTreeMap<Id, Vec<RefName>>,
+    head: Option<Id>,
+    branch: Option<RefName>,
+}
+
+impl Names {
+    /// Reads the refs, following tags to their commits.
+    pub fn load(revisions: &Revisions<'_>) -> Self {
+        let refs = revisions.refs();
+        let mut names: BTreeMap<Id, Vec<RefName>> = BTreeMap::new();
+        for (name, id) in &refs.refs {
+            let target = if name.is_tag() { revisions.leads_to(*id) } else { *id };
+            names.entry(target).or_default().push(name.clone());
+        }
+        let branch = match &refs.head {
+            Head::Branch(name) => Some(name.clone()),
+            Head::Detached(_) => None,
+        };
+        Self { names, head: refs.head_object(), branch }
+    }
+
+    /// ` (HEAD -> main, tag: v1)`, or nothing.
+    pub fn show(&self, id: Id) -> String {
+        let here = self.names.get(&id).map_or(&[][..], Vec::as_slice);
+        let is_head = self.head == Some(id);
+        let mut parts = Vec::new();
+        match &self.branch {
+            Some(branch) if is_head => {
+                let short = Escaped(branch.short());
+                parts.push(format!("{BRANCH}HEAD -> {short}{BRANCH:#}"));
+            }
+            None if is_head => parts.push(format!("{BRANCH}HEAD{BRANCH:#}")),
+            _ => {}
+        }
+        for name in here.iter().filter(|name| !is_head || self.branch.as_ref() != Some(*name)) {
+            let short = Escaped(name.short());
+            parts.push(match name.is_tag() {
+                true => format!("{TAG}tag: {short}{TAG:#}"),
+                false => format!("{BRANCH}{short}{BRANCH:#}"),
+            });
+        }
+        match parts.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", parts.join(", ")),
+        }
+    }
+
+    /// The full names of the refs at a commit.
+    pub fn full(&self, id: Id) -> Vec<String> {
+        self.names.get(&id).into_iter().flatten().map(ToString::to_string).collect()
+    }
+}

@@ -1,0 +1,22 @@
+//! What every command's output is drawn with, so that one thing looks the same everywhere.
+
+mod color;
+mod commit_view;
+mod escape;
+mod ids;
+mod json;
+mod numbers;
+mod pager;
+mod progress;
+mod stream;
+mod time;
+
+pub use color::{BAD, BRANCH, ColorWhen, ERROR, GOOD, HINT, ID_REST, KIND, WARNING, choose_colors};
+pub use commit_view::{CommitView, ReportView, TagView};
+pub use escape::{Escaped, TerminalText};
+pub use ids::{Ids, Names};
+pub use json::{JsonList, write_json};
+pub use numbers::{count, plural, seconds, size};
+pub use progress::Progress;
+pub use stream::{Output, Paging};
+pub use time::clock;

@@ -1,0 +1,84 @@
+//! A program that shares no code with aisr reads what aisr wrote.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use aisr::disk::Disk;
+use support::{identity, must_commit, new_repository};
+
+fn python() -> PathBuf {
+    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
+    assert!(venv.exists(), "no {}: run `bash xtask/setup` first", venv.display());
+    venv
+}
+
+fn reader(arguments: &[&str]) -> Output {
+    Command::new(python())
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reader/aisr_reader.py"))
+        .args(arguments)
+        .output()
+        .expect("python starts")
+}
+
+fn fill(root: &Path) {
+    let write = |path: &str, bytes: &[u8]| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    for i in 0..3000 {
+        write(
+            &format!("src/{}/module_{i}.py", i % 3),
+            format!("def f():\n    return {i}\n").as_bytes(),
+        );
+    }
+    let mut noise = vec![0; 3 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut noise);
+    write("models/noise.bin", &noise);
+    // Numbers whose exponents are alike and whose mantissas are noise, as in trained weights.
+    let weights: Vec<u8> = noise.chunks_exact(2).flat_map(|b| [b[0], 0x3c | (b[1] & 3)]).collect();
+    let header = format!(
+        r#"{{"w":{{"dtype":"BF16","shape":[{}],"data_offsets":[0,{}]}}}}"#,
+        weights.len() / 2,
+        weights.len()
+    );
+    let mut model = (header.len() as u64).to_le_bytes().to_vec();
+    model.extend_from_slice(header.as_bytes());
+    model.extend_from_slice(&weights);
+    write("models/base.safetensors", &model);
+    write("empty", b"");
+    std::fs::create_dir(root.join("empty-folder")).unwrap();
+    std::os::unix::fs::symlink("empty", root.join("link")).unwrap();
+}
+
+#[test]
+fn the_reader_finds_everything_sound_and_every_file_equal() {
+    let root = tempfile::tempdir().unwrap();
+    let me = identity();
+    fill(root.path());
+    let repo = new_repository(&Disk::new(), root.path(), &me);
+    must_commit(&repo, &me, "one");
+    std::fs::write(root.path().join("src/0/module_0.py"), "changed\n").unwrap();
+    std::fs::remove_dir_all(root.path().join("src/1")).unwrap();
+    must_commit(&repo, &me, "two");
+    let root = root.path().to_str().unwrap();
+    let output = reader(&[root, "--compare", root, "--rev", "main"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+}
+
+#[test]
+fn the_reader_names_a_file_that_differs() {
+    let root = tempfile::tempdir().unwrap();
+    let me = identity();
+    std::fs::write(root.path().join("a"), "1").unwrap();
+    let repo = new_repository(&Disk::new(), root.path(), &me);
+    must_commit(&repo, &me, "one");
+    std::fs::write(root.path().join("a"), "2").unwrap();
+    let root = root.path().to_str().unwrap();
+    let output = reader(&[root, "--compare", root, "--rev", "main"]);
+    assert_eq!(output.status.code(), Some(1));
+}
