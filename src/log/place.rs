@@ -300,7 +300,7 @@ impl PlaceLog {
             ext: Vec::new(),
         };
         let mut refs = fresh.refs.clone();
-        refs.apply(&entry).map_err(|name| LogError::Moved { name })?;
+        refs.apply(&entry).map_err(|why| LogError::Moved { why })?;
         let object = sign(&entry, key)?;
         let bytes = frame(&object);
         refs.last = HeadEntry {

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::chunk::ContentHint;
 use crate::disk::Disk;
 use crate::object::{BlobId, Part, RecipeId, RecipeNode};
-use crate::store::{Batch, Store, StoreError};
+use crate::store::{Batch, RecipeWriter, Store, StoreError};
 
 use super::{add, store_with};
 
@@ -24,7 +24,7 @@ fn chunk(batch: &mut Batch<'_, '_>, bytes: &[u8]) -> Part {
 
 /// Stores a recipe of these parts that claims to build `blob`.
 fn claim(batch: &mut Batch<'_, '_>, level: u8, parts: Vec<Part>, blob: BlobId) -> RecipeId {
-    let bytes = RecipeNode { level, parts }.encode();
+    let bytes = RecipeNode { level, parts, builds: Some(blob) }.encode();
     let id = RecipeId::of(&bytes);
     batch.recipe(id, &bytes, Some(blob)).unwrap();
     id
@@ -109,7 +109,7 @@ fn a_recipe_that_is_true_for_one_blob_is_not_believed_for_another() {
 fn a_chunk_that_is_a_recipe_is_refused() {
     let blob = BlobId::of(TEXT);
     let (folder, _) = store_with(|batch| {
-        let parts = vec![chunk(batch, b"one two "), chunk(batch, b"three ")];
+        let parts = vec![chunk(batch, b"six five four ")];
         let inner = claim(batch, 0, parts, BlobId::of(b"whatever"));
         claim(batch, 0, vec![Part { len: TEXT.len() as u64, id: inner.id() }], blob);
     });
@@ -130,12 +130,33 @@ fn false_lengths_are_refused() {
     // A node below that is shorter than the node above says.
     drop(store);
     let (folder, _) = store_with(|batch| {
-        let parts = vec![chunk(batch, b"one two "), chunk(batch, b"three ")];
-        let below = claim(batch, 0, parts, BlobId::of(b"whatever"));
-        claim(batch, 1, vec![Part { len: TEXT.len() as u64 + 1, id: below.id() }], blob);
+        let parts = vec![chunk(batch, b"six five four ")];
+        let below = RecipeNode { level: 0, parts, builds: None }.encode();
+        let id = RecipeId::of(&below);
+        batch.recipe(id, &below, None).unwrap();
+        claim(batch, 1, vec![Part { len: TEXT.len() as u64 + 1, id: id.id() }], blob);
     });
     let error = read(&as_received(&folder), blob).unwrap_err().to_string();
     assert!(error.contains("does not fit the node above it"), "{error}");
+}
+
+#[test]
+fn a_blob_that_is_the_end_of_a_larger_one_has_a_recipe_of_its_own() {
+    let piece = b"one piece of a file that repeats itself";
+    let (large, small) = (piece.repeat(1024 + 2), piece.repeat(2));
+    let (folder, _) = store_with(|batch| {
+        for blob in [&large, &small] {
+            let mut recipe = RecipeWriter::new();
+            for piece in blob.chunks(piece.len()) {
+                let part = chunk(batch, piece);
+                recipe.chunk(batch, BlobId::from_id(part.id), part.len).unwrap();
+            }
+            recipe.finish(batch, BlobId::of(blob)).unwrap();
+        }
+    });
+    let store = as_received(&folder);
+    assert!(read(&store, BlobId::of(&large)).unwrap() == large);
+    assert!(read(&store, BlobId::of(&small)).unwrap() == small);
 }
 
 #[test]
