@@ -64,8 +64,11 @@ fn goes_on(folder: &Path, me: &Identity) -> CheckResult {
     write_files(folder, 9);
     let repo = Repository::open(Disk::new(), folder)?;
     try_commit(&repo, me, "after the crash")?;
+    let mut expected = snapshot(folder);
+    // What is left of an `init` that was cut short is no content.
+    expected.retain(|path, _| !path.starts_with(b".aisr.new-"));
     let head = sound_head(folder)?;
-    require(head.is_some_and(|(_, tree)| tree == snapshot(folder)), "the next commit is not whole")
+    require(head.is_some_and(|(_, tree)| tree == expected), "the next commit is not whole")
 }
 
 #[test]
@@ -136,20 +139,15 @@ fn a_repository_is_made_whole_or_not_at_all() {
     disk.mark(DONE);
     let states = recorder.crash_states(budget());
     let check = |state: &StateInfo, folder: &Path| -> CheckResult {
-        if !folder.join(".aisr").exists() {
-            return require(!state.has_mark(DONE), "the repository is lost");
-        }
-        require(sound_head(folder)?.is_none(), "a new repository has a commit")
-    };
-    let scratch = scratch();
-    let checked = states.for_each_state(scratch.path(), |state, folder| {
-        check(state, folder)?;
-        if !folder.join(".aisr").exists() {
+        if folder.join(".aisr").exists() {
+            require(sound_head(folder)?.is_none(), "a new repository has a commit")?;
+        } else {
+            require(!state.has_mark(DONE), "the repository is lost")?;
             init(&Disk::new(), folder, &options())?;
         }
         goes_on(folder, &me)
-    });
-    println!("{:?}", checked.unwrap_or_else(|error| panic!("{error}")));
+    };
+    let scratch = scratch();
     let needless = states.needless_syncs(scratch.path(), check);
     let needless = needless.unwrap_or_else(|error| panic!("{error}"));
     assert!(needless.is_empty(), "needless: {needless:#?}");

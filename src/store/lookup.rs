@@ -67,13 +67,14 @@ pub struct WriteLease {
 }
 
 impl Store {
-    /// Makes the folders of an empty store in `folder`.
+    /// Makes the folders of an empty store in `folder`; their names are durable once the caller
+    /// has synced it.
     ///
     /// # Errors
     /// When the disk says no.
     pub fn create(disk: Disk, folder: &Path) -> Result<Self> {
-        disk.create_dir_all_synced(&folder.join("packs"), 0o700)?;
-        disk.create_dir_all_synced(&folder.join("local"), 0o700)?;
+        disk.create_dir(&folder.join("packs"), 0o700)?;
+        disk.create_dir(&folder.join("local"), 0o700)?;
         Self::open(disk, folder)
     }
 

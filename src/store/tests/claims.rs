@@ -30,7 +30,7 @@ fn claim(batch: &mut Batch<'_, '_>, level: u8, parts: Vec<Part>, blob: BlobId) -
     id
 }
 
-/// Opens the store as one that did not make what is in it.
+/// Opens the store as one that did not make what is in it: its maker counts it as true.
 fn as_received(folder: &TempDir) -> Store {
     let _ = std::fs::remove_file(list(folder.path()));
     Store::open(Disk::new(), folder.path()).unwrap()
