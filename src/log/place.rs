@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::disk::{Disk, Lock, ReadFile, Wait};
+use crate::disk::{Disk, Lock, OnExisting, ReadFile, Wait};
 use crate::object::{
-    Actor, Cause, ID_LEN, Id, LogEntry, LogEntryId, LogId, RefChange, RepositoryId, Signed, Stamp,
-    TrustRootId,
+    Actor, Cause, ID_LEN, Id, KEY_LEN, LogEntry, LogEntryId, LogId, RefChange, RepositoryId,
+    Signed, Stamp, TrustRootId,
 };
 use crate::sign::{Namespace, PublicKey, SecretKey, verify};
 
@@ -24,6 +24,8 @@ pub struct PlaceLog {
     folder: PathBuf,
     refs: Refs,
     repo: RepositoryId,
+    /// The key that signs every entry.
+    key: [u8; KEY_LEN],
 }
 
 /// What an entry says, beside what the log itself adds.
@@ -57,7 +59,7 @@ impl PlaceLog {
     }
 
     /// Begins the log `id` of a new clone in `folder`: entry 0, signed by its own key, with HEAD
-    /// on `head`.
+    /// on `head`. It is durable once the caller has synced `folder`.
     ///
     /// # Errors
     /// When the disk says no or the key cannot sign.
@@ -96,10 +98,11 @@ impl PlaceLog {
             head: head.clone(),
             refs: Default::default(),
         };
-        let log = Self { disk, folder: folder.into(), refs, repo };
-        log.disk.create_dir_all_synced(&folder.join("log"), 0o700)?;
-        log.disk.replace_whole(&log.log_path(), &bytes, 0o600)?;
-        log.disk.replace_whole(&Self::refs_path(folder), &log.refs.encode(), 0o600)?;
+        let key = *key.public().as_bytes();
+        let log = Self { disk, folder: folder.into(), refs, repo, key };
+        log.disk.create_dir(&folder.join("log"), 0o700)?;
+        log.disk.create_whole(&log.log_path(), &bytes, 0o600)?;
+        log.replace_refs(&log.refs)?;
         Ok(log)
     }
 
@@ -113,8 +116,9 @@ impl PlaceLog {
         let bytes = ReadFile::open(&path)?.read_all(REFS_LIMIT)?;
         let refs = Refs::decode(&bytes).map_err(|why| LogError::Refs { path, why })?;
         let repo = RepositoryId::from_id(Id::new([0; ID_LEN]));
-        let mut log = Self { disk, folder: folder.into(), refs, repo };
-        log.repo = log.check_last()?;
+        let mut log = Self { disk, folder: folder.into(), refs, repo, key: [0; KEY_LEN] };
+        let last = log.check_last()?;
+        (log.repo, log.key) = (last.repo, last.signer.key);
         Ok(log)
     }
 
@@ -150,8 +154,8 @@ impl PlaceLog {
         LogError::Damaged { path: self.log_path(), offset, why: why.into() }
     }
 
-    /// Checks the last entry and rolls forward; gives the repository that it names.
-    fn check_last(&mut self) -> Result<RepositoryId, LogError> {
+    /// Checks the last entry that the refs file names, and rolls forward; gives that entry.
+    fn check_last(&mut self) -> Result<LogEntry, LogError> {
         let (file, len) = self.file()?;
         let HeadEntry { id, offset, sequence } = self.refs.last;
         if offset < FRAMES_START || offset >= self.refs.length {
@@ -181,7 +185,7 @@ impl PlaceLog {
             self.refs = refs;
             rest = after;
         }
-        Ok(last.repo)
+        Ok(last)
     }
 
     fn broken(&self, at: &HeadEntry, why: &str) -> LogError {
@@ -262,12 +266,11 @@ impl PlaceLog {
         Ok(file.read_vec_at(offset, room.min(len + FRAME_HEAD_LEN as u64))?)
     }
 
-    /// Appends an entry and moves the refs, durably: the entry first, then the refs.
+    /// Appends an entry, durably, and moves the refs: once the entry is there, they have moved.
     ///
     /// # Errors
     /// [`LogError::Moved`] when a ref no longer has the old value that a change states: the
-    /// caller looks again. Else when the disk says no; the refs are as before then, or, where
-    /// the entry had become durable, as after.
+    /// caller looks again. Else when the entry cannot be made durable; the refs are as before then.
     pub fn append(
         &mut self,
         repo: RepositoryId,
@@ -277,6 +280,9 @@ impl PlaceLog {
         let lock = self.folder.join("local").join("log-lock");
         let _lock = Lock::exclusive(&lock, Wait::AtMost(LOCK_PATIENCE))?;
         let mut fresh = Self::open(self.disk.clone(), &self.folder)?;
+        if key.public().as_bytes() != &fresh.key {
+            return Err(LogError::OtherKey { path: fresh.log_path() });
+        }
         let entry = LogEntry {
             repo,
             log: fresh.refs.log,
@@ -294,7 +300,7 @@ impl PlaceLog {
             ext: Vec::new(),
         };
         let mut refs = fresh.refs.clone();
-        refs.apply(&entry).map_err(|name| LogError::Moved { name })?;
+        refs.apply(&entry).map_err(|why| LogError::Moved { why })?;
         let object = sign(&entry, key)?;
         let bytes = frame(&object);
         refs.last = HeadEntry {
@@ -303,17 +309,41 @@ impl PlaceLog {
             offset: fresh.refs.length,
         };
         refs.length += bytes.len() as u64;
-        let file = fresh.disk.open_file(&fresh.log_path())?;
-        if file.len()? > fresh.refs.length {
-            // What a crash left of an entry that was never acknowledged.
-            file.truncate(fresh.refs.length)?;
+        if let Err(error) = fresh.write(&bytes) {
+            // What is told to have failed should not be rolled forward.
+            let file = fresh.disk.open_file(&fresh.log_path());
+            let _ = file.and_then(|file| file.truncate(fresh.refs.length));
+            return Err(error);
         }
-        file.write_all_at(fresh.refs.length, &bytes)?;
-        file.sync()?;
-        fresh.disk.replace_whole(&Self::refs_path(&fresh.folder), &refs.encode(), 0o600)?;
+        // From here on it has happened, whatever becomes of the refs file: who finds the old one
+        // rolls forward.
+        let _ = fresh.replace_refs(&refs);
         fresh.refs = refs;
         *self = fresh;
         Ok(self.refs.last.id)
+    }
+
+    /// Writes a frame behind the last entry, durably.
+    fn write(&self, frame: &[u8]) -> Result<(), LogError> {
+        let file = self.disk.open_file(&self.log_path())?;
+        if file.len()? > self.refs.length {
+            // What a crash left of an entry that was never acknowledged.
+            file.truncate(self.refs.length)?;
+        }
+        file.write_all_at(self.refs.length, frame)?;
+        Ok(file.sync()?)
+    }
+
+    /// Replaces the refs file by one that is never torn. Its name is not made durable: the entry
+    /// is, and whoever finds the refs before it rolls forward.
+    fn replace_refs(&self, refs: &Refs) -> Result<(), LogError> {
+        let path = Self::refs_path(&self.folder);
+        let folder = self.disk.open_dir(&self.folder)?;
+        let file = folder.create_temporary(0o600)?;
+        file.write_all_at(0, &refs.encode())?;
+        file.sync()?;
+        let name = path.file_name().unwrap_or_default();
+        Ok(file.place_in(&folder, name, OnExisting::Replace)?)
     }
 }
 

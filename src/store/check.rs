@@ -42,7 +42,8 @@ pub fn check_pack(store: &Store, pack: &PackFile) -> Result<PackReport> {
     };
     report.recipes = footer.recipes.clone();
     let mut by_record = footer.entries;
-    by_record.sort_unstable_by_key(|entry| (entry.record, entry.start));
+    // An object of no length starts where the one behind it does.
+    by_record.sort_unstable_by_key(|entry| (entry.record, entry.start, entry.len));
     let (mut at, mut records) = (HEADER_LEN as u64, 0);
     for group in by_record.chunk_by(|a, b| a.record == b.record) {
         records += 1;

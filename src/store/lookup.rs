@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::chunk::Codec;
 use crate::disk::{Disk, Lock, Wait};
@@ -48,6 +48,8 @@ pub struct Store {
     packs_dir: PathBuf,
     lease: PathBuf,
     packs: RwLock<Packs>,
+    /// Held while the list of packs is made anew, so that no pack is adopted unseen meanwhile.
+    listing: Mutex<()>,
     cache: BlockCache,
     verified: Verified,
 }
@@ -65,13 +67,14 @@ pub struct WriteLease {
 }
 
 impl Store {
-    /// Makes the folders of an empty store in `folder`.
+    /// Makes the folders of an empty store in `folder`; their names are durable once the caller
+    /// has synced it.
     ///
     /// # Errors
     /// When the disk says no.
     pub fn create(disk: Disk, folder: &Path) -> Result<Self> {
-        disk.create_dir_all_synced(&folder.join("packs"), 0o700)?;
-        disk.create_dir_all_synced(&folder.join("local"), 0o700)?;
+        disk.create_dir(&folder.join("packs"), 0o700)?;
+        disk.create_dir(&folder.join("local"), 0o700)?;
         Self::open(disk, folder)
     }
 
@@ -87,6 +90,7 @@ impl Store {
             packs_dir: folder.join("packs"),
             lease: folder.join("local/lease"),
             packs: RwLock::default(),
+            listing: Mutex::default(),
             cache: BlockCache::default(),
         };
         store.reload()?;
@@ -113,6 +117,7 @@ impl Store {
     /// Reads the list of packs again.
     fn reload(&self) -> Result<()> {
         let listing = |source| StoreError::Listing { path: self.packs_dir.clone(), source };
+        let _listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.packs();
         let (mut sound, mut damaged) = (Vec::new(), Vec::new());
         for entry in std::fs::read_dir(&self.packs_dir).map_err(listing)? {
@@ -151,6 +156,7 @@ impl Store {
     /// Lets a pack that was just written be read.
     pub(super) fn adopt(&self, id: PackId) -> Result<()> {
         let pack = Arc::new(PackFile::open(&self.pack_path(id), id)?);
+        let _listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut packs = self.packs.write().unwrap_or_else(PoisonError::into_inner);
         if packs.sound.iter().all(|known| known.id() != id) {
             Arc::make_mut(&mut packs.sound).insert(0, pack);

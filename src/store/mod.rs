@@ -18,6 +18,9 @@ mod recipe_writer;
 mod record;
 mod verified;
 
+#[cfg(test)]
+mod tests;
+
 pub use batch::Batch;
 pub use blob::{Blob, ChunkRef, Chunks};
 pub use check::{PackReport, check_pack};

@@ -5,11 +5,11 @@
 //! once, so an ingest that is interrupted keeps what it finished.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use crate::disk::{NewFile, OnExisting};
-use crate::object::{Id, PackId, RecipeId};
+use crate::object::{BlobId, Id, PackId, RecipeId};
 
 use super::error::{Result, StoreError};
 use super::footer::{Entry, Footer, PackKind};
@@ -24,12 +24,14 @@ const ROLL_OBJECTS: usize = 128 << 10;
 /// Writes packs, from several threads at once.
 pub struct PackWriter<'s> {
     store: &'s Store,
+    roll_bytes: u64,
     /// Objects that are in no named pack yet but will be.
     pending: Mutex<HashSet<Id>>,
     open: [Mutex<Option<Arc<OpenPack>>>; 2],
     named: Mutex<Vec<PackId>>,
-    recipes: Mutex<Vec<RecipeId>>,
-    stopped: AtomicBool,
+    recipes: Mutex<Vec<(RecipeId, BlobId)>>,
+    /// The first error: after it nothing more is written.
+    failure: OnceLock<Arc<StoreError>>,
     objects: AtomicU64,
     bytes: AtomicU64,
 }
@@ -48,6 +50,8 @@ struct PackState {
     recipes: Vec<(Id, RecipeId)>,
     writing: usize,
     closed: bool,
+    /// A write failed, so there may be a hole: the pack gets no name.
+    broken: bool,
 }
 
 /// What a [`PackWriter`] wrote.
@@ -69,11 +73,12 @@ impl<'s> PackWriter<'s> {
     pub(super) fn new(store: &'s Store) -> Self {
         Self {
             store,
+            roll_bytes: ROLL_BYTES,
             pending: Mutex::default(),
             open: [Mutex::new(None), Mutex::new(None)],
             named: Mutex::default(),
             recipes: Mutex::default(),
-            stopped: AtomicBool::new(false),
+            failure: OnceLock::new(),
             objects: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }
@@ -113,27 +118,50 @@ impl<'s> PackWriter<'s> {
         ids: &[Id],
         record: &[u8],
     ) -> Result<()> {
-        if self.stopped.load(Ordering::Relaxed) {
-            return Err(StoreError::Stopped);
+        self.ensure_writing()?;
+        self.write(kind, header, ids, record).map_err(|error| self.fail(error))
+    }
+
+    /// Stops the writing, and gives the error that was the first to do so.
+    fn fail(&self, error: StoreError) -> StoreError {
+        StoreError::Writing(self.failure.get_or_init(|| Arc::new(error)).clone())
+    }
+
+    fn ensure_writing(&self) -> Result<()> {
+        match self.failure.get() {
+            Some(first) => Err(StoreError::Writing(first.clone())),
+            None => Ok(()),
         }
+    }
+
+    fn write(
+        &self,
+        kind: PackKind,
+        header: &RecordHeader,
+        ids: &[Id],
+        record: &[u8],
+    ) -> Result<()> {
         let (pack, offset) = self.reserve(kind, header, ids, record.len() as u64)?;
+        self.objects.fetch_add(ids.len() as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(record.len() as u64, Ordering::Relaxed);
+        self.fill(&pack, offset, record)
+    }
+
+    /// Writes a record to its reserved place; whoever fills the last place of a full pack seals it.
+    fn fill(&self, pack: &OpenPack, offset: u64, record: &[u8]) -> Result<()> {
         let written = {
             let file = pack.file.read().unwrap_or_else(PoisonError::into_inner);
             let file = file.as_ref().expect("a pack is sealed after its last write");
             file.write_all_at(offset, record)
         };
-        self.objects.fetch_add(ids.len() as u64, Ordering::Relaxed);
-        self.bytes.fetch_add(record.len() as u64, Ordering::Relaxed);
         let last = {
             let mut state = lock(&pack.state);
             state.writing -= 1;
-            state.closed && state.writing == 0
+            state.broken |= written.is_err();
+            state.closed && state.writing == 0 && !state.broken
         };
-        let sealed = written.map_err(StoreError::from).and_then(|()| match last {
-            true => self.seal(&pack),
-            false => Ok(()),
-        });
-        sealed.inspect_err(|_| self.stopped.store(true, Ordering::Relaxed))
+        written?;
+        if last { self.seal(pack) } else { Ok(()) }
     }
 
     fn reserve(
@@ -171,7 +199,7 @@ impl<'s> PackWriter<'s> {
         state.next += len;
         state.records += 1;
         state.writing += 1;
-        if state.next >= ROLL_BYTES || state.entries.len() >= ROLL_OBJECTS {
+        if state.next >= self.roll_bytes || state.entries.len() >= ROLL_OBJECTS {
             state.closed = true;
             *current = None;
         }
@@ -207,7 +235,8 @@ impl<'s> PackWriter<'s> {
         drop(bytes);
         file.persist(&self.store.pack_path(id), OnExisting::Replace)?;
         self.store.adopt(id)?;
-        lock(&self.recipes).extend(footer.recipes.iter().map(|(_, root)| *root));
+        lock(&self.recipes)
+            .extend(footer.recipes.iter().map(|(blob, root)| (*root, BlobId::from_id(*blob))));
         lock(&self.named).push(id);
         let mut pending = lock(&self.pending);
         footer.entries.iter().for_each(|entry| {
@@ -221,9 +250,7 @@ impl<'s> PackWriter<'s> {
     /// # Errors
     /// When the disk says no; nothing but whole packs has a name then.
     pub fn finish(self) -> Result<Written> {
-        if self.stopped.load(Ordering::Relaxed) {
-            return Err(StoreError::Stopped);
-        }
+        self.ensure_writing()?;
         // Data first: nothing in a meta pack then names a chunk that is not durable.
         for kind in [PackKind::Data, PackKind::Meta] {
             let pack = lock(&self.open[kind as usize]).take();
@@ -237,5 +264,102 @@ impl<'s> PackWriter<'s> {
             objects: self.objects.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::ContentHint;
+    use crate::disk::{Disk, FaultPlan};
+    use crate::object::{BlobId, ObjectType};
+    use crate::store::Batch;
+    use crate::store::record::Slot;
+
+    fn raw(bytes: &[u8]) -> (RecordHeader, Id, Vec<u8>) {
+        let len = bytes.len() as u32;
+        let slots = vec![Slot { kind: ObjectType::Blob, len, builds: None }];
+        let header = RecordHeader { codec: 0, stored: len, decoded: len, slots };
+        let mut record = Vec::new();
+        header.encode(&mut record);
+        record.extend_from_slice(bytes);
+        (header, BlobId::of(bytes).id(), record)
+    }
+
+    #[test]
+    fn a_full_pack_with_a_hole_gets_no_name() {
+        let folder = tempfile::tempdir().unwrap();
+        Store::create(Disk::new(), folder.path()).unwrap();
+        // Create, header, then the first of two records.
+        let plan: FaultPlan = "enospc:3".parse().unwrap();
+        let store = Store::open(Disk::failing(plan), folder.path()).unwrap();
+        let lease = store.lease().unwrap();
+        let mut writer = store.writer(&lease);
+        writer.roll_bytes = 150;
+        let (one, one_id, one_bytes) = raw(&[1; 100]);
+        let (two, two_id, two_bytes) = raw(&[2; 100]);
+        let reserve = |header, id, bytes: &[u8]| {
+            writer.reserve(PackKind::Data, header, &[id], bytes.len() as u64).unwrap()
+        };
+        let first = reserve(&one, one_id, &one_bytes);
+        let second = reserve(&two, two_id, &two_bytes);
+        assert!(Arc::ptr_eq(&first.0, &second.0) && lock(&first.0.state).closed);
+        assert!(writer.fill(&first.0, first.1, &one_bytes).is_err());
+        writer.fill(&second.0, second.1, &two_bytes).unwrap();
+        drop((first, second, writer));
+        let left = std::fs::read_dir(folder.path().join("packs")).unwrap().count();
+        assert_eq!(left, 0, "a pack with a hole was named");
+    }
+
+    #[test]
+    fn every_thread_is_told_the_first_error() {
+        let folder = tempfile::tempdir().unwrap();
+        Store::create(Disk::new(), folder.path()).unwrap();
+        let plan: FaultPlan = "enospc:2".parse().unwrap();
+        let store = Store::open(Disk::failing(plan), folder.path()).unwrap();
+        let lease = store.lease().unwrap();
+        let writer = store.writer(&lease);
+        let mut told: Vec<_> = (0..2)
+            .map(|byte| {
+                let mut batch = Batch::new(&writer);
+                batch.chunk(&[byte; 9], ContentHint::Unknown).unwrap_err()
+            })
+            .collect();
+        told.push(writer.finish().unwrap_err());
+        for error in told {
+            let StoreError::Writing(first) = error else { panic!("{error}") };
+            assert!(matches!(*first, StoreError::Disk(_)), "{first}");
+        }
+    }
+
+    #[test]
+    fn packs_roll_and_each_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(Disk::new(), folder.path()).unwrap();
+        let lease = store.lease().unwrap();
+        let mut writer = store.writer(&lease);
+        writer.roll_bytes = 2000;
+        let writer = &writer;
+        let bytes = |thread: u8, n: u8| [[thread, n].as_slice(), &[n ^ thread; 200]].concat();
+        std::thread::scope(|scope| {
+            for thread in 0..3 {
+                scope.spawn(move || {
+                    let mut batch = Batch::new(writer);
+                    for n in 0..40 {
+                        batch.chunk(&bytes(thread, n), ContentHint::Unknown).unwrap();
+                    }
+                    batch.flush().unwrap();
+                });
+            }
+        });
+        // What was named before the end is there before the end.
+        let named = store.pack_files().len();
+        assert!(named > 2, "{named} packs");
+        let again = Store::open(Disk::new(), folder.path()).unwrap();
+        assert_eq!(again.pack_files().len(), named);
+        for pack in again.pack_files().iter() {
+            let report = crate::store::check_pack(&again, pack).unwrap();
+            assert!(report.problems.is_empty() && report.objects > 0, "{report:?}");
+        }
     }
 }

@@ -111,13 +111,14 @@ fn place(repo: &Repository, out: &Path) -> Result<(PathBuf, std::ffi::OsString),
     let (Some(parent), Some(name)) = (out.parent(), out.file_name()) else {
         return Err(WorktreeError::NotEmpty { path: out });
     };
-    repo.disk().create_dir_all_synced(parent, 0o777)?;
-    let real = parent.canonicalize().unwrap_or_else(|_| parent.into());
+    // The nearest folder that exists tells where the place really lies, before any is made.
+    let nearest = parent.ancestors().find_map(|folder| folder.canonicalize().ok());
     let own = repo.folder().canonicalize().unwrap_or_else(|_| repo.folder().into());
-    if real.starts_with(own) {
+    if nearest.is_some_and(|folder| folder.starts_with(own)) {
         return Err(WorktreeError::InsideRepository { path: out });
     }
-    Ok((real, name.to_owned()))
+    repo.disk().create_dir_all_synced(parent, 0o777)?;
+    Ok((parent.canonicalize().unwrap_or_else(|_| parent.into()), name.to_owned()))
 }
 
 fn draft_name(name: &OsStr) -> std::ffi::OsString {
@@ -228,6 +229,7 @@ impl Planner<'_> {
     /// A large file: its chunks go to all workers.
     fn large(&mut self, task: FileTask) -> Result<(), WorktreeError> {
         let blob = self.repo.store().blob(blob_of(&task.entry)?)?;
+        ensure_size(&task.entry, &blob)?;
         let Blob::Chunked(mut chunks) = blob else {
             return self.send(Task::Files(vec![task]));
         };
@@ -250,6 +252,15 @@ impl Planner<'_> {
 
 fn blob_of(entry: &TreeEntry) -> Result<BlobId, WorktreeError> {
     entry.blob().ok_or(WorktreeError::Stopped)
+}
+
+/// Refuses an entry that lies about the length of its blob.
+fn ensure_size(entry: &TreeEntry, blob: &Blob<'_>) -> Result<(), WorktreeError> {
+    if blob.len() == entry.size() {
+        return Ok(());
+    }
+    let (field, why) = ("size", "not the length of the blob");
+    Err(RepoError::TreeEntry(crate::object::DecodeError::Invalid { field, why }).into())
 }
 
 fn create(task: &FileTask) -> Result<DurableFile, WorktreeError> {
@@ -284,6 +295,7 @@ fn work(
 
 fn write_file(repo: &Repository, task: &FileTask) -> Result<(), WorktreeError> {
     let blob = repo.store().blob(blob_of(&task.entry)?)?;
+    ensure_size(&task.entry, &blob)?;
     if task.entry.kind() == EntryKind::Symlink {
         let mut target = Vec::new();
         blob.copy_to::<WorktreeError>(&mut |piece| {
@@ -292,13 +304,6 @@ fn write_file(repo: &Repository, task: &FileTask) -> Result<(), WorktreeError> {
         })?;
         let target = Path::new(OsStr::from_bytes(&target));
         return Ok(task.folder.symlink(target, OsStr::from_bytes(&task.name))?);
-    }
-    if blob.len() != task.entry.size() {
-        return Err(RepoError::TreeEntry(crate::object::DecodeError::Invalid {
-            field: "size",
-            why: "not the length of the blob",
-        })
-        .into());
     }
     let file = create(task)?;
     let mut at = 0;

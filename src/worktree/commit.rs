@@ -82,14 +82,14 @@ pub fn commit(
         let begun = now();
         let writer = repo.store().writer(&_lease);
         let cache_path = repo.folder().join("local/stat-cache");
-        let mut cache = CacheWriter::create(repo.disk(), &cache_path)?;
+        let mut cache = CacheWriter::create(repo.disk(), &cache_path);
         let tree = capture(repo, &writer, files, options, &mut cache)?;
         let root = tree.root.ok_or(WorktreeError::Stopped)?;
         let unchanged = files == Some(root.id);
         if unchanged && !options.allow_empty {
-            // What HEAD names and the store had lost is stored again.
+            // What a damaged pack had lost was stored again, though nothing changed.
             writer.finish()?;
-            cache.finish(root.id)?;
+            cache.finish(root.id);
             let head = head.ok_or(WorktreeError::Stopped)?;
             return Ok(CommitOutcome::Nothing { head });
         }
@@ -97,19 +97,15 @@ pub fn commit(
             continue;
         }
 
-        let mut batch = Batch::new(&writer);
-        let state = root_map(&mut batch, root.id)?;
-        let commit = describe(repo, options, head, state, &tree, begun);
-        let (id, object) = sign(options.identity, &commit)?;
-        batch.put(ObjectType::Commit, id.id(), &object, ContentHint::Block)?;
-        batch.flush()?;
-        drop(batch);
+        let (id, commit) = store_commit(&writer, options, root.id, |state| {
+            describe(repo, options, head, state, &tree, begun)
+        })?;
         let written = writer.finish()?;
         let branch = match advance(repo, log, head, id)? {
             Advance::Done(branch) => branch,
             Advance::Moved => continue,
         };
-        cache.finish(root.id)?;
+        cache.finish(root.id);
         return Ok(CommitOutcome::Made(Box::new(CommitReport {
             id,
             commit,
@@ -123,6 +119,21 @@ pub fn commit(
         })));
     }
     Err(WorktreeError::BranchKeepsMoving { times: ATTEMPTS })
+}
+
+/// Stores the root map over `files`, and the signed commit that `describe` makes of it.
+fn store_commit(
+    writer: &PackWriter<'_>,
+    options: &CommitOptions<'_>,
+    files: NodeId,
+    describe: impl FnOnce(NodeId) -> Commit,
+) -> Result<(CommitId, Commit), WorktreeError> {
+    let mut batch = Batch::new(writer);
+    let commit = describe(root_map(&mut batch, files)?);
+    let (id, object) = sign(options.identity, &commit)?;
+    batch.put(ObjectType::Commit, id.id(), &object, ContentHint::Block)?;
+    batch.flush()?;
+    Ok((id, commit))
 }
 
 fn capture(
@@ -141,7 +152,7 @@ fn capture(
                     repo,
                     head,
                     pool,
-                    stored: head.is_some() && old.tree() == head,
+                    stored: is_stored(repo, head, &old),
                     cache: old,
                     lots,
                     progress: options.progress,
@@ -167,6 +178,12 @@ fn capture(
             }
         })
     })
+}
+
+/// Whether the store is known to hold all that `cache` names: HEAD's tree names it too, and no
+/// pack is damaged.
+fn is_stored(repo: &Repository, head: Option<NodeId>, cache: &CacheReader) -> bool {
+    head.is_some() && cache.tree() == head && repo.store().damaged_packs().is_empty()
 }
 
 /// Whether HEAD or its branch is no longer where `log` saw it.

@@ -13,10 +13,8 @@ use std::path::Path;
 use bstr::{BStr, BString};
 
 use crate::capture::StatKey;
-use crate::disk::{Dir, Disk, NewFile, OnExisting};
+use crate::disk::{Dir, Disk, DiskError, NewFile, OnExisting};
 use crate::object::{BlobId, ID_LEN, Id, NodeId, limits};
-
-use super::error::WorktreeError;
 
 const MAGIC: &[u8; 8] = b"AISRSTAT";
 const VERSION: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 2];
@@ -186,7 +184,14 @@ impl CacheReader {
 }
 
 /// The cache that this scan leaves, written front to back.
+///
+/// A cache that cannot be written is no error: it only saves work, and the one before stays. So a
+/// commit neither fails nor seems to have failed because of it.
 pub struct CacheWriter {
+    open: Option<OpenCache>,
+}
+
+struct OpenCache {
     folder: Dir,
     file: NewFile,
     name: OsString,
@@ -197,10 +202,29 @@ pub struct CacheWriter {
 
 impl CacheWriter {
     /// Begins a cache that will replace the one at `path`.
-    ///
-    /// # Errors
-    /// When the disk says no.
-    pub fn create(disk: &Disk, path: &Path) -> Result<Self, WorktreeError> {
+    pub fn create(disk: &Disk, path: &Path) -> Self {
+        Self { open: OpenCache::create(disk, path).ok() }
+    }
+
+    /// Adds a file; files come in the order of a scan.
+    pub fn push(&mut self, entry: &CacheEntry) {
+        let Some(open) = &mut self.open else { return };
+        encode_entry(entry, &mut open.buffer);
+        if open.buffer.len() >= BUFFER && open.write().is_err() {
+            self.open = None;
+        }
+    }
+
+    /// Puts the cache in place; `tree` is the directory tree that names all its ids. It is not
+    /// made durable: a torn one counts as empty.
+    pub fn finish(self, tree: NodeId) {
+        // What could not be written is dropped, and its temporary file with it.
+        let _ = self.open.map(|open| open.finish(tree));
+    }
+}
+
+impl OpenCache {
+    fn create(disk: &Disk, path: &Path) -> Result<Self, DiskError> {
         let folder = disk.open_dir(path.parent().unwrap_or(path))?;
         let name = path.file_name().unwrap_or_default().to_owned();
         let file = folder.create_temporary(0o600)?;
@@ -208,19 +232,7 @@ impl CacheWriter {
         Ok(Self { folder, file, name, hasher, buffer, at: START as u64 })
     }
 
-    /// Adds a file; files come in the order of a scan.
-    ///
-    /// # Errors
-    /// When the disk says no.
-    pub fn push(&mut self, entry: &CacheEntry) -> Result<(), WorktreeError> {
-        encode_entry(entry, &mut self.buffer);
-        if self.buffer.len() >= BUFFER {
-            self.write()?;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self) -> Result<(), WorktreeError> {
+    fn write(&mut self) -> Result<(), DiskError> {
         self.hasher.update(&self.buffer);
         self.file.write_all_at(self.at, &self.buffer)?;
         self.at += self.buffer.len() as u64;
@@ -228,12 +240,7 @@ impl CacheWriter {
         Ok(())
     }
 
-    /// Puts the cache in place; `tree` is the directory tree that names all its ids. It is not
-    /// made durable: a torn one counts as empty.
-    ///
-    /// # Errors
-    /// When the disk says no.
-    pub fn finish(mut self, tree: NodeId) -> Result<(), WorktreeError> {
+    fn finish(mut self, tree: NodeId) -> Result<(), DiskError> {
         self.write()?;
         // The tree is known last and stands first, so its hash comes after the entries'.
         let start = [&MAGIC[..], &VERSION, tree.as_bytes()].concat();
@@ -241,6 +248,82 @@ impl CacheWriter {
         self.file.write_all_at(0, &start)?;
         let sum = *self.hasher.finalize().as_bytes();
         self.file.write_all_at(self.at, &sum)?;
-        Ok(self.file.place_in(&self.folder, &self.name, OnExisting::Replace)?)
+        self.file.place_in(&self.folder, &self.name, OnExisting::Replace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry() -> impl Strategy<Value = CacheEntry> {
+        let times = (0..1i64 << 60, -5_000_000_000..1i64 << 60)
+            .prop_map(|(m, c): (i64, i64)| (m.into(), c.into()));
+        let path = prop::collection::vec(any::<u8>(), 0..40);
+        (path, any::<[u64; 2]>(), times, any::<[bool; 2]>(), any::<[u8; ID_LEN]>()).prop_map(
+            |(path, [size, inode], (mtime, ctime), [executable, racy], id)| CacheEntry {
+                path: path.into(),
+                stat: StatKey { size, mtime, ctime, inode, executable },
+                racy,
+                id: BlobId::from_id(Id::new(id)),
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn an_entry_reads_as_it_was_written(entry in entry(), tail: Vec<u8>) {
+            let mut bytes = Vec::new();
+            encode_entry(&entry, &mut bytes);
+            let len = bytes.len();
+            bytes.extend(tail);
+            prop_assert_eq!(decode_entry(&bytes), Some((entry, len)));
+            prop_assert_eq!(decode_entry(&bytes[..len - 1]), None);
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_refused_or_mean_what_they_say(
+            bytes in prop::collection::vec(any::<u8>(), FIXED..300),
+            flags in 0u8..4,
+            path_len in 0u8..200,
+        ) {
+            let mut bytes = bytes;
+            (bytes[0], bytes[1], bytes[42]) = (path_len, 0, flags);
+            for time in [10, 22] {
+                bytes[time + 11] &= 0x1f;
+            }
+            if let Some((entry, len)) = decode_entry(&bytes) {
+                let mut again = Vec::new();
+                encode_entry(&entry, &mut again);
+                prop_assert_eq!(&again[..], &bytes[..len]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_written_is_no_error_and_leaves_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stat-cache");
+        let entry = CacheEntry {
+            path: "a".into(),
+            stat: StatKey::default(),
+            racy: false,
+            id: BlobId::of(b"a"),
+        };
+        let mut cache = CacheWriter::create(&Disk::new(), &path);
+        cache.push(&entry);
+        cache.finish(NodeId::of(b""));
+        for nth in 1..=4 {
+            let plan = format!("enospc:{nth}").parse().unwrap();
+            let mut cache = CacheWriter::create(&Disk::failing(plan), &path);
+            cache.push(&CacheEntry { path: "b".into(), ..entry.clone() });
+            cache.finish(NodeId::of(b""));
+            assert_eq!(CacheReader::open(&path).get("a".into()), Some(entry.clone()), "{nth}");
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "{nth}");
+        }
     }
 }

@@ -146,7 +146,8 @@ fn file(
         false => TreeEntry::file(id, size),
     };
     put(Some(folder), name, &entry)?;
-    cache.push(&CacheEntry { path, stat, racy, id })
+    cache.push(&CacheEntry { path, stat, racy, id });
+    Ok(())
 }
 
 fn join(folder: &BString, name: &BString) -> BString {
@@ -168,9 +169,8 @@ impl Tree {
     pub fn report(&self, window: (i64, i64)) -> Report {
         let listed = |path: &BString| path.len() <= 512;
         let skipped = self.warnings.iter().filter(|w| w.is_skip() && listed(w.path()));
-        let moved = self.warnings.iter().filter(|w| {
-            matches!(w, Warning::Moved { .. } | Warning::LiveDatabase { .. }) && listed(w.path())
-        });
+        let moved =
+            self.warnings.iter().filter(|w| matches!(w, Warning::Moved { .. }) && listed(w.path()));
         Report {
             window,
             level: crate::object::Level::BestEffort,

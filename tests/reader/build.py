@@ -30,10 +30,6 @@ def cut(level: int, entries: list) -> list:
     splitter, nodes, now = maps.Splitter(level), [], []
     for item in entries:
         length = maps.entry_length(item[0])
-        if splitter.ends_before(length):
-            nodes.append(now)
-            now = []
-            splitter.restart()
         now.append(item)
         if splitter.push(item[0][0], length):
             nodes.append(now)

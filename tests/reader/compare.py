@@ -1,6 +1,7 @@
 """A commit beside a folder."""
 
 import os
+import re
 import stat
 
 from blake3 import blake3
@@ -18,7 +19,7 @@ def resolve(place, store, payloads, rev: str) -> bytes:
     else:
         full = [name, b"refs/heads/" + name, b"refs/tags/" + name, b"refs/remotes/" + name]
         oid = next((place.refs[one] for one in full if one in place.refs), None)
-    if oid is None and len(rev) == 64:
+    if oid is None and re.fullmatch("[0-9a-f]{64}", rev):
         oid = bytes.fromhex(rev)
     while oid in payloads and store.objects[oid][0] == TAG:
         oid = payloads[oid]["target"]

@@ -13,7 +13,8 @@ LEVELS = 16
 NODE_LIMIT = 64 << 10
 KEY_LIMIT = 4096
 INLINE_LIMIT = 1024
-MAX_ENTRY_BYTES = NODE_LIMIT - 64
+# A node that holds more than this ends: the longest entry would no longer fit behind it.
+FULL_ENTRY_BYTES = NODE_LIMIT - 64 - (1 + 3 + KEY_LIMIT + INLINE_LIMIT)
 MIN_ENTRY_BYTES = 512
 MIN_CHILDREN = 4
 
@@ -34,15 +35,14 @@ class Splitter:
     def restart(self) -> None:
         self.size = self.count = 0
 
-    def ends_before(self, length: int) -> bool:
-        return self.count > 0 and self.size + length > MAX_ENTRY_BYTES
-
     def push(self, key: bytes, length: int) -> bool:
         """Adds an entry and says whether the node ends after it."""
         self.size += length
         self.count += 1
         if self.size < MIN_ENTRY_BYTES or self.count < self.least:
             return False
+        if self.size > FULL_ENTRY_BYTES:
+            return True
         drawn = int.from_bytes(blake3(key, key=self.key).digest(4), "little")
         return drawn < RATE[min(self.size >> 10, 63)] * length
 
@@ -196,14 +196,12 @@ class MapCheck:
         """Whether the node before ended where it had to, and this one ends nowhere early."""
         level = node.level
         splitter = self.splitters.setdefault(level, Splitter(level))
-        if self.open.get(level) is False and not splitter.ends_before(node.lengths[0]):
+        if self.open.get(level) is False:
             raise Refused("a node ends where the splitter does not end it")
         splitter.restart()
         last = len(node.entries) - 1
         ended = False
         for index, (entry, length) in enumerate(zip(node.entries, node.lengths)):
-            if splitter.ends_before(length):
-                raise Refused("a node is longer than the maximum")
             ended = splitter.push(entry[0], length)
             if ended and index < last:
                 raise Refused("a node goes on where the splitter ends it")

@@ -1,6 +1,8 @@
 //! What the tests of whole repositories share.
 #![allow(dead_code)]
 
+pub mod soundness;
+
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -84,4 +86,58 @@ pub fn snapshot(root: &Path) -> BTreeMap<Vec<u8>, (char, Vec<u8>)> {
         }
     }
     found
+}
+
+/// A folder for very many short-lived states: in memory where the system has such a place.
+pub fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory).ok() } else { None };
+    made.unwrap_or_else(|| tempfile::tempdir().expect("a scratch folder"))
+}
+
+/// Writes a file and the folders above it.
+pub fn write(root: &Path, path: &str, bytes: &[u8]) {
+    let path = root.join(path);
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("create_dir_all");
+    std::fs::write(path, bytes).expect("write");
+}
+
+/// Files of every kind that the store treats differently; `version` tells one state from another.
+pub fn write_files(root: &Path, version: u8) {
+    write(root, "prompts/a.md", &[b"prompt ".as_slice(), &[b'0' + version]].concat());
+    write(root, "empty", b"");
+    // Above what one object or one chunk holds, so that it becomes a recipe; stored it is small.
+    write(root, "model.bin", &vec![version; 1200 << 10]);
+}
+
+/// Copies a folder with everything in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("create_dir_all");
+    for entry in std::fs::read_dir(from).expect("read_dir") {
+        let entry = entry.expect("entry");
+        let target = to.join(entry.file_name());
+        let kind = entry.file_type().expect("file_type");
+        if kind.is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else if kind.is_symlink() {
+            let link = std::fs::read_link(entry.path()).expect("link");
+            std::os::unix::fs::symlink(link, target).expect("symlink");
+        } else {
+            std::fs::copy(entry.path(), target).expect("copy");
+        }
+    }
+}
+
+/// Pseudo-random numbers (SplitMix64), so that a failure can be repeated from its seed.
+pub struct Random(pub u64);
+
+impl Random {
+    /// A number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % end.max(1) as u64) as usize
+    }
 }

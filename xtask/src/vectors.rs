@@ -17,6 +17,12 @@ pub fn run() -> Result {
     if !missing.is_empty() {
         return Err(format!("not in this tree: {}", missing.join(", ")));
     }
-    process::run(Command::new("python3").arg(READER).current_dir(&root))?;
+    let python = root.join("target/venv/bin/python");
+    if !python.exists() {
+        return Err(
+            "the independent reader has no Python packages: run `bash xtask/setup` first".into()
+        );
+    }
+    process::run(Command::new(python).arg(READER).current_dir(&root))?;
     process::run(cargo().args(["test", "--quiet", "--package", "aisr", "--test", TEST]))
 }

@@ -1,0 +1,101 @@
+//! Look-ups, whether the footer is probed where it lies or was loaded.
+
+use crate::chunk::ContentHint;
+use crate::disk::Disk;
+use crate::object::BlobId;
+use crate::store::{PackFile, Store, StoreError};
+
+use super::{add, store_with};
+
+fn nth(n: u32) -> [u8; 4] {
+    n.to_le_bytes()
+}
+
+/// A pack is probed this often before its ids are loaded.
+const PROBES: usize = 24;
+
+#[test]
+fn probing_and_loading_find_the_same() {
+    for count in [1, 2, 63, 64, 65, 500, 4000] {
+        let (_folder, store) = store_with(|batch| {
+            for n in 0..count {
+                batch.blob(&nth(n), ContentHint::Unknown).unwrap();
+            }
+        });
+        let packs = store.pack_files();
+        let [pack] = packs.as_slice() else { panic!("one pack") };
+        let footer = pack.footer().unwrap();
+        assert_eq!(footer.entries.len(), count as usize);
+        let step = (count as usize / 97).max(1);
+        let mut wanted: Vec<_> =
+            footer.entries.iter().step_by(step).map(|entry| (entry.id, Some(*entry))).collect();
+        wanted.extend(
+            [footer.entries[0], footer.entries[count as usize - 1]].map(|e| (e.id, Some(e))),
+        );
+        wanted.extend((0..60).map(|n| (BlobId::of(&nth(count + n)).id(), None)));
+        for lot in wanted.chunks(PROBES) {
+            let path = store.pack_path(pack.id());
+            let fresh = PackFile::open(&path, pack.id()).unwrap();
+            let loaded = PackFile::open(&path, pack.id()).unwrap();
+            loaded.ensure_sound().unwrap();
+            for (id, entry) in lot {
+                assert_eq!(fresh.find(*id).unwrap(), *entry, "probed among {count}");
+                assert_eq!(loaded.find(*id).unwrap(), *entry, "loaded among {count}");
+            }
+        }
+    }
+}
+
+#[test]
+fn more_look_ups_than_probes_load_a_footer_that_is_checked() {
+    let (_folder, store) = store_with(|batch| {
+        for n in 0..200 {
+            batch.blob(&nth(n), ContentHint::Unknown).unwrap();
+        }
+    });
+    let id = store.pack_files()[0].id();
+    let path = store.pack_path(id);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let row = bytes.len() - 32 - 30;
+    bytes[row] ^= 1;
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    let pack = PackFile::open(&path, id).unwrap();
+    let absent = |n: u32| pack.find(BlobId::of(&nth(1000 + n)).id());
+    let outcomes: Vec<_> = (0..40).map(absent).collect();
+    let error = outcomes.into_iter().find_map(Result::err).expect("the damage is found");
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn a_pack_that_came_meanwhile_is_found() {
+    let (folder, _) = store_with(|batch| {
+        batch.blob(b"first", ContentHint::Unknown).unwrap();
+    });
+    let reader = Store::open(Disk::new(), folder.path()).unwrap();
+    let writer = Store::open(Disk::new(), folder.path()).unwrap();
+    add(&writer, |batch| {
+        batch.blob(b"second", ContentHint::Unknown).unwrap();
+    });
+    assert_eq!(reader.blob(BlobId::of(b"second")).unwrap().len(), 6);
+}
+
+#[test]
+fn packs_that_come_while_others_are_listed_are_all_found() {
+    let (_folder, store) = store_with(|_| {});
+    let (store, ids) = (&store, |n: u32| BlobId::of(&nth(n)));
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // Every absent object makes the store list its packs again.
+            for n in 0..200 {
+                assert!(store.blob(ids(1_000_000 + n)).is_err());
+            }
+        });
+        for n in 0..60 {
+            add(store, |batch| {
+                batch.blob(&nth(n), ContentHint::Unknown).unwrap();
+            });
+            assert!(store.has_blob(ids(n)).unwrap(), "pack {n} is forgotten");
+        }
+    });
+}

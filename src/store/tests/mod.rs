@@ -1,0 +1,30 @@
+//! Tests of the store as a whole.
+
+mod claims;
+mod decoders;
+mod look_ups;
+
+use tempfile::TempDir;
+
+use crate::disk::Disk;
+
+use super::{Batch, Store};
+
+/// A store in a new folder, with what `fill` writes.
+fn store_with(fill: impl FnOnce(&mut Batch<'_, '_>)) -> (TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(Disk::new(), folder.path()).unwrap();
+    add(&store, fill);
+    (folder, store)
+}
+
+/// Writes another pack.
+fn add(store: &Store, fill: impl FnOnce(&mut Batch<'_, '_>)) {
+    let lease = store.lease().unwrap();
+    let writer = store.writer(&lease);
+    let mut batch = Batch::new(&writer);
+    fill(&mut batch);
+    batch.flush().unwrap();
+    drop(batch);
+    writer.finish().unwrap();
+}
