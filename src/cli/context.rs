@@ -25,7 +25,7 @@ impl Context {
         let here = std::env::current_dir();
         let here =
             here.map_err(|e| CliError::failure(format!("there is no working folder: {e}")))?;
-        let directory = match global.directory {
+        let directory = match global.work_in {
             Some(directory) => std::fs::canonicalize(here.join(&directory)).map_err(|e| {
                 CliError::failure(format!("cannot work in {}: {e}", directory.display()))
             })?,

@@ -43,7 +43,7 @@ struct Arguments {
 struct Global {
     /// Work as if started in DIR.
     #[arg(short = 'C', value_name = "DIR", global = true)]
-    directory: Option<PathBuf>,
+    work_in: Option<PathBuf>,
     /// Say nothing but results and errors.
     #[arg(short, long, global = true)]
     quiet: bool,

@@ -102,15 +102,13 @@ impl<'r> Revisions<'r> {
     /// # Errors
     /// As [`Revisions::commit`].
     pub fn range(&self, text: &str) -> Result<Range, HistoryError> {
-        let one = |text: &str| {
-            let text = if text.is_empty() { "HEAD" } else { text };
-            self.peel(text, self.find(text)?)
-        };
+        let one = |text: &str| self.peel(text, self.find(text)?);
+        let end = |text: &str| one(if text.is_empty() { "HEAD" } else { text });
         match text.split_once("..") {
             Some((_, to)) if to.starts_with('.') => {
                 Err(HistoryError::Syntax { text: text.into(), why: "`...` is not known here" })
             }
-            Some((from, to)) => Ok(Range { include: vec![one(to)?], exclude: vec![one(from)?] }),
+            Some((from, to)) => Ok(Range { include: vec![end(to)?], exclude: vec![end(from)?] }),
             None => Ok(Range { include: vec![one(text)?], exclude: Vec::new() }),
         }
     }
@@ -246,7 +244,11 @@ impl<'r> Revisions<'r> {
             return Ok((commit(self.peel(text, found)?), rest));
         }
         let syntax = |why| HistoryError::Syntax { text: text.into(), why };
-        let (sign, behind) = rest.split_at(1);
+        let (back, behind) = match (rest.strip_prefix('~'), rest.strip_prefix('^')) {
+            (Some(behind), _) => (Back::Ancestor, behind),
+            (_, Some(behind)) => (Back::Parent, behind),
+            _ => return Err(syntax("only `~N`, `^N`, `^{}` and `@{N}` may follow a name")),
+        };
         let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
         let (number, behind) = behind.split_at(digits);
         let number = match number {
@@ -254,10 +256,9 @@ impl<'r> Revisions<'r> {
             number => number.parse().map_err(|_| syntax("the number is too large"))?,
         };
         let start = self.peel(text, found)?;
-        let id = match sign {
-            "~" => self.ancestor(text, start, number)?,
-            "^" => self.parent(text, start, number)?,
-            _ => return Err(syntax("only `~N`, `^N`, `^{}` and `@{N}` may follow a name")),
+        let id = match back {
+            Back::Ancestor => self.ancestor(text, start, number)?,
+            Back::Parent => self.parent(text, start, number)?,
         };
         Ok((commit(id), behind))
     }
@@ -326,6 +327,14 @@ impl<'r> Revisions<'r> {
             known: values.len() as u64,
         })
     }
+}
+
+/// Which way a suffix leads back.
+enum Back {
+    /// `~N`: along first parents.
+    Ancestor,
+    /// `^N`: to one of the parents.
+    Parent,
 }
 
 /// Splits a revision into the name it begins with and the suffixes behind it.
