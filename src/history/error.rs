@@ -40,7 +40,7 @@ pub enum HistoryError {
         why: &'static str,
     },
     /// A commit has no such parent or ancestor.
-    #[error("`{text}` goes too far back: {from} has {has}")]
+    #[error("`{text}` goes too far back: {} has {has}", &from.to_hex()[..8])]
     NoParent {
         /// What was typed.
         text: String,

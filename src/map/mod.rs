@@ -33,7 +33,7 @@ pub use cursor::{Cursor, Iter};
 pub use diff::{Change, Diff, diff};
 pub use error::MapError;
 pub use memory::{MemoryNodes, MissingNode};
-pub use read::{Map, NodeSource, misfit};
+pub use read::{Map, NodeSource};
 pub use splitter::{
     FULL_ENTRY_BYTES, MAX_ENTRY_BYTES, MIN_CHILDREN, MIN_ENTRY_BYTES, RATE, Splitter,
 };

@@ -142,7 +142,7 @@ pub(super) fn load_child<S: NodeSource + ?Sized>(
 }
 
 /// The rule that `child` breaks as the child of entry `index` of `parent`.
-pub fn misfit(parent: &Node, index: usize, child: &Node) -> Option<&'static str> {
+pub(super) fn misfit(parent: &Node, index: usize, child: &Node) -> Option<&'static str> {
     let before = index.checked_sub(1).and_then(|index| parent.key(index));
     if child.schema() != parent.schema() {
         Some("another schema than its parent")

@@ -1,9 +1,8 @@
 //! Follows everything that commits hold, each object once.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
 
-use crate::map::misfit;
+use crate::map::Checker;
 use crate::object::{
     BlobId, Commit, CommitId, EscapedName, Id, Node, NodeId, ObjectType, Schema, Signed, Tag,
     TreeEntry, ValueRef,
@@ -23,29 +22,27 @@ pub struct Start {
     pub id: Id,
 }
 
-/// What is known of a node that was visited, and of all below it.
+/// A map that is whole and of the right shape.
 #[derive(Clone, Copy)]
-struct Facts {
-    schema: Option<Schema>,
-    count: u64,
+struct Whole {
+    schema: Schema,
     bytes: u64,
-    clean: bool,
 }
 
-const UNREADABLE: Facts = Facts { schema: None, count: 0, bytes: 0, clean: false };
-
-/// A walk over all that commits hold. Its memory is about a hundred bytes for each distinct node
-/// and blob.
+/// A walk over all that commits hold. Its memory is about 250 bytes for each distinct node, and
+/// fewer for a blob.
 pub struct Walk<'a> {
     store: &'a Store,
     repo: Option<&'a Repository>,
     contents: &'a Contents,
     report: &'a mut FsckReport,
-    nodes: HashMap<NodeId, Facts>,
+    /// Nodes that were visited, and whether all below them is whole.
+    nodes: HashMap<NodeId, bool>,
+    /// Maps that were visited.
+    maps: HashMap<NodeId, Option<Whole>>,
+    shapes: Checker<'a, Store>,
+    /// Blobs that were visited, and the sizes of those that are whole.
     blobs: HashMap<BlobId, Option<u64>>,
-    /// Places of nodes under parents that are known to be right, hashed.
-    places: HashSet<u64>,
-    hasher: RandomState,
     /// The path of what is visited.
     path: Vec<u8>,
 }
@@ -63,9 +60,9 @@ impl<'a> Walk<'a> {
             contents,
             report,
             nodes: HashMap::new(),
+            maps: HashMap::new(),
+            shapes: Checker::new(store),
             blobs: HashMap::new(),
-            places: HashSet::new(),
-            hasher: RandomState::new(),
             path: Vec::new(),
         }
     }
@@ -119,8 +116,8 @@ impl<'a> Walk<'a> {
             }
         };
         let root = self.map(commit.root, Some(Schema::Root));
-        let origins = commit.origins.is_none_or(|origins| self.map(origins, None).clean);
-        let mut clean = root.clean && origins;
+        let origins = commit.origins.is_none_or(|origins| self.map(origins, None).is_some());
+        let mut clean = root.is_some() && origins;
         for blob in &commit.observed {
             clean &= self.blob(*blob, None);
         }
@@ -178,23 +175,45 @@ impl<'a> Walk<'a> {
         self.report.problem(ProblemKind::Signed, place, detail);
     }
 
-    /// Visits a map from its root. Without a schema, the map's own is believed.
-    fn map(&mut self, root: NodeId, schema: Option<Schema>) -> Facts {
-        let facts = self.node(root, None);
-        if let (Some(found), Some(wanted)) = (facts.schema, schema.or(facts.schema))
-            && found != wanted
-        {
-            let detail = format!("of schema {}, not {}", found.name(), wanted.name());
-            return self.bad_node(root, detail);
+    /// Visits a map from its root, and gives what it is if all of it is whole. Without a schema,
+    /// the map's own is believed.
+    fn map(&mut self, root: NodeId, schema: Option<Schema>) -> Option<Whole> {
+        let known = match self.maps.get(&root) {
+            Some(known) => *known,
+            None => {
+                let found = self.visit_map(root);
+                self.maps.insert(root, found);
+                found
+            }
+        };
+        let whole = known?;
+        if schema.is_some_and(|wanted| wanted != whole.schema) {
+            self.bad_node(root, format!("is of schema {}", whole.schema.name()));
+            return None;
         }
-        facts
+        Some(whole)
+    }
+
+    fn visit_map(&mut self, root: NodeId) -> Option<Whole> {
+        if !self.node(root) {
+            return None;
+        }
+        // All nodes are there: now whether they are where they must be.
+        let schema = self.load_node(root).ok()?.schema();
+        match self.shapes.check(root, schema, &mut |_, _| ()) {
+            Ok(map) => Some(Whole { schema, bytes: map.bytes }),
+            Err(e) => {
+                self.bad_node(root, with_sources(&e));
+                None
+            }
+        }
     }
 
     /// Tells what is wrong with a node, and where it was met first.
-    fn bad_node(&mut self, id: NodeId, detail: String) -> Facts {
+    fn bad_node(&mut self, id: NodeId, detail: String) -> bool {
         self.report.problem(ProblemKind::Node, format!("map node {id}"), detail);
         self.affected_here();
-        UNREADABLE
+        false
     }
 
     fn affected_here(&mut self) {
@@ -203,45 +222,17 @@ impl<'a> Walk<'a> {
         self.report.affected.path(path);
     }
 
-    fn node(&mut self, id: NodeId, parent: Option<(&Node, usize)>) -> Facts {
-        let place = parent.map(|(node, index)| self.place(id, node, index));
-        let right = place.is_none_or(|place| self.places.contains(&place));
-        if let Some(facts) = self.nodes.get(&id).copied()
-            && (right || facts.schema.is_none())
-        {
-            return facts;
+    /// Visits a node and all below it; tells whether that is whole.
+    fn node(&mut self, id: NodeId) -> bool {
+        if let Some(clean) = self.nodes.get(&id) {
+            return *clean;
         }
-        let node = match self.load_node(id) {
-            Ok(node) => node,
-            Err(detail) => {
-                let facts = self.bad_node(id, detail);
-                self.nodes.insert(id, facts);
-                return facts;
-            }
+        let clean = match self.load_node(id) {
+            Ok(node) => self.below(id, &node),
+            Err(detail) => self.bad_node(id, detail),
         };
-        let mut facts = match self.nodes.get(&id).copied() {
-            Some(facts) => facts,
-            None => {
-                let facts = self.below(id, &node);
-                self.nodes.insert(id, facts);
-                facts
-            }
-        };
-        match parent.and_then(|(parent, index)| misfit(parent, index, &node)) {
-            Some(why) => {
-                self.bad_node(id, why.into());
-                facts.clean = false;
-            }
-            None => self.places.extend(place),
-        }
-        facts
-    }
-
-    /// What [`misfit`] looks at, but for counts and bytes, whose sums are checked at the parent.
-    fn place(&self, id: NodeId, parent: &Node, index: usize) -> u64 {
-        let before = index.checked_sub(1).and_then(|index| parent.key(index));
-        let around = (before, parent.key(index));
-        self.hasher.hash_one((id, parent.level(), parent.schema().name(), around))
+        self.nodes.insert(id, clean);
+        clean
     }
 
     fn load_node(&self, id: NodeId) -> Result<Node, String> {
@@ -249,29 +240,18 @@ impl<'a> Walk<'a> {
         Node::decode(bytes.into()).map_err(|e| with_sources(&e))
     }
 
-    /// Visits everything below a node.
-    fn below(&mut self, id: NodeId, node: &Node) -> Facts {
-        let (schema, count, bytes) = (Some(node.schema()), node.count(), node.bytes());
-        let mut facts = Facts { schema, count, bytes, clean: true };
+    fn below(&mut self, id: NodeId, node: &Node) -> bool {
+        let mut clean = true;
         if node.level() == 0 {
             for (key, value) in node.entries() {
-                facts.clean &= self.entry(id, node.schema(), key, value);
+                clean &= self.entry(id, node.schema(), key, value);
             }
-            return facts;
+        } else {
+            for (_, child) in node.children() {
+                clean &= self.node(child);
+            }
         }
-        let (mut count, mut bytes) = (0u64, 0u64);
-        for index in 0..node.len() {
-            let Some(child) = node.child(index) else { continue };
-            let child = self.node(child, Some((node, index)));
-            facts.clean &= child.clean;
-            count = count.saturating_add(child.count);
-            bytes = bytes.saturating_add(child.bytes);
-        }
-        if facts.clean && (count, bytes) != (node.count(), node.bytes()) {
-            self.bad_node(id, "its counts are not the sums of those below it".into());
-            facts.clean = false;
-        }
-        facts
+        clean
     }
 
     /// Visits what an entry of a leaf stands for.
@@ -288,14 +268,14 @@ impl<'a> Walk<'a> {
                 clean
             }
             (Schema::Tree, ValueRef::Blob { .. }) => {
-                self.bad_node(node, "a tree entry lies out of line".into()).clean
+                self.bad_node(node, "a tree entry lies out of line".into())
             }
             (Schema::Root, ValueRef::Inline(bytes)) => match Id::from_slice(bytes) {
                 Some(id) => {
                     let schema = (key == FILES).then_some(Schema::Tree);
-                    self.map(NodeId::from_id(id), schema).clean
+                    self.map(NodeId::from_id(id), schema).is_some()
                 }
-                None => self.bad_node(node, "an entry of the root map is no id".into()).clean,
+                None => self.bad_node(node, "an entry of the root map is no id".into()),
             },
             (_, ValueRef::Blob { id, size }) => self.blob(id, Some(size)),
             (_, ValueRef::Inline(_)) => true,
@@ -305,18 +285,17 @@ impl<'a> Walk<'a> {
     fn tree_entry(&mut self, node: NodeId, bytes: &[u8]) -> bool {
         let entry = match TreeEntry::decode(bytes) {
             Ok(entry) => entry,
-            Err(e) => return self.bad_node(node, with_sources(&e)).clean,
+            Err(e) => return self.bad_node(node, with_sources(&e)),
         };
         if let Some(blob) = entry.blob() {
             return self.blob(blob, Some(entry.size()));
         }
         let Some(root) = entry.root() else { return true };
-        let facts = self.map(root, Some(Schema::Tree));
-        if facts.clean && facts.bytes != entry.size() {
-            let detail = "the directory's size is not that of its entry".to_owned();
-            return self.bad_node(root, detail).clean;
+        match self.map(root, Some(Schema::Tree)) {
+            Some(whole) if whole.bytes == entry.size() => true,
+            Some(_) => self.bad_node(root, "its size is not that of its entry".into()),
+            None => false,
         }
-        facts.clean
     }
 
     fn blob(&mut self, id: BlobId, size: Option<u64>) -> bool {

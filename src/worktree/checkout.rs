@@ -53,7 +53,7 @@ struct FileTask {
 ///
 /// # Errors
 /// When `out` is not empty, the disk has no room, or an object is absent or damaged. `out` is as
-/// before then.
+/// before then, or, where only its name could not be made durable, whole.
 pub fn checkout_out(
     repo: &Repository,
     files: NodeId,
