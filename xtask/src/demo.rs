@@ -11,7 +11,7 @@ use crate::{Result, folder_compare};
 
 /// Make a sample AI system and take aisr through its main job on it.
 ///
-/// The system is a support desk of three agents, about 8 MB and the same on every run. The session
+/// The system is a support desk of three agents, about 10 MB and the same on every run. The session
 /// runs in a home folder of its own with a key made for it, prints each command line before what it
 /// prints, and fails if a command fails or the restored folder differs from the committed one.
 /// Needs ssh-keygen.

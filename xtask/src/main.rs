@@ -24,13 +24,11 @@ struct Arguments {
     task: Task,
 }
 
+/// What to do; each chore describes itself where its arguments are.
 #[derive(Subcommand)]
 enum Task {
-    /// Time aisr beside other tools and write docs/benchmarks.md
     Bench(bench::Arguments),
-    /// Make a sample AI system and take aisr through its main job on it
     Demo(demo::Arguments),
-    /// Run the fuzz targets of tests/fuzz one after the other
     Fuzz(fuzz::Arguments),
     /// Run every test; what follows goes to `cargo test`
     #[command(trailing_var_arg = true)]
