@@ -10,7 +10,8 @@ use aisr::log::{FRAME_HEAD_LEN, FRAMES_START};
 use aisr::object::CommitId;
 use aisr::repo::{Identity, Repository};
 use aisr::store::PackFile;
-use support::soundness::{Outcome, Tree, chain, check_all, read_commit, read_head};
+use aisr::upkeep::Problem;
+use support::soundness::{Outcome, Tree, chain, check_all, fsck, read_commit, read_head};
 use support::{
     Random, identity, must_commit, new_repository, scratch, snapshot, try_commit, write,
     write_files,
@@ -63,13 +64,23 @@ impl Subject {
     /// full check says.
     #[track_caller]
     fn read_exactly(&self, what: &str) -> Result<(), String> {
+        let found = self.read_and_check(what);
+        let report = fsck(self.root());
+        assert_eq!(report.is_good(), found.is_ok(), "{what}: {found:?}, but fsck: {report:?}");
+        found
+    }
+
+    #[track_caller]
+    fn read_and_check(&self, what: &str) -> Result<(), String> {
         let repo = match Repository::open(Disk::new(), self.root()) {
             Ok(repo) => repo,
             Err(error) => return Err(chain(&error)),
         };
+        let mut unreadable = Ok(());
         for (id, tree) in &self.commits {
-            if let Ok(read) = read_commit(&repo, *id) {
-                assert!(read == *tree, "{what}: commit {id} reads as something else");
+            match read_commit(&repo, *id) {
+                Ok(read) => assert!(read == *tree, "{what}: {id} reads as something else"),
+                Err(error) => unreadable = Err(error),
             }
         }
         let head = head_of(&repo);
@@ -81,7 +92,7 @@ impl Subject {
         if walked.is_ok() {
             assert_eq!(entries, 1 + self.commits.len(), "{what}: a shorter history");
         }
-        check_all(&repo).and(head.map(drop)).map_err(|error| chain(&*error))
+        check_all(&repo).and(head.map(drop)).and(unreadable).map_err(|error| chain(&*error))
     }
 
     /// With the file's bytes replaced, a check finds the damage and names the file.
@@ -89,10 +100,15 @@ impl Subject {
     fn assert_found(&self, path: &Path, bytes: &[u8], what: &str) {
         let whole = overwrite(path, bytes);
         let found = self.read_exactly(what);
+        let report = fsck(self.root());
         overwrite(path, &whole);
         let found = found.expect_err(what);
         let name = path.file_stem().unwrap().to_string_lossy();
         assert!(found.contains(&*name), "{what}: {name} is not named in {found:?}");
+        let problem = |problem: &Problem| format!("{}: {}", problem.place, problem.detail);
+        let problems: Vec<_> = report.problems.iter().map(problem).collect();
+        let named = problems.iter().any(|problem| problem.contains(&*name));
+        assert!(named, "{what}: {name} is not named in {problems:?}");
     }
 
     #[track_caller]
@@ -187,13 +203,8 @@ fn a_pack_that_was_cut_or_lost_is_found() {
         std::fs::remove_file(&pack).unwrap();
         let found = subject.read_exactly("a pack is gone");
         std::fs::write(&pack, whole).unwrap();
-        assert!(found.is_err() || pack_is_of_no_use(&subject, &pack), "{} is gone", pack.display());
+        assert!(found.is_err(), "{} is gone", pack.display());
     }
-}
-
-/// Whether all that a pack holds lies in others too.
-fn pack_is_of_no_use(_: &Subject, _: &Path) -> bool {
-    false
 }
 
 /// Where each frame of the log starts, and where the last one ends.

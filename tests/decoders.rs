@@ -39,7 +39,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_refs_are_refused(refs in refs(), at: prop::sample::Index, bit in 0..8) {
+    fn changed_refs_are_refused(refs in refs(), at: prop::sample::Index, bit in 0u32..8) {
         let mut bytes = refs.encode();
         let at = at.index(bytes.len());
         bytes[at] ^= 1u8 << bit;

@@ -238,6 +238,7 @@ fn recipes_encode_and_decode_as_in_the_vectors() {
         let node = RecipeNode {
             level: case["level"].as_u64().unwrap() as u8,
             parts: list(&case["parts"]).iter().map(part).collect(),
+            builds: optional(&case["builds"], id).map(BlobId::from_id),
         };
         let encoded = hex(&case["encoded"]);
         assert_eq!(node.total(), case["total"].as_u64().unwrap());

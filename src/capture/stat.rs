@@ -30,8 +30,8 @@ impl StatKey {
             |seconds: i64, nanos: u64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
         Self {
             size: stat.st_size as u64,
-            mtime: nanos(stat.st_mtime, stat.st_mtime_nsec as u64),
-            ctime: nanos(stat.st_ctime, stat.st_ctime_nsec as u64),
+            mtime: nanos(stat.st_mtime, stat.st_mtime_nsec),
+            ctime: nanos(stat.st_ctime, stat.st_ctime_nsec),
             inode: stat.st_ino,
             executable: stat.st_mode & 0o100 != 0,
         }

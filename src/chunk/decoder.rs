@@ -63,7 +63,10 @@ impl Decoder {
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
         let malformed = CodecError::Malformed { codec: Codec::Zstd };
+        // RFC 8878 §3.1.1.1.1: of the descriptor's bits, decoders pass over one and reserve another.
+        let spare_bits = data.get(ZSTD_MAGIC.len()).is_some_and(|bits| bits & 0x18 != 0);
         if !data.starts_with(&ZSTD_MAGIC)
+            || spare_bits
             || zstd_safe::find_frame_compressed_size(data) != Ok(data.len())
         {
             return Err(malformed);

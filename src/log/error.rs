@@ -74,10 +74,10 @@ pub enum LogError {
         why: String,
     },
     /// A ref moved since the caller read it.
-    #[error("{name} moved meanwhile")]
+    #[error("refs moved meanwhile: {why}")]
     Moved {
-        /// The ref.
-        name: String,
+        /// Which, and how.
+        why: String,
     },
     /// The replica key is not the one whose log this is: an entry of it would break the chain.
     #[error("the key of this clone is not the one that signs {}", path.display())]

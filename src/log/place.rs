@@ -59,7 +59,7 @@ impl PlaceLog {
     }
 
     /// Begins the log `id` of a new clone in `folder`: entry 0, signed by its own key, with HEAD
-    /// on `head`.
+    /// on `head`. It is durable once the caller has synced `folder`.
     ///
     /// # Errors
     /// When the disk says no or the key cannot sign.
@@ -100,9 +100,9 @@ impl PlaceLog {
         };
         let key = *key.public().as_bytes();
         let log = Self { disk, folder: folder.into(), refs, repo, key };
-        log.disk.create_dir_all_synced(&folder.join("log"), 0o700)?;
-        log.disk.replace_whole(&log.log_path(), &bytes, 0o600)?;
-        log.disk.replace_whole(&Self::refs_path(folder), &log.refs.encode(), 0o600)?;
+        log.disk.create_dir(&folder.join("log"), 0o700)?;
+        log.disk.create_whole(&log.log_path(), &bytes, 0o600)?;
+        log.replace_refs(&log.refs)?;
         Ok(log)
     }
 
@@ -300,7 +300,7 @@ impl PlaceLog {
             ext: Vec::new(),
         };
         let mut refs = fresh.refs.clone();
-        refs.apply(&entry).map_err(|name| LogError::Moved { name })?;
+        refs.apply(&entry).map_err(|why| LogError::Moved { why })?;
         let object = sign(&entry, key)?;
         let bytes = frame(&object);
         refs.last = HeadEntry {

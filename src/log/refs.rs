@@ -70,9 +70,7 @@ impl Refs {
                 }
                 self.head = match &change.new {
                     Some(RefTarget::Object(id)) => Head::Detached(*id),
-                    Some(RefTarget::Symbolic(name)) => {
-                        Head::Branch(RefName::new(name).map_err(|e| e.to_string())?)
-                    }
+                    Some(RefTarget::Symbolic(name)) => Head::Branch(branch(name)?),
                     None => return Err("HEAD cannot be deleted".into()),
                 };
                 continue;
@@ -151,7 +149,7 @@ impl Refs {
         let length = number(lines.next()?.strip_prefix(b"length ")?)?;
         let head = lines.next()?;
         let head = match head.strip_prefix(b"HEAD ref ") {
-            Some(name) => Head::Branch(RefName::new(name).ok()?),
+            Some(name) => Head::Branch(branch(name).ok()?),
             None => Head::Detached(Id::from_hex(head.strip_prefix(b"HEAD id ")?)?),
         };
         let refs = lines.map(|line| {
@@ -160,6 +158,15 @@ impl Refs {
         });
         Some(Self { log, last, length, head, refs: refs.collect::<Option<_>>()? })
     }
+}
+
+/// HEAD is on a branch, or on no ref at all.
+fn branch(name: &[u8]) -> Result<RefName, String> {
+    let name = RefName::new(name).map_err(|e| e.to_string())?;
+    if !name.is_branch() {
+        return Err(format!("HEAD cannot be on {name}, which is no branch"));
+    }
+    Ok(name)
 }
 
 fn number(digits: &[u8]) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use super::cbor::{DecodeError, MapWriter, Reader, check_len};
 use super::signed::{need, set};
-use super::{Id, limits};
+use super::{BlobId, Id, limits};
 
 /// One node of a recipe (`docs/format.md`, "Recipe").
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,6 +11,9 @@ pub struct RecipeNode {
     pub level: u8,
     /// The parts in order.
     pub parts: Vec<Part>,
+    /// In the root: the blob that the recipe claims to build. So no root is ever the same object
+    /// as a node inside another recipe, and each root belongs to one blob.
+    pub builds: Option<BlobId>,
 }
 
 /// A part of a blob.
@@ -31,6 +34,9 @@ impl RecipeNode {
     /// The object's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut m = MapWriter::new();
+        m.optional("b", self.builds, |w, blob| {
+            w.bytes(blob.as_bytes());
+        });
         m.field("l", |w| {
             w.uint(u64::from(self.level));
         });
@@ -53,9 +59,10 @@ impl RecipeNode {
     /// bytes, a chunk is longer than the limit, or the sum is not what the node says.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         check_len("recipe node", bytes.len(), limits::NODE)?;
-        let (mut level, mut total, mut parts) = (None, None, None);
+        let (mut level, mut total, mut parts, mut builds) = (None, None, None, None);
         let mut r = Reader::new(bytes);
         r.fields(|r, name| match name {
+            "b" => set(&mut builds, BlobId::from_id(Id::new(r.array_of("b")?))),
             "l" => set(&mut level, r.uint()?),
             "n" => set(&mut total, r.uint()?),
             "p" => set(&mut parts, r.list(read_part)?),
@@ -78,7 +85,7 @@ impl RecipeNode {
         if sum != Some(need(total, "n")?) {
             return invalid("n", "not the sum of the parts");
         }
-        Ok(Self { level: level as u8, parts })
+        Ok(Self { level: level as u8, parts, builds })
     }
 }
 

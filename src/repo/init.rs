@@ -54,7 +54,7 @@ fn place(disk: &Disk, draft: &Path, folder: &Path, root: &Path) -> Result<(), Re
 }
 
 fn fill(disk: &Disk, draft: &Path, options: &InitOptions<'_>) -> Result<(), RepoError> {
-    disk.create_dir_all_synced(draft, 0o700)?;
+    disk.create_dir(draft, 0o700)?;
     let store = Store::create(disk.clone(), draft)?;
     let founder = options.founder;
     let principal = PrincipalId::new(random()?);
@@ -86,6 +86,7 @@ fn fill(disk: &Disk, draft: &Path, options: &InitOptions<'_>) -> Result<(), Repo
     let id = LogId::new(random()?);
     PlaceLog::create(disk.clone(), draft, new.id, id, &head, open, &replica)?;
     let format = Format::default().encode();
+    // The last file: with its name, the names of all others in the draft become durable.
     Ok(disk.create_whole(&draft.join("format"), format.as_bytes(), 0o600)?)
 }
 

@@ -1,6 +1,6 @@
 //! Blobs, whole or in chunks.
 
-use crate::object::{BlobId, Id, ObjectType, RecipeId, RecipeNode};
+use crate::object::{BlobId, DecodeError, Id, ObjectType, RecipeId, RecipeNode};
 
 use super::error::{Result, StoreError};
 use super::lookup::{Reason, Store};
@@ -68,8 +68,12 @@ impl Blob<'_> {
 }
 
 impl<'s> Chunks<'s> {
-    fn new(store: &'s Store, root: RecipeId) -> Result<Self> {
+    fn new(store: &'s Store, root: RecipeId, blob: BlobId) -> Result<Self> {
         let node = store.recipe_node(root)?;
+        if node.builds != Some(blob) {
+            let source = DecodeError::Invalid { field: "b", why: "not the blob of its row" };
+            return Err(StoreError::Recipe { id: root, source });
+        }
         let total = node.total();
         Ok(Self { store, total, at: 0, stack: vec![level(node)] })
     }
@@ -94,9 +98,9 @@ impl<'s> Chunks<'s> {
             }
             let id = RecipeId::from_id(part.id);
             let node = self.store.recipe_node(id)?;
-            if node.level + 1 != height || node.total() != part.len {
+            if node.level + 1 != height || node.total() != part.len || node.builds.is_some() {
                 let why = "does not fit the node above it";
-                let source = crate::object::DecodeError::Invalid { field: "n", why };
+                let source = DecodeError::Invalid { field: "n", why };
                 return Err(StoreError::Recipe { id, source });
             }
             self.stack.push(level(node));
@@ -174,12 +178,12 @@ impl Store {
         }
         let roots = self.recipe_roots(id)?;
         if let Some(root) = roots.iter().find(|root| self.verified().contains(**root, id)) {
-            return Ok(Some(Blob::Chunked(Chunks::new(self, *root)?)));
+            return Ok(Some(Blob::Chunked(Chunks::new(self, *root, id)?)));
         }
         let mut wrong = Vec::new();
         for root in roots {
             match self.verify_recipe(root, id) {
-                Ok(()) => return Ok(Some(Blob::Chunked(Chunks::new(self, root)?))),
+                Ok(()) => return Ok(Some(Blob::Chunked(Chunks::new(self, root, id)?))),
                 Err(e) => wrong.push(format!("{root}: {e}")),
             }
         }
@@ -222,7 +226,7 @@ impl Store {
     /// When a part cannot be read, or the recipe builds something else.
     pub fn verify_recipe(&self, root: RecipeId, id: BlobId) -> Result<()> {
         let mut hasher = blake3::Hasher::new();
-        let blob = Blob::Chunked(Chunks::new(self, root)?);
+        let blob = Blob::Chunked(Chunks::new(self, root, id)?);
         blob.copy_to::<StoreError>(&mut |piece| {
             hasher.update(piece);
             Ok(())

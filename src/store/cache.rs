@@ -48,7 +48,7 @@ impl BlockCache {
     /// Lends a decoder to `use_it`.
     pub fn with_decoder<T>(&self, use_it: impl FnOnce(&mut Decoder) -> T) -> T {
         let kept = self.decoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut decoder = kept.unwrap_or_else(Decoder::new);
+        let mut decoder = kept.unwrap_or_default();
         let result = use_it(&mut decoder);
         self.decoders.lock().unwrap_or_else(PoisonError::into_inner).push(decoder);
         result

@@ -1,6 +1,7 @@
 //! What can go wrong in the store.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -111,9 +112,9 @@ pub enum StoreError {
         /// The recipes, each with what is wrong with it.
         recipes: Vec<String>,
     },
-    /// A thread that writes has failed; the first error says why.
-    #[error("writing stopped after an error in another thread")]
-    Stopped,
+    /// Writing has stopped: every thread is told the first error.
+    #[error(transparent)]
+    Writing(Arc<StoreError>),
     /// A folder of packs holds something that cannot be read as a name.
     #[error("{} cannot be listed", path.display())]
     Listing {

@@ -67,13 +67,14 @@ pub struct WriteLease {
 }
 
 impl Store {
-    /// Makes the folders of an empty store in `folder`.
+    /// Makes the folders of an empty store in `folder`; their names are durable once the caller
+    /// has synced it.
     ///
     /// # Errors
     /// When the disk says no.
     pub fn create(disk: Disk, folder: &Path) -> Result<Self> {
-        disk.create_dir_all_synced(&folder.join("packs"), 0o700)?;
-        disk.create_dir_all_synced(&folder.join("local"), 0o700)?;
+        disk.create_dir(&folder.join("packs"), 0o700)?;
+        disk.create_dir(&folder.join("local"), 0o700)?;
         Self::open(disk, folder)
     }
 
@@ -176,13 +177,18 @@ impl Store {
         PackWriter::new(self)
     }
 
+    /// The first pack that holds `id`. One that cannot be searched is an error only where no other
+    /// holds it.
     pub(super) fn find(&self, id: Id) -> Result<Option<(Arc<PackFile>, Entry)>> {
+        let mut failed = None;
         for pack in self.packs().sound.iter() {
-            if let Some(entry) = pack.find(id)? {
-                return Ok(Some((pack.clone(), entry)));
+            match pack.find(id) {
+                Ok(Some(entry)) => return Ok(Some((pack.clone(), entry))),
+                Ok(None) => {}
+                Err(e) => failed = failed.or(Some(e)),
             }
         }
-        Ok(None)
+        failed.map_or(Ok(None), Err)
     }
 
     /// What kind of object `id` is. A blob in several chunks is found by [`Store::blob`] alone.
@@ -220,7 +226,19 @@ impl Store {
         if entry.kind != kind {
             return Err(StoreError::WrongType { id, found: entry.kind, wanted: kind });
         }
+        // What one pack has lost, another may hold whole.
         self.read_entry(&pack, &entry)
+            .or_else(|error| self.read_beside(pack.id(), kind, id).ok_or(error))
+    }
+
+    /// The object out of another pack than `damaged`.
+    fn read_beside(&self, damaged: PackId, kind: ObjectType, id: Id) -> Option<Vec<u8>> {
+        let packs = self.packs();
+        let mut others = packs.sound.iter().filter(|pack| pack.id() != damaged);
+        others.find_map(|pack| {
+            let entry = pack.find(id).ok().flatten().filter(|entry| entry.kind == kind)?;
+            self.read_entry(pack, &entry).ok()
+        })
     }
 
     pub(super) fn absent(&self, what: &'static str, id: Id, reason: Reason) -> StoreError {

@@ -5,8 +5,8 @@
 //! once, so an ingest that is interrupted keeps what it finished.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use crate::disk::{NewFile, OnExisting};
 use crate::object::{BlobId, Id, PackId, RecipeId};
@@ -30,8 +30,8 @@ pub struct PackWriter<'s> {
     open: [Mutex<Option<Arc<OpenPack>>>; 2],
     named: Mutex<Vec<PackId>>,
     recipes: Mutex<Vec<(RecipeId, BlobId)>>,
-    stopped: AtomicBool,
-    failure: Mutex<Option<StoreError>>,
+    /// The first error: after it nothing more is written.
+    failure: OnceLock<Arc<StoreError>>,
     objects: AtomicU64,
     bytes: AtomicU64,
 }
@@ -78,8 +78,7 @@ impl<'s> PackWriter<'s> {
             open: [Mutex::new(None), Mutex::new(None)],
             named: Mutex::default(),
             recipes: Mutex::default(),
-            stopped: AtomicBool::new(false),
-            failure: Mutex::default(),
+            failure: OnceLock::new(),
             objects: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }
@@ -119,22 +118,20 @@ impl<'s> PackWriter<'s> {
         ids: &[Id],
         record: &[u8],
     ) -> Result<()> {
-        if self.stopped.load(Ordering::Relaxed) {
-            return Err(StoreError::Stopped);
-        }
+        self.ensure_writing()?;
         self.write(kind, header, ids, record).map_err(|error| self.fail(error))
     }
 
-    /// Keeps the first error for whoever has to tell it; every thread is told to stop.
+    /// Stops the writing, and gives the error that was the first to do so.
     fn fail(&self, error: StoreError) -> StoreError {
-        self.stopped.store(true, Ordering::Relaxed);
-        lock(&self.failure).get_or_insert(error);
-        StoreError::Stopped
+        StoreError::Writing(self.failure.get_or_init(|| Arc::new(error)).clone())
     }
 
-    /// The error that stopped the writing, where threads only learnt that another one failed.
-    pub fn take_failure(&self) -> Option<StoreError> {
-        lock(&self.failure).take()
+    fn ensure_writing(&self) -> Result<()> {
+        match self.failure.get() {
+            Some(first) => Err(StoreError::Writing(first.clone())),
+            None => Ok(()),
+        }
     }
 
     fn write(
@@ -253,9 +250,7 @@ impl<'s> PackWriter<'s> {
     /// # Errors
     /// When the disk says no; nothing but whole packs has a name then.
     pub fn finish(self) -> Result<Written> {
-        if self.stopped.load(Ordering::Relaxed) {
-            return Err(self.take_failure().unwrap_or(StoreError::Stopped));
-        }
+        self.ensure_writing()?;
         // Data first: nothing in a meta pack then names a chunk that is not durable.
         for kind in [PackKind::Data, PackKind::Meta] {
             let pack = lock(&self.open[kind as usize]).take();
@@ -317,20 +312,24 @@ mod tests {
     }
 
     #[test]
-    fn the_first_error_is_kept_for_whoever_tells_it() {
+    fn every_thread_is_told_the_first_error() {
         let folder = tempfile::tempdir().unwrap();
         Store::create(Disk::new(), folder.path()).unwrap();
         let plan: FaultPlan = "enospc:2".parse().unwrap();
         let store = Store::open(Disk::failing(plan), folder.path()).unwrap();
         let lease = store.lease().unwrap();
         let writer = store.writer(&lease);
-        for byte in 0..2 {
-            let mut batch = Batch::new(&writer);
-            let stopped = batch.chunk(&[byte; 9], ContentHint::Unknown).unwrap_err();
-            assert!(matches!(stopped, StoreError::Stopped), "{stopped}");
+        let mut told: Vec<_> = (0..2)
+            .map(|byte| {
+                let mut batch = Batch::new(&writer);
+                batch.chunk(&[byte; 9], ContentHint::Unknown).unwrap_err()
+            })
+            .collect();
+        told.push(writer.finish().unwrap_err());
+        for error in told {
+            let StoreError::Writing(first) = error else { panic!("{error}") };
+            assert!(matches!(*first, StoreError::Disk(_)), "{first}");
         }
-        let first = writer.finish().unwrap_err();
-        assert!(matches!(first, StoreError::Disk(_)), "{first}");
     }
 
     #[test]

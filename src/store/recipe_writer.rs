@@ -53,7 +53,7 @@ impl RecipeWriter {
         parts: Vec<Part>,
         builds: Option<BlobId>,
     ) -> Result<Part> {
-        let node = RecipeNode { level: level as u8, parts };
+        let node = RecipeNode { level: level as u8, parts, builds };
         let bytes = node.encode();
         let id = RecipeId::of(&bytes);
         batch.recipe(id, &bytes, builds)?;

@@ -53,7 +53,7 @@ struct FileTask {
 ///
 /// # Errors
 /// When `out` is not empty, the disk has no room, or an object is absent or damaged. `out` is as
-/// before then.
+/// before then, or, where only its name could not be made durable, whole.
 pub fn checkout_out(
     repo: &Repository,
     files: NodeId,
@@ -111,13 +111,14 @@ fn place(repo: &Repository, out: &Path) -> Result<(PathBuf, std::ffi::OsString),
     let (Some(parent), Some(name)) = (out.parent(), out.file_name()) else {
         return Err(WorktreeError::NotEmpty { path: out });
     };
-    repo.disk().create_dir_all_synced(parent, 0o777)?;
-    let real = parent.canonicalize().unwrap_or_else(|_| parent.into());
+    // The nearest folder that exists tells where the place really lies, before any is made.
+    let nearest = parent.ancestors().find_map(|folder| folder.canonicalize().ok());
     let own = repo.folder().canonicalize().unwrap_or_else(|_| repo.folder().into());
-    if real.starts_with(own) {
+    if nearest.is_some_and(|folder| folder.starts_with(own)) {
         return Err(WorktreeError::InsideRepository { path: out });
     }
-    Ok((real, name.to_owned()))
+    repo.disk().create_dir_all_synced(parent, 0o777)?;
+    Ok((parent.canonicalize().unwrap_or_else(|_| parent.into()), name.to_owned()))
 }
 
 fn draft_name(name: &OsStr) -> std::ffi::OsString {
@@ -294,6 +295,7 @@ fn work(
 
 fn write_file(repo: &Repository, task: &FileTask) -> Result<(), WorktreeError> {
     let blob = repo.store().blob(blob_of(&task.entry)?)?;
+    ensure_size(&task.entry, &blob)?;
     if task.entry.kind() == EntryKind::Symlink {
         let mut target = Vec::new();
         blob.copy_to::<WorktreeError>(&mut |piece| {
@@ -303,7 +305,6 @@ fn write_file(repo: &Repository, task: &FileTask) -> Result<(), WorktreeError> {
         let target = Path::new(OsStr::from_bytes(&target));
         return Ok(task.folder.symlink(target, OsStr::from_bytes(&task.name))?);
     }
-    ensure_size(&task.entry, &blob)?;
     let file = create(task)?;
     let mut at = 0;
     blob.copy_to::<WorktreeError>(&mut |piece| {

@@ -83,8 +83,7 @@ pub fn commit(
         let writer = repo.store().writer(&_lease);
         let cache_path = repo.folder().join("local/stat-cache");
         let mut cache = CacheWriter::create(repo.disk(), &cache_path);
-        let tree = capture(repo, &writer, files, options, &mut cache)
-            .map_err(|error| first_cause(&writer, error))?;
+        let tree = capture(repo, &writer, files, options, &mut cache)?;
         let root = tree.root.ok_or(WorktreeError::Stopped)?;
         let unchanged = files == Some(root.id);
         if unchanged && !options.allow_empty {
@@ -100,8 +99,7 @@ pub fn commit(
 
         let (id, commit) = store_commit(&writer, options, root.id, |state| {
             describe(repo, options, head, state, &tree, begun)
-        })
-        .map_err(|error| first_cause(&writer, error))?;
+        })?;
         let written = writer.finish()?;
         let branch = match advance(repo, log, head, id)? {
             Advance::Done(branch) => branch,
@@ -121,12 +119,6 @@ pub fn commit(
         })));
     }
     Err(WorktreeError::BranchKeepsMoving { times: ATTEMPTS })
-}
-
-/// The error that stopped the writing: other threads, which may be heard first, only tell that
-/// they stopped.
-fn first_cause(writer: &PackWriter<'_>, error: WorktreeError) -> WorktreeError {
-    writer.take_failure().map_or(error, WorktreeError::from)
 }
 
 /// Stores the root map over `files`, and the signed commit that `describe` makes of it.

@@ -96,7 +96,7 @@ pub enum WorktreeError {
         free: u64,
     },
     /// A thread failed; the first error says why.
-    #[error("checking out stopped after an error in another thread")]
+    #[error("stopped after an error in another thread")]
     Stopped,
 }
 

@@ -169,9 +169,8 @@ impl Tree {
     pub fn report(&self, window: (i64, i64)) -> Report {
         let listed = |path: &BString| path.len() <= 512;
         let skipped = self.warnings.iter().filter(|w| w.is_skip() && listed(w.path()));
-        let moved = self.warnings.iter().filter(|w| {
-            matches!(w, Warning::Moved { .. } | Warning::LiveDatabase { .. }) && listed(w.path())
-        });
+        let moved =
+            self.warnings.iter().filter(|w| matches!(w, Warning::Moved { .. }) && listed(w.path()));
         Report {
             window,
             level: crate::object::Level::BestEffort,

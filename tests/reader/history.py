@@ -53,7 +53,10 @@ class History:
                 if kind == NODE:
                     self.nodes[oid] = maps.decode_node(data)
                 elif kind == RECIPE:
-                    objects.decode_recipe(data)
+                    node = objects.decode_recipe(data)
+                    named = {b for b, roots in self.store.recipes.items() if oid in roots}
+                    if named != ({node["b"]} if "b" in node else set()):
+                        raise Refused("b is not the blob of its row")
                 elif kind in SIGNED:
                     self.decode_signed(oid, kind, data)
                 elif kind in (ATTESTATION, DELEGATION):
@@ -132,7 +135,7 @@ class History:
 
     def build(self, oid: bytes, hasher, parent=None) -> int:
         node = objects.decode_recipe(self.store.read(oid, RECIPE))
-        if parent is not None and (node["l"] + 1, node["n"]) != parent:
+        if parent is not None and ((node["l"] + 1, node["n"]) != parent or "b" in node):
             raise Refused("a recipe node does not fit the node above it")
         for length, part in node["p"]:
             if node["l"]:

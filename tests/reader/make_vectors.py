@@ -86,17 +86,18 @@ def recipes() -> list:
     leaf = [[len(c), blob_id(c)] for c in chunks]
     large = [[8 << 20, some("large chunk")], [1, some("small chunk")]]
     cases = []
-    for name, level, parts in [
-        ("one part", 0, leaf[:1]),
-        ("three chunks", 0, leaf),
-        ("the largest chunk", 0, large),
-        ("inner", 2, [[1 << 40, some("recipe 1")], [300, some("recipe 2")]]),
+    for name, builds, level, parts in [
+        ("one part", None, 0, leaf[:1]),
+        ("three chunks, a root", blob_id(b"".join(chunks)), 0, leaf),
+        ("the largest chunk", None, 0, large),
+        ("inner", None, 2, [[1 << 40, some("recipe 1")], [300, some("recipe 2")]]),
     ]:
         total = sum(length for length, _ in parts)
-        data = canonical.encode({"l": level, "n": total, "p": parts})
+        named = {"b": builds} if builds else {}
+        data = canonical.encode(named | {"l": level, "n": total, "p": parts})
         objects.decode_recipe(data)
         cases.append({"name": name, "level": level, "total": total, "parts": plain(parts),
-                      "encoded": data.hex(), "id": id_of(RECIPE, data).hex()})
+                      "builds": plain(builds), "encoded": data.hex(), "id": id_of(RECIPE, data).hex()})
     return cases
 
 
@@ -170,7 +171,9 @@ def splitters() -> dict:
         ("inner entries with long keys", 3, [4000 + n for n in range(40)]),
         ("the top level", 15, [100] * 300),
         *[(f"level {level}", level, [900] * 40) for level in range(16)],
-        ("the maximum", 0, [500, 5_000] + [20] * 200 + [5_124] * 11),
+        ("long entries one behind the other", 0, [500, 5_000] + [20] * 200 + [5_124] * 11),
+        ("the most that does not end a node", 1, [20_000, 20_000, 20_347, 1] * 12),
+        ("one byte more", 1, [20_000, 20_000, 20_348, 1] * 12),
     ]:
         entries = [(some(f"{name} {n}", 4 + n % 13), size) for n, size in enumerate(sizes)]
         splitter, ends = maps.Splitter(level), []

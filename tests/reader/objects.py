@@ -299,7 +299,7 @@ def decode_recipe(data: bytes) -> dict:
     if len(data) > 64 << 10:
         raise Refused("over 64 KiB")
     value = canonical.decode(data)
-    fields({"l": uint, "n": uint, "p": list_of(array_of(positive, oid))})(value)
+    fields({"l": uint, "n": uint, "p": list_of(array_of(positive, oid))}, {"b": oid})(value)
     if value["l"] > 15:
         raise Refused("a level over 15")
     if sum(length for length, _ in value["p"]) != value["n"]:

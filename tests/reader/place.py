@@ -79,6 +79,8 @@ def read_refs(path: str):
         raise Refused("refs are not ascending")
     if branch is not None:
         check_ref(branch)
+        if not branch.startswith(b"refs/heads/"):
+            raise Refused("HEAD is on a ref that is no branch")
         head = [branch]
     else:
         head = bytes.fromhex(detached.decode())

@@ -83,6 +83,7 @@ def of_fields() -> list:
         ("recipe", "a sum beyond 64 bits",
          RECIPE | {"l": 1, "n": 1, "p": [[(1 << 64) - 1, OID], [2, OID]]}),
         ("recipe", "a chunk over 8 MiB", RECIPE | {"n": 8388609, "p": [[8388609, OID]]}),
+        ("recipe", "a blob of 31 bytes", RECIPE | {"b": OID[:31]}),
         ("recipe", "level 16", RECIPE | {"l": 16}),
         ("recipe", "the highest level that an integer can say", RECIPE | {"l": (1 << 64) - 1}),
         ("node", "a wrong count", LEAF | {"c": 2}),

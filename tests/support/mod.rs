@@ -102,12 +102,20 @@ pub fn write(root: &Path, path: &str, bytes: &[u8]) {
     std::fs::write(path, bytes).expect("write");
 }
 
-/// Files of every kind that the store treats differently; `version` tells one state from another.
+/// Files of every kind that store and checkout treat differently; `version` tells one state from
+/// another.
 pub fn write_files(root: &Path, version: u8) {
+    write_fewer_bytes(root, version);
+    // Above what a checkout writes with one worker.
+    write(root, "model.bin", &vec![version; 1200 << 10]);
+}
+
+/// The same, as small as can be: for very many states.
+pub fn write_fewer_bytes(root: &Path, version: u8) {
     write(root, "prompts/a.md", &[b"prompt ".as_slice(), &[b'0' + version]].concat());
     write(root, "empty", b"");
     // Above what one object or one chunk holds, so that it becomes a recipe; stored it is small.
-    write(root, "model.bin", &vec![version; 1200 << 10]);
+    write(root, "model.bin", &vec![version; 520 << 10]);
 }
 
 /// Copies a folder with everything in it.

@@ -8,6 +8,9 @@ use aisr::disk::Disk;
 use aisr::object::{BlobId, CommitId, EntryKind, RepoPath};
 use aisr::repo::{Descend, RepoError, Repository};
 use aisr::store::check_pack;
+use aisr::upkeep::FsckReport;
+
+use super::Quiet;
 
 /// By path, the kind and the bytes, as [`super::snapshot`] gives them.
 pub type Tree = BTreeMap<Vec<u8>, (char, Vec<u8>)>;
@@ -70,10 +73,18 @@ pub fn check_all(repo: &Repository) -> Outcome<()> {
     Ok(())
 }
 
+/// What `fsck` says of the repository in `root`, good or not.
+pub fn fsck(root: &Path) -> FsckReport {
+    aisr::upkeep::fsck(&Disk::new(), root, 1, &Quiet).expect("a repository that can be checked")
+}
+
 /// Opens the repository in `root`, checks everything, and gives what HEAD holds.
 pub fn sound_head(root: &Path) -> Outcome<Option<(CommitId, Tree)>> {
     let repo = Repository::open(Disk::new(), root)?;
-    check_all(&repo)?;
+    let report = fsck(root);
+    if let Some(problem) = report.problems.first() {
+        return Err(format!("fsck: {}: {}", problem.place, problem.detail).into());
+    }
     read_head(&repo)
 }
 

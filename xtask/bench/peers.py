@@ -53,7 +53,7 @@ class GitLfs(Git):
     needs, version = "git-lfs", "git-lfs version"
     init = ("git init -q -b main . && git lfs install --local >/dev/null && git lfs track "
             + " ".join(f"'{b}'" for b in BIG) + " >/dev/null")
-    restore = "git clone -q . {out}"
+    restore = "git clone -q --no-checkout . {out} && cd {out} && git lfs install --local >/dev/null && git checkout -q"
 
 
 class Annex(Git):

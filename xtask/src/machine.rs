@@ -39,7 +39,7 @@ pub fn describe(work: &Path) -> Result<Vec<(&'static str, String)>> {
         ("File system", file_system(work, &read("/proc/self/mountinfo")).unwrap_or_else(unknown)),
         ("Kernel", kernel),
         ("Compiler", version("rustc", &["--version"])?),
-        ("aisr", version("git", &["describe", "--always", "--dirty"])?),
+        ("Revision", version("git", &["describe", "--always", "--dirty"])?),
     ])
 }
 

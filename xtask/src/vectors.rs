@@ -1,6 +1,5 @@
 //! `cargo xtask vectors`: the test vectors, read by two programs that share no code.
 
-use std::path::Path;
 use std::process::Command;
 
 use crate::process::{self, cargo};
@@ -12,9 +11,11 @@ const TEST: &str = "vectors";
 /// Lets the Python reader check the vectors, then the library.
 pub fn run() -> Result {
     let root = root();
-    for (path, what) in [(READER, "the second reader"), ("tests/vectors.rs", "the library's test")]
-    {
-        require(&root, path, what)?;
+    let needed = [(READER, "the second reader"), ("tests/vectors.rs", "the library's own test")];
+    let missing = needed.iter().filter(|(path, _)| !root.join(path).exists());
+    let missing: Vec<_> = missing.map(|(path, what)| format!("{path} ({what})")).collect();
+    if !missing.is_empty() {
+        return Err(format!("not in this tree: {}", missing.join(", ")));
     }
     let python = root.join("target/venv/bin/python");
     if !python.exists() {
@@ -24,11 +25,4 @@ pub fn run() -> Result {
     }
     process::run(Command::new(python).arg(READER).current_dir(&root))?;
     process::run(cargo().args(["test", "--quiet", "--package", "aisr", "--test", TEST]))
-}
-
-fn require(root: &Path, path: &str, what: &str) -> Result {
-    if root.join(path).exists() {
-        return Ok(());
-    }
-    Err(format!("{path} is missing: {what} for the test vectors is not in this tree"))
 }

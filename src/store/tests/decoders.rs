@@ -58,7 +58,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_record_header_is_refused(header in header(), at: prop::sample::Index, bit in 0..8) {
+    fn a_changed_record_header_is_refused(header in header(), at: prop::sample::Index, bit in 0u32..8) {
         let mut bytes = Vec::new();
         header.encode(&mut bytes);
         let at = at.index(bytes.len());

@@ -1,8 +1,12 @@
 //! Look-ups, whether the footer is probed where it lies or was loaded.
 
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use crate::chunk::ContentHint;
 use crate::disk::Disk;
-use crate::object::BlobId;
+use crate::object::{BlobId, ObjectType, PackId};
 use crate::store::{PackFile, Store, StoreError};
 
 use super::{add, store_with};
@@ -58,8 +62,7 @@ fn more_look_ups_than_probes_load_a_footer_that_is_checked() {
     let mut bytes = std::fs::read(&path).unwrap();
     let row = bytes.len() - 32 - 30;
     bytes[row] ^= 1;
-    std::fs::remove_file(&path).unwrap();
-    std::fs::write(&path, bytes).unwrap();
+    replace(&path, &bytes);
     let pack = PackFile::open(&path, id).unwrap();
     let absent = |n: u32| pack.find(BlobId::of(&nth(1000 + n)).id());
     let outcomes: Vec<_> = (0..40).map(absent).collect();
@@ -83,19 +86,59 @@ fn a_pack_that_came_meanwhile_is_found() {
 #[test]
 fn packs_that_come_while_others_are_listed_are_all_found() {
     let (_folder, store) = store_with(|_| {});
-    let (store, ids) = (&store, |n: u32| BlobId::of(&nth(n)));
+    // Files that do not open make the listing slow.
+    for n in 0..300 {
+        let path = store.pack_path(PackId::of(&nth(n)));
+        std::fs::write(path, b"").unwrap();
+    }
+    let (store, ids, done) = (&store, |n: u32| BlobId::of(&nth(n)), &AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(move || {
             // Every absent object makes the store list its packs again.
-            for n in 0..200 {
-                assert!(store.blob(ids(1_000_000 + n)).is_err());
+            while !done.load(Ordering::Relaxed) {
+                assert!(store.blob(ids(1_000_000)).is_err());
             }
         });
-        for n in 0..60 {
-            add(store, |batch| {
-                batch.blob(&nth(n), ContentHint::Unknown).unwrap();
-            });
-            assert!(store.has_blob(ids(n)).unwrap(), "pack {n} is forgotten");
-        }
+        let found = (0..60).all(|n| {
+            add(store, |batch| drop(batch.blob(&nth(n), ContentHint::Unknown).unwrap()));
+            std::thread::sleep(Duration::from_micros(500));
+            store.has_blob(ids(n)).unwrap()
+        });
+        done.store(true, Ordering::Relaxed);
+        assert!(found, "a pack is forgotten");
     });
+}
+
+#[test]
+fn what_one_pack_has_lost_is_read_from_another() {
+    let both = b"in both packs".as_slice();
+    let store_of = |other: u32| {
+        store_with(|batch| {
+            batch.chunk(both, ContentHint::Unknown).unwrap();
+            batch.chunk(&nth(other), ContentHint::Unknown).unwrap();
+        })
+    };
+    let ((folder, one), (_other_folder, two)) = (store_of(1), store_of(2));
+    let ids = [&one, &two].map(|store| store.pack_files()[0].id());
+    std::fs::copy(two.pack_path(ids[1]), one.pack_path(ids[1])).unwrap();
+    for id in ids {
+        let path = one.pack_path(id);
+        let whole = std::fs::read(&path).unwrap();
+        // In the stored bytes, then in the table of the footer's ids.
+        for at in [whole.windows(both.len()).position(|w| w == both).unwrap(), whole.len() - 130] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            replace(&path, &bytes);
+            let store = Store::open(Disk::new(), folder.path()).unwrap();
+            let read = store.read(ObjectType::Blob, BlobId::of(both).id()).unwrap();
+            assert_eq!(read, both, "byte {at} of pack {id}");
+        }
+        replace(&path, &whole);
+    }
+}
+
+/// Packs are read-only, so a new file takes the name.
+fn replace(path: &Path, bytes: &[u8]) {
+    std::fs::remove_file(path).unwrap();
+    std::fs::write(path, bytes).unwrap();
 }

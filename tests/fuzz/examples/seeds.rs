@@ -103,8 +103,8 @@ fn payloads() -> Vec<Seed> {
         ("trust_root", "second", second.encode()),
         ("log_entry", "open", opening().encode()),
         ("log_entry", "move", moving().encode()),
-        ("recipe", "leaf", RecipeNode { level: 0, parts: parts.clone() }.encode()),
-        ("recipe", "inner", RecipeNode { level: 1, parts }.encode()),
+        ("recipe", "leaf", RecipeNode { level: 0, parts: parts.clone(), builds: None }.encode()),
+        ("recipe", "inner", RecipeNode { level: 1, parts, builds: Some(BlobId::of(b"")) }.encode()),
     ]
 }
 
