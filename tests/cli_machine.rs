@@ -37,7 +37,7 @@ fn every_reading_command_prints_json() {
     assert_eq!(log[0]["id"], id.as_str());
     assert_eq!(log[0]["parents"][0], log[1]["id"]);
     assert_eq!(log[0]["message"], "Second");
-    assert_eq!(log[0]["refs"][0], "refs/heads/main");
+    assert_eq!(log[0]["refs"], serde_json::json!(["refs/heads/main", "HEAD"]));
     assert_eq!(log[0]["author"]["name"], "mara@example.org");
     assert_eq!(log[0]["author"]["evidence"], "signed");
     assert_eq!(log[0]["signature"]["verdict"], "good");

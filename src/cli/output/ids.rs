@@ -100,8 +100,9 @@ impl Names {
         }
     }
 
-    /// The full names of the refs at a commit.
+    /// The full names of the refs at a commit, and `HEAD` behind them.
     pub fn full(&self, id: Id) -> Vec<String> {
-        self.names.get(&id).into_iter().flatten().map(ToString::to_string).collect()
+        let refs = self.names.get(&id).into_iter().flatten().map(ToString::to_string);
+        refs.chain((self.head == Some(id)).then(|| "HEAD".to_owned())).collect()
     }
 }
