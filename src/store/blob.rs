@@ -166,10 +166,11 @@ impl Store {
     }
 
     fn find_blob(&self, id: BlobId) -> Result<Option<Blob<'_>>> {
-        if let Some((_, entry)) = self.find(id.id())? {
+        if let Some((pack, entry)) = self.find(id.id())? {
             if entry.kind == ObjectType::Blob {
                 return Ok(Some(Blob::Whole(self.read(ObjectType::Blob, id.id())?)));
             }
+            pack.ensure_sound()?;
             return Err(StoreError::WrongType {
                 id: id.id(),
                 found: entry.kind,

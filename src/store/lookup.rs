@@ -224,6 +224,8 @@ impl Store {
             return Err(self.absent(kind.name(), id, Reason::Missing));
         };
         if entry.kind != kind {
+            // A damaged row is the pack's fault, not the caller's.
+            pack.ensure_sound()?;
             return Err(StoreError::WrongType { id, found: entry.kind, wanted: kind });
         }
         // What one pack has lost, another may hold whole.
