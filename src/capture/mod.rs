@@ -1,7 +1,7 @@
 //! Reading what is captured: one file per kind of source. So far: files.
 //!
 //! A small file is read whole by one worker. A large one is read once, in order, by the caller;
-//! workers hash and code it piece by piece. Uses `chunk`, `object`, `store` and `disk`.
+//! workers hash and code it piece by piece. Uses `chunk`, `object` and `store`.
 
 mod error;
 mod large;

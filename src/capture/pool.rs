@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bstr::BString;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::object::BlobId;
+use crate::object::{BlobId, join_path};
 use crate::store::{Batch, PackWriter};
 
 use super::error::CaptureError;
@@ -27,12 +27,7 @@ pub struct Request {
 impl Request {
     /// The path inside the root.
     pub fn path(&self) -> BString {
-        let mut path = (*self.folder_path).clone();
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(&self.name);
-        path
+        join_path(&self.folder_path, &self.name)
     }
 
     pub(super) fn failed(&self, source: std::io::Error) -> CaptureError {

@@ -27,7 +27,9 @@ pub use id::{
     ObjectType, PackId, PrincipalId, RecipeId, RepositoryId, TagId, TrustRootId,
 };
 pub use log_entry::{ChangeKind, LogEntry, RefChange, RefTarget};
-pub use name::{EscapedName, NameError, PortabilityProblem, RepoPath, check_name, not_portable};
+pub use name::{
+    EscapedName, NameError, PortabilityProblem, RepoPath, check_name, join_path, not_portable,
+};
 pub use node::{Node, NodeHeader, Schema, Value, ValueRef};
 pub use recipe::{Part, RecipeNode};
 pub use signed::{ActingFor, Actor, Cause, Extensions, KEY_LEN, PAYLOAD_VERSION, Signed, Stamp};

@@ -119,6 +119,14 @@ fn is_ignorable(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// A name below a folder, as bytes: for messages, which must also name what no [`RepoPath`] can.
+pub fn join_path(folder: &[u8], name: &[u8]) -> BString {
+    match folder {
+        [] => name.into(),
+        folder => [folder, b"/", name].concat().into(),
+    }
+}
+
 /// A path inside the tree: relative, `/`-separated, every part a valid name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepoPath(BString);

@@ -1,6 +1,6 @@
 //! Blobs, whole or in chunks.
 
-use crate::object::{BlobId, DecodeError, Id, ObjectType, RecipeId, RecipeNode};
+use crate::object::{BlobId, DecodeError, Id, ObjectType, Part, RecipeId, RecipeNode};
 
 use super::error::{Result, StoreError};
 use super::lookup::{Reason, Store};
@@ -30,7 +30,7 @@ pub struct Chunks<'s> {
     total: u64,
     at: u64,
     /// For each level, the parts still to come, last first.
-    stack: Vec<(u8, Vec<crate::object::Part>)>,
+    stack: Vec<(u8, Vec<Part>)>,
 }
 
 impl Blob<'_> {
@@ -108,7 +108,7 @@ impl<'s> Chunks<'s> {
     }
 }
 
-fn level(node: RecipeNode) -> (u8, Vec<crate::object::Part>) {
+fn level(node: RecipeNode) -> (u8, Vec<Part>) {
     let mut parts = node.parts;
     parts.reverse();
     (node.level, parts)
@@ -167,15 +167,8 @@ impl Store {
 
     fn find_blob(&self, id: BlobId) -> Result<Option<Blob<'_>>> {
         if let Some((pack, entry)) = self.find(id.id())? {
-            if entry.kind == ObjectType::Blob {
-                return Ok(Some(Blob::Whole(self.read(ObjectType::Blob, id.id())?)));
-            }
-            pack.ensure_sound()?;
-            return Err(StoreError::WrongType {
-                id: id.id(),
-                found: entry.kind,
-                wanted: ObjectType::Blob,
-            });
+            let bytes = self.read_found(ObjectType::Blob, &pack, &entry)?;
+            return Ok(Some(Blob::Whole(bytes)));
         }
         let roots = self.recipe_roots(id)?;
         if let Some(root) = roots.iter().find(|root| self.verified().contains(**root, id)) {

@@ -223,14 +223,23 @@ impl Store {
         let Some((pack, entry)) = self.locate(id)? else {
             return Err(self.absent(kind.name(), id, Reason::Missing));
         };
+        self.read_found(kind, &pack, &entry)
+    }
+
+    /// Reads an object where a look-up found it, else out of another pack that holds it.
+    pub(super) fn read_found(
+        &self,
+        kind: ObjectType,
+        pack: &PackFile,
+        entry: &Entry,
+    ) -> Result<Vec<u8>> {
         if entry.kind != kind {
             // A damaged row is the pack's fault, not the caller's.
             pack.ensure_sound()?;
-            return Err(StoreError::WrongType { id, found: entry.kind, wanted: kind });
+            return Err(StoreError::WrongType { id: entry.id, found: entry.kind, wanted: kind });
         }
-        // What one pack has lost, another may hold whole.
-        self.read_entry(&pack, &entry)
-            .or_else(|error| self.read_beside(pack.id(), kind, id).ok_or(error))
+        self.read_entry(pack, entry)
+            .or_else(|error| self.read_beside(pack.id(), kind, entry.id).ok_or(error))
     }
 
     /// The object out of another pack than `damaged`.

@@ -72,7 +72,7 @@ pub fn commit(
     repo.ensure_writable()?;
     let started = Instant::now();
     let _folder = lock_folder(repo)?;
-    let _lease = repo.store().lease()?;
+    let lease = repo.store().lease()?;
     for _ in 0..ATTEMPTS {
         let log = repo.log()?;
         let head = log.refs().head_object().map(CommitId::from_id);
@@ -80,7 +80,7 @@ pub fn commit(
         let files = parent.as_ref().map(|p| repo.files(&p.commit)).transpose()?;
 
         let begun = now();
-        let writer = repo.store().writer(&_lease);
+        let writer = repo.store().writer(&lease);
         let cache_path = repo.folder().join("local/stat-cache");
         let mut cache = CacheWriter::create(repo.disk(), &cache_path);
         let tree = capture(repo, &writer, files, options, &mut cache)?;

@@ -4,8 +4,10 @@
 
 use std::path::Path;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, ByteSlice};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use crate::object::join_path;
 
 use super::error::WorktreeError;
 
@@ -71,11 +73,7 @@ impl Ignores {
     pub fn enter(&mut self, folder: &BStr, depth: usize, text: &[u8]) -> Result<(), WorktreeError> {
         let mut builder = GitignoreBuilder::new(folder.to_path_lossy());
         let invalid = |why: String| {
-            let mut path: BString = folder.into();
-            if !path.is_empty() {
-                path.push(b'/');
-            }
-            path.extend_from_slice(IGNORE_FILE.as_bytes());
+            let path = join_path(folder, IGNORE_FILE.as_bytes());
             WorktreeError::Ignore { path, why }
         };
         for (number, line) in text.lines().enumerate() {

@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, readlinkat, stata
 
 use crate::capture::{Captured, Outcome, Pool, Request, StatKey, Ticket, WHOLE_LIMIT};
 use crate::chunk::ContentHint;
-use crate::object::{NodeId, RepoPath, TreeEntry, check_name, limits, not_portable};
+use crate::object::{NodeId, RepoPath, TreeEntry, check_name, join_path, limits, not_portable};
 use crate::repo::{FOLDER, Repository};
 use crate::store::Batch;
 
@@ -73,7 +73,7 @@ pub struct Scan<'a, 'w, 's> {
     pub request_bytes: u64,
 }
 
-/// The builder is gone: it says why, this thread just stops.
+/// The names of one folder in plain byte order, in one buffer.
 struct Listing {
     names: Vec<u8>,
     entries: Vec<(u32, u16, FileType)>,
@@ -188,7 +188,7 @@ impl Scan<'_, '_, '_> {
             return Ok(());
         }
         if let Err(why) = check_name(name) {
-            let path = join(&place.path, name);
+            let path = join_path(place.path.as_bytes(), name);
             let nested = name == FOLDER;
             self.event(match nested {
                 true => Event::Warn(Warning::NestedRepository { path }),
@@ -196,10 +196,10 @@ impl Scan<'_, '_, '_> {
             })?;
             return Ok(());
         }
-        let path = place
-            .path
-            .join(name)
-            .map_err(|source| WorktreeError::Path { path: join(&place.path, name), source })?;
+        let path = place.path.join(name).map_err(|source| WorktreeError::Path {
+            path: join_path(place.path.as_bytes(), name),
+            source,
+        })?;
         let mut kind = listing.entries[index].2;
         let mut stat = None;
         if !matches!(kind, FileType::Directory) {
@@ -290,7 +290,7 @@ impl Scan<'_, '_, '_> {
         }
         let log = name.strip_suffix(b"-wal").or_else(|| name.strip_suffix(b"-journal"));
         if let Some(database) = log.filter(|database| stat.size > 0 && listing.contains(database)) {
-            let path = join(&place.path, database.as_bstr());
+            let path = join_path(place.path.as_bytes(), database);
             self.event(Event::Warn(Warning::LiveDatabase { path }))?;
         }
         let known = self.cache.get(path.as_bytes().as_bstr());
@@ -396,15 +396,6 @@ fn leads_out(target: &[u8], depth: usize) -> bool {
         }
     }
     false
-}
-
-fn join(folder: &RepoPath, name: &BStr) -> BString {
-    let mut path: BString = folder.as_bytes().into();
-    if !path.is_empty() {
-        path.push(b'/');
-    }
-    path.extend_from_slice(name);
-    path
 }
 
 fn read_error(path: &BStr, source: rustix::io::Errno) -> WorktreeError {

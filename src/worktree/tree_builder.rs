@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 use crossbeam_channel::Receiver;
 
 use crate::capture::{CaptureError, Captured, Outcome, StatKey};
 use crate::map::{Builder, MapRoot};
-use crate::object::{NodeId, Report, Schema, TreeEntry, ValueRef};
+use crate::object::{NodeId, Report, Schema, TreeEntry, ValueRef, join_path};
 use crate::store::{Batch, StoreError};
 
 use super::error::WorktreeError;
@@ -91,7 +91,7 @@ pub fn build(
                         file(&mut tree, cache, top, &path, &name, captured)?;
                     }
                     Some(Outcome::Vanished) => {
-                        tree.warn(Warning::Vanished { path: join(&path, &name) });
+                        tree.warn(Warning::Vanished { path: join_path(&path, &name) });
                     }
                     None => return Err(CaptureError::Stopped.into()),
                 },
@@ -136,7 +136,7 @@ fn file(
 ) -> Result<(), WorktreeError> {
     let Captured { id, stat, racy, moved } = captured;
     let StatKey { size, executable, .. } = stat;
-    let path = join(folder_path, name);
+    let path = join_path(folder_path, name);
     if moved {
         tree.warn(Warning::Moved { path: path.clone() });
     }
@@ -148,13 +148,6 @@ fn file(
     put(Some(folder), name, &entry)?;
     cache.push(&CacheEntry { path, stat, racy, id });
     Ok(())
-}
-
-fn join(folder: &BString, name: &BString) -> BString {
-    if folder.is_empty() {
-        return name.clone();
-    }
-    [folder.as_bytes(), b"/", name].concat().into()
 }
 
 impl Tree {
