@@ -1,13 +1,15 @@
 //! Reading a large file: once, in order, while workers hash and code it piece by piece.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 use blake3::hazmat::ChainingValue;
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use rustix::fs::{Advice, fadvise};
 
-use crate::chunk::{ContentHint, Cutter};
+use crate::chunk::{ContentHint, Cutter, is_zero};
 use crate::object::BlobId;
 use crate::store::{Batch, RecipeWriter};
 
@@ -90,15 +92,19 @@ impl<'r> PieceReader<'r> {
             return Ok(None);
         }
         let mut bytes = self.returned.try_recv().unwrap_or_default();
-        bytes.clear();
-        bytes.extend_from_slice(&self.left_over);
-        let start = bytes.len();
+        let start = self.left_over.len();
         let wanted = room.min(WINDOW as u64) as usize;
+        // What a returned buffer held is written over.
         bytes.resize(start + wanted, 0);
+        bytes[..start].copy_from_slice(&self.left_over);
         let got = read_full(self.file, self.at, &mut bytes[start..])
             .map_err(|e| self.request.failed(e))?;
         bytes.truncate(start + got);
         let offset = self.at;
+        if let Some(len) = NonZeroU64::new(got as u64).filter(|_| is_zero(&bytes[start..])) {
+            // A hole, most likely: zeros are not worth what they would push out of the page cache.
+            let _ = fadvise(self.file, offset, Some(len), Advice::DontNeed);
+        }
         self.at += got as u64;
         if got < wanted {
             self.len = self.at;

@@ -23,7 +23,40 @@ impl ContentCutter {
 
     /// Length of the chunk at the start of `bytes`, which reach [`MAX`] bytes or to the end.
     pub(super) fn cut(&self, bytes: &[u8]) -> usize {
+        // Holes of sparse files: no need to roll over what is known to hold no cut.
+        if bytes.len() >= MAX && is_zero(&bytes[..MAX]) {
+            return MAX;
+        }
+        self.roll(bytes)
+    }
+
+    fn roll(&self, bytes: &[u8]) -> usize {
         let (small, large) = self.masks;
         v2020::cut(bytes, MIN, AVERAGE, MAX, small, large, small << 1, large << 1).1
+    }
+}
+
+/// Whether all bytes are zero.
+pub fn is_zero(bytes: &[u8]) -> bool {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    bytes.chunks(ZEROS.len()).all(|part| *part == ZEROS[..part.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_are_cut_as_rolling_over_them_cuts_them() {
+        let cutter = ContentCutter::new();
+        let mut bytes = vec![0; 2 * MAX];
+        assert_eq!(cutter.roll(&bytes), MAX);
+        assert_eq!(cutter.cut(&bytes), MAX);
+        for at in [0, 4095, 4096, MIN, AVERAGE, MAX - 1] {
+            bytes[at] = 1;
+            assert!(!is_zero(&bytes[..MAX]), "{at}");
+            assert_eq!(cutter.cut(&bytes), cutter.roll(&bytes), "{at}");
+            bytes[at] = 0;
+        }
     }
 }

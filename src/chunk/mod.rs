@@ -20,6 +20,7 @@ pub mod safetensors;
 pub mod sqlite;
 
 pub use codec::{Codec, CodecError, MAX_DECODED};
+pub use content::is_zero;
 pub use cutter::{Cut, Cutter, LOOKAHEAD, MAX_CHUNK, MAX_HEAD};
 pub use decoder::Decoder;
 pub use encoder::Encoder;

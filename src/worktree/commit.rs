@@ -17,6 +17,7 @@ use crate::repo::{FILES, Identity, RepoError, Repository, now};
 use crate::sign::Namespace;
 use crate::store::{Batch, PackWriter, StoreError};
 
+use super::ahead::Ahead;
 use super::error::WorktreeError;
 use super::folder_lock::lock_folder;
 use super::ignores::Ignores;
@@ -148,21 +149,24 @@ fn capture(
         let (lots, found) = bounded(WAITING_LOTS);
         std::thread::scope(|scope| {
             let scan = scope.spawn(move || {
-                let scan = Scan {
-                    repo,
-                    head,
-                    pool,
-                    stored: is_stored(repo, head, &old),
-                    cache: old,
-                    lots,
-                    progress: options.progress,
-                    batch: Batch::new(writer),
-                    ignores: Ignores::default(),
-                    events: Vec::new(),
-                    requests: Vec::new(),
-                    request_bytes: 0,
-                };
-                scan.run()
+                Ahead::run(options.threads, |ahead| {
+                    let scan = Scan {
+                        repo,
+                        head,
+                        pool,
+                        ahead,
+                        stored: is_stored(repo, head, &old),
+                        cache: old,
+                        lots,
+                        progress: options.progress,
+                        batch: Batch::new(writer),
+                        ignores: Ignores::default(),
+                        events: Vec::new(),
+                        requests: Vec::new(),
+                        request_bytes: 0,
+                    };
+                    scan.run()
+                })
             });
             let batch = RefCell::new(Batch::new(writer));
             let tree = build(&found, &batch, cache);

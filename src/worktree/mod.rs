@@ -2,11 +2,13 @@
 //!
 //! Uses `capture`, `repo`, `log`, `store`, `map`, `object` and `disk`.
 
+mod ahead;
 mod checkout;
 mod commit;
 mod error;
 mod folder_lock;
 mod ignores;
+mod listing;
 mod report;
 mod scan;
 mod stat_cache;

@@ -1,15 +1,15 @@
 //! Walks the folder in order, and says of each entry what to do with it.
 //!
-//! The scan is one thread: it lists, compares with the stat cache, and hands what must be read
-//! to the pool. What it finds goes to the tree builder in the same order. It holds one folder's
+//! The scan is one thread: helpers list ahead of it, it compares with the stat cache, and hands
+//! what must be read to the pool. What it finds goes to the tree builder in the same order. It holds one folder's
 //! names for each level of depth, never the whole tree.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice};
 use crossbeam_channel::Sender;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, readlinkat, statat};
+use rustix::fs::{FileType, Mode, OFlags, openat, readlinkat};
+use rustix::io::Errno;
 
 use crate::capture::{Captured, Outcome, Pool, Request, StatKey, Ticket, WHOLE_LIMIT};
 use crate::chunk::ContentHint;
@@ -17,8 +17,10 @@ use crate::object::{NodeId, RepoPath, TreeEntry, check_name, join_path, limits, 
 use crate::repo::{FOLDER, Repository};
 use crate::store::Batch;
 
+use super::ahead::Ahead;
 use super::error::WorktreeError;
 use super::ignores::{IGNORE_FILE, Ignores};
+use super::listing::Listing;
 use super::report::{Progress, Warning};
 use super::stat_cache::CacheReader;
 
@@ -61,6 +63,8 @@ pub struct Scan<'a, 'w, 's> {
     /// The directory tree of HEAD: what is in it stays captured when it becomes ignored.
     pub head: Option<NodeId>,
     pub pool: &'a Pool,
+    /// Helpers that look at what comes next.
+    pub ahead: &'a Ahead,
     pub cache: CacheReader,
     /// HEAD's tree names every id in the cache, so none has to be looked up.
     pub stored: bool,
@@ -73,48 +77,8 @@ pub struct Scan<'a, 'w, 's> {
     pub request_bytes: u64,
 }
 
-/// The names of one folder in plain byte order, in one buffer.
-struct Listing {
-    names: Vec<u8>,
-    entries: Vec<(u32, u16, FileType)>,
-}
-
-impl Listing {
-    fn read(folder: &OwnedFd) -> rustix::io::Result<Self> {
-        let (mut names, mut entries) = (Vec::new(), Vec::new());
-        for entry in Dir::read_from(folder)? {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." {
-                continue;
-            }
-            entries.push((names.len() as u32, name.len() as u16, entry.file_type()));
-            names.extend_from_slice(name);
-        }
-        let mut listing = Self { names, entries };
-        let names = &listing.names;
-        let name =
-            |(at, len, _): &(u32, u16, FileType)| &names[*at as usize..][..usize::from(*len)];
-        listing.entries.sort_unstable_by(|a, b| name(a).cmp(name(b)));
-        Ok(listing)
-    }
-
-    fn name(&self, index: usize) -> &BStr {
-        let (at, len, _) = self.entries[index];
-        self.names[at as usize..][..usize::from(len)].as_bstr()
-    }
-
-    fn contains(&self, name: &[u8]) -> bool {
-        let at = self.entries.binary_search_by(|(at, len, _)| {
-            self.names[*at as usize..][..usize::from(*len)].cmp(name)
-        });
-        at.is_ok()
-    }
-}
-
 /// The folder that is being walked.
 struct Place {
-    folder: Arc<OwnedFd>,
     path: RepoPath,
     shared_path: Arc<BString>,
     depth: usize,
@@ -130,25 +94,22 @@ impl Scan<'_, '_, '_> {
     pub fn run(mut self) -> Result<(), WorktreeError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(self.repo.root(), flags, Mode::empty());
-        let folder = root.map_err(|e| read_error(b".".as_bstr(), e))?;
+        let mut listing = root.and_then(Listing::of).map_err(|e| read_error(b".".as_bstr(), e))?;
         let place = Place {
-            folder: Arc::new(folder),
             path: RepoPath::root(),
             shared_path: Arc::default(),
             depth: 0,
             tracked_only: false,
         };
-        self.folder(&place)?;
+        self.folder(&place, &mut listing)?;
         self.send()?;
         Ok(self.batch.flush()?)
     }
 
-    fn folder(&mut self, place: &Place) -> Result<(), WorktreeError> {
-        let at = place.path.as_bytes().as_bstr();
-        let listing = Listing::read(&place.folder).map_err(|e| read_error(at, e))?;
-        self.take_up_ignores(place, &listing)?;
-        for index in 0..listing.entries.len() {
-            self.entry(place, &listing, index)?;
+    fn folder(&mut self, place: &Place, listing: &mut Listing) -> Result<(), WorktreeError> {
+        self.take_up_ignores(place, listing)?;
+        for index in 0..listing.len() {
+            self.entry(place, listing, index)?;
         }
         self.ignores.leave(place.depth);
         Ok(())
@@ -160,7 +121,7 @@ impl Scan<'_, '_, '_> {
         }
         let path = place.path.as_bytes().as_bstr();
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let Ok(file) = openat(&place.folder, IGNORE_FILE, flags, Mode::empty()) else {
+        let Ok(file) = openat(listing.folder(), IGNORE_FILE, flags, Mode::empty()) else {
             // A link or folder of that name says nothing.
             return Ok(());
         };
@@ -180,9 +141,10 @@ impl Scan<'_, '_, '_> {
     fn entry(
         &mut self,
         place: &Place,
-        listing: &Listing,
+        listing: &mut Listing,
         index: usize,
     ) -> Result<(), WorktreeError> {
+        let seen = listing.see(index, self.ahead);
         let name = listing.name(index);
         if place.depth == 0 && (name == FOLDER || name.starts_with(b".aisr.new-")) {
             return Ok(());
@@ -200,19 +162,13 @@ impl Scan<'_, '_, '_> {
             path: join_path(place.path.as_bytes(), name),
             source,
         })?;
-        let mut kind = listing.entries[index].2;
-        let mut stat = None;
-        if !matches!(kind, FileType::Directory) {
-            stat = match statat(&place.folder, name.as_bytes(), AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => Some(stat),
-                Err(rustix::io::Errno::NOENT) => {
-                    return self
-                        .event(Event::Warn(Warning::Vanished { path: path.as_bytes().into() }));
-                }
-                Err(e) => return Err(read_error(path.as_bytes().as_bstr(), e)),
-            };
-            kind = stat.as_ref().map_or(kind, |s| FileType::from_raw_mode(s.st_mode));
-        }
+        let (kind, stat) = match seen {
+            Ok(seen) => seen,
+            Err(Errno::NOENT) => {
+                return self.event(Event::Warn(Warning::Vanished { path: path.as_bytes().into() }));
+            }
+            Err(e) => return Err(read_error(path.as_bytes().as_bstr(), e)),
+        };
         let directory = kind == FileType::Directory;
         let ignored =
             place.tracked_only || self.ignores.is_ignored(path.as_bytes().as_bstr(), directory);
@@ -223,13 +179,11 @@ impl Scan<'_, '_, '_> {
             let path = path.as_bytes().into();
             self.event(Event::Warn(Warning::NotPortable { path, problem }))?;
         }
-        match (kind, stat) {
-            (FileType::Directory, _) => self.directory(place, name, path, ignored),
-            (FileType::RegularFile, Some(stat)) => {
-                self.regular(place, listing, name, path, StatKey::of(&stat))
-            }
-            (FileType::Symlink, _) => self.link(place, name, &path),
-            (kind, _) => {
+        match kind {
+            FileType::Directory => self.directory(place, listing, index, path, ignored),
+            FileType::RegularFile => self.regular(place, listing, name, path, stat),
+            FileType::Symlink => self.link(place, listing, name, &path),
+            kind => {
                 let kind = match kind {
                     FileType::Fifo => "FIFO",
                     FileType::Socket => "socket",
@@ -251,27 +205,26 @@ impl Scan<'_, '_, '_> {
     fn directory(
         &mut self,
         place: &Place,
-        name: &BStr,
+        listing: &mut Listing,
+        index: usize,
         path: RepoPath,
         tracked_only: bool,
     ) -> Result<(), WorktreeError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let folder = match openat(&place.folder, name.as_bytes(), flags, Mode::empty()) {
-            Ok(folder) => folder,
-            Err(rustix::io::Errno::NOENT) => {
+        let mut below = match listing.below(index) {
+            Ok(below) => below,
+            Err(Errno::NOENT) => {
                 return self.event(Event::Warn(Warning::Vanished { path: path.as_bytes().into() }));
             }
             Err(e) => return Err(read_error(path.as_bytes().as_bstr(), e)),
         };
-        let below = Place {
-            folder: Arc::new(folder),
+        let place = Place {
             shared_path: Arc::new(path.as_bytes().into()),
             path,
             depth: place.depth + 1,
             tracked_only,
         };
-        self.event(Event::Enter(name.into()))?;
-        self.folder(&below)?;
+        self.event(Event::Enter(listing.name(index).into()))?;
+        self.folder(&place, &mut below)?;
         self.event(Event::Leave)
     }
 
@@ -302,7 +255,7 @@ impl Scan<'_, '_, '_> {
             return self.event(Event::Known(name.into(), captured));
         }
         let request = Request {
-            folder: place.folder.clone(),
+            folder: listing.folder().clone(),
             name: name.into(),
             folder_path: place.shared_path.clone(),
         };
@@ -332,10 +285,16 @@ impl Scan<'_, '_, '_> {
         }
     }
 
-    fn link(&mut self, place: &Place, name: &BStr, path: &RepoPath) -> Result<(), WorktreeError> {
-        let target = match readlinkat(&place.folder, name.as_bytes(), Vec::new()) {
+    fn link(
+        &mut self,
+        place: &Place,
+        listing: &Listing,
+        name: &BStr,
+        path: &RepoPath,
+    ) -> Result<(), WorktreeError> {
+        let target = match readlinkat(listing.folder(), name.as_bytes(), Vec::new()) {
             Ok(target) => target.into_bytes(),
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::INVAL) => {
+            Err(Errno::NOENT | Errno::INVAL) => {
                 return self.event(Event::Warn(Warning::Vanished { path: path.as_bytes().into() }));
             }
             Err(e) => return Err(read_error(path.as_bytes().as_bstr(), e)),
@@ -398,7 +357,7 @@ fn leads_out(target: &[u8], depth: usize) -> bool {
     false
 }
 
-fn read_error(path: &BStr, source: rustix::io::Errno) -> WorktreeError {
+fn read_error(path: &BStr, source: Errno) -> WorktreeError {
     io_error(path, source.into())
 }
 

@@ -1,0 +1,222 @@
+//! A folder's names and what the file system says of each, read ahead of the scan.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use bstr::{BStr, ByteSlice};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, openat, statat};
+use rustix::io::{Errno, Result};
+
+use crate::capture::StatKey;
+
+use super::ahead::{Ahead, Task};
+
+/// The file system is asked about this many entries at once.
+const BLOCK: usize = 512;
+/// Blocks of a folder that are read ahead.
+const BLOCKS_AHEAD: usize = 4;
+/// So many folders below one are one helper's work: waking it costs as much as reading one.
+const GROUP: usize = 16;
+/// Groups of folders that are read ahead.
+const GROUPS_AHEAD: usize = 2;
+/// A folder of more entries is read only when its turn comes, so that little is held.
+const SMALL: usize = 4096;
+const BUFFER: usize = 32 << 10;
+
+/// What the file system says of an entry.
+pub type Seen = Result<(FileType, StatKey)>;
+
+/// A folder's names in plain byte order, in one buffer.
+struct Names {
+    bytes: Vec<u8>,
+    entries: Vec<(u32, u8, FileType)>,
+}
+
+impl Names {
+    /// Reads at most `limit` names; `None` if there are more.
+    fn read(folder: &OwnedFd, limit: usize) -> Result<Option<Self>> {
+        let mut buffer = Vec::with_capacity(BUFFER);
+        let mut names = Self { bytes: Vec::new(), entries: Vec::new() };
+        let mut listing = RawDir::new(folder, buffer.spare_capacity_mut());
+        while let Some(entry) = listing.next() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            if names.entries.len() == limit {
+                return Ok(None);
+            }
+            let (at, len) = (u32::try_from(names.bytes.len()), u8::try_from(name.len()));
+            let (Ok(at), Ok(len)) = (at, len) else { return Err(Errno::NAMETOOLONG) };
+            names.entries.push((at, len, entry.file_type()));
+            names.bytes.extend_from_slice(name);
+        }
+        let bytes = &names.bytes;
+        let name = |(at, len, _): &(u32, u8, FileType)| &bytes[*at as usize..][..usize::from(*len)];
+        names.entries.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+        Ok(Some(names))
+    }
+
+    fn name(&self, index: usize) -> &BStr {
+        let (at, len, _) = self.entries[index];
+        self.bytes[at as usize..][..usize::from(len)].as_bstr()
+    }
+
+    /// What the file system says of the entries of one block. A folder is told by its name's
+    /// entry alone.
+    fn see(&self, folder: &OwnedFd, block: usize) -> Vec<Seen> {
+        let from = block * BLOCK;
+        let see = |index: usize| {
+            let kind = self.entries[index].2;
+            if kind == FileType::Directory {
+                return Ok((kind, StatKey::default()));
+            }
+            let stat = statat(folder, self.name(index).as_bytes(), AtFlags::SYMLINK_NOFOLLOW)?;
+            Ok((FileType::from_raw_mode(stat.st_mode), StatKey::of(&stat)))
+        };
+        (from..self.entries.len().min(from + BLOCK)).map(see).collect()
+    }
+}
+
+/// What opening and listing a folder gives.
+enum Opened {
+    /// All names, and the first block of what the file system says of them.
+    Small(OwnedFd, Names, Vec<Seen>),
+    /// Too many to be held before their turn.
+    Large(OwnedFd),
+}
+
+fn open(parent: &OwnedFd, name: &BStr) -> Result<Opened> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = openat(parent, name.as_bytes(), flags, Mode::empty())?;
+    Ok(match Names::read(&folder, SMALL)? {
+        Some(names) => {
+            let seen = names.see(&folder, 0);
+            Opened::Small(folder, names, seen)
+        }
+        // Reading stopped somewhere: the one who reads it all opens it anew.
+        None => Opened::Large(openat(parent, name.as_bytes(), flags, Mode::empty())?),
+    })
+}
+
+/// A folder that is being walked: its entries in plain byte order. They are asked for front to
+/// back; helpers look at what comes next.
+pub struct Listing {
+    folder: Arc<OwnedFd>,
+    names: Arc<Names>,
+    block: usize,
+    seen: Vec<Seen>,
+    blocks: VecDeque<Task<Vec<Seen>>>,
+    group: VecDeque<(usize, Result<Opened>)>,
+    groups: VecDeque<Task<VecDeque<(usize, Result<Opened>)>>>,
+    /// The entries before this one are in a group, or are no folders.
+    grouped: usize,
+}
+
+impl Listing {
+    /// The root's.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn of(folder: OwnedFd) -> Result<Self> {
+        let names = Names::read(&folder, usize::MAX)?.ok_or(Errno::OVERFLOW)?;
+        let seen = names.see(&folder, 0);
+        Ok(Self::begin(folder, names, seen))
+    }
+
+    fn begin(folder: OwnedFd, names: Names, seen: Vec<Seen>) -> Self {
+        Self {
+            folder: Arc::new(folder),
+            names: Arc::new(names),
+            block: 0,
+            seen,
+            blocks: VecDeque::new(),
+            group: VecDeque::new(),
+            groups: VecDeque::new(),
+            grouped: 0,
+        }
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Arc<OwnedFd> {
+        &self.folder
+    }
+
+    /// How many entries it has.
+    pub fn len(&self) -> usize {
+        self.names.entries.len()
+    }
+
+    /// The name of an entry.
+    pub fn name(&self, index: usize) -> &BStr {
+        self.names.name(index)
+    }
+
+    /// Whether there is an entry of this name.
+    pub fn contains(&self, name: &[u8]) -> bool {
+        let names = &self.names;
+        let at = names.entries.binary_search_by(|(at, len, _)| {
+            names.bytes[*at as usize..][..usize::from(*len)].cmp(name)
+        });
+        at.is_ok()
+    }
+
+    /// What the file system says of an entry; of a folder, only that it is one.
+    pub fn see(&mut self, index: usize, ahead: &Ahead) -> Seen {
+        self.look_ahead(index, ahead);
+        while self.block < index / BLOCK {
+            self.block += 1;
+            self.seen = match self.blocks.pop_front() {
+                Some(task) => task.take(),
+                None => self.names.see(&self.folder, self.block),
+            };
+        }
+        self.seen[index % BLOCK]
+    }
+
+    fn look_ahead(&mut self, index: usize, ahead: &Ahead) {
+        let count = self.names.entries.len();
+        while self.blocks.len() < BLOCKS_AHEAD
+            && (self.block + self.blocks.len() + 1) * BLOCK < count
+        {
+            let block = self.block + self.blocks.len() + 1;
+            let (folder, names) = (self.folder.clone(), self.names.clone());
+            self.blocks.push_back(ahead.start(move || names.see(&folder, block)));
+        }
+        while self.groups.len() < GROUPS_AHEAD && self.grouped < count {
+            let rest = self.grouped.max(index)..count;
+            let is_folder = |at: &usize| self.names.entries[*at].2 == FileType::Directory;
+            let group: Vec<_> = rest.filter(is_folder).take(GROUP).collect();
+            self.grouped = group.last().map_or(count, |last| last + 1);
+            if !group.is_empty() {
+                let (parent, names) = (self.folder.clone(), self.names.clone());
+                let open = move |at: usize| (at, open(&parent, names.name(at)));
+                self.groups.push_back(ahead.start(|| group.into_iter().map(open).collect()));
+            }
+        }
+    }
+
+    /// The listing of the folder that an entry is.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn below(&mut self, index: usize) -> Result<Self> {
+        if self.group.back().is_none_or(|(last, _)| *last < index) {
+            self.group = self.groups.pop_front().map(Task::take).unwrap_or_default();
+        }
+        while self.group.front().is_some_and(|(at, _)| *at < index) {
+            self.group.pop_front();
+        }
+        let opened = match self.group.pop_front_if(|(at, _)| *at == index) {
+            Some((_, opened)) => opened,
+            // Only its stat said that it is a folder.
+            None => open(&self.folder, self.name(index)),
+        };
+        match opened? {
+            Opened::Small(folder, names, seen) => Ok(Self::begin(folder, names, seen)),
+            Opened::Large(folder) => Self::of(folder),
+        }
+    }
+}
