@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use crossbeam_channel::{Sender, bounded};
 
 /// So many results at most are queued, at work, or waiting to be taken.
-const LIMIT: usize = 128;
+const LIMIT: usize = 32;
 
 /// Helpers, and the queue before them.
 pub struct Ahead {

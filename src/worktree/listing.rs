@@ -16,12 +16,13 @@ use super::ahead::{Ahead, Task};
 const BLOCK: usize = 512;
 /// Blocks of a folder that are read ahead.
 const BLOCKS_AHEAD: usize = 4;
-/// So many folders below one are one helper's work: waking it costs as much as reading one.
+/// So many folders below one are at most one helper's work: waking it costs as much as reading
+/// one. The first is wanted at once, so the groups begin with one folder and double.
 const GROUP: usize = 16;
 /// Groups of folders that are read ahead.
-const GROUPS_AHEAD: usize = 2;
+const GROUPS_AHEAD: usize = 3;
 /// A folder of more entries is read only when its turn comes, so that little is held.
-const SMALL: usize = 4096;
+const SMALL: usize = 1024;
 const BUFFER: usize = 32 << 10;
 
 /// What the file system says of an entry.
@@ -101,6 +102,9 @@ fn open(parent: &OwnedFd, name: &BStr) -> Result<Opened> {
     })
 }
 
+/// Folders that one helper opens: which entry of their parent each is, and what was found.
+type Group = VecDeque<(usize, Result<Opened>)>;
+
 /// A folder that is being walked: its entries in plain byte order. They are asked for front to
 /// back; helpers look at what comes next.
 pub struct Listing {
@@ -109,10 +113,12 @@ pub struct Listing {
     block: usize,
     seen: Vec<Seen>,
     blocks: VecDeque<Task<Vec<Seen>>>,
-    group: VecDeque<(usize, Result<Opened>)>,
-    groups: VecDeque<Task<VecDeque<(usize, Result<Opened>)>>>,
+    group: Group,
+    groups: VecDeque<Task<Group>>,
     /// The entries before this one are in a group, or are no folders.
     grouped: usize,
+    /// So many folders are in the next group.
+    next: usize,
 }
 
 impl Listing {
@@ -136,6 +142,7 @@ impl Listing {
             group: VecDeque::new(),
             groups: VecDeque::new(),
             grouped: 0,
+            next: 1,
         }
     }
 
@@ -188,7 +195,8 @@ impl Listing {
         while self.groups.len() < GROUPS_AHEAD && self.grouped < count {
             let rest = self.grouped.max(index)..count;
             let is_folder = |at: &usize| self.names.entries[*at].2 == FileType::Directory;
-            let group: Vec<_> = rest.filter(is_folder).take(GROUP).collect();
+            let group: Vec<_> = rest.filter(is_folder).take(self.next).collect();
+            self.next = GROUP.min(2 * self.next);
             self.grouped = group.last().map_or(count, |last| last + 1);
             if !group.is_empty() {
                 let (parent, names) = (self.folder.clone(), self.names.clone());
@@ -218,5 +226,80 @@ impl Listing {
             Opened::Small(folder, names, seen) => Ok(Self::begin(folder, names, seen)),
             Opened::Large(folder) => Self::of(folder),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Everything below a folder, by path: its kind, and its length if it is a file.
+    fn found(listing: &mut Listing, at: &[u8], ahead: &Ahead, all: &mut BTreeMap<Vec<u8>, u64>) {
+        let mut last: Option<Vec<u8>> = None;
+        for index in 0..listing.len() {
+            let (kind, stat) = listing.see(index, ahead).unwrap();
+            let name = listing.name(index).to_vec();
+            assert!(last.as_ref().is_none_or(|last| *last < name), "out of order");
+            let path = [at, b"/", &name].concat();
+            if kind == FileType::Directory && !name.ends_with(b"passed over") {
+                let mut below = listing.below(index).unwrap();
+                found(&mut below, &path, ahead, all);
+            }
+            assert!(all.insert(path, stat.size).is_none());
+            last = Some(name);
+        }
+    }
+
+    fn files(folder: &Path, count: usize) {
+        fs::create_dir_all(folder).unwrap();
+        for n in 0..count {
+            fs::write(folder.join(format!("f{n}")), vec![0; n % 7]).unwrap();
+        }
+    }
+
+    #[test]
+    fn everything_is_seen_in_order_however_much_is_looked_at_ahead() {
+        let root = tempfile::tempdir().unwrap();
+        files(root.path(), 2 * BLOCK + 3);
+        files(&root.path().join("large"), SMALL + 1);
+        files(&root.path().join("not larger"), SMALL);
+        for n in 0..3 * GROUP {
+            // Between the files, so that groups and blocks meet in every way.
+            let name = if n % 5 == 0 { format!("f{n} passed over") } else { format!("f{n} d") };
+            files(&root.path().join(name).join("below"), n);
+        }
+        let expected: usize = 2 * BLOCK + 3 + 2 * SMALL + 1 + 2 + 3 * GROUP;
+        let below = (0..3 * GROUP).filter(|n| n % 5 != 0).map(|n| n + 1).sum::<usize>();
+        for threads in [0, 1, 3] {
+            let mut all = BTreeMap::new();
+            Ahead::run(threads, |ahead| {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let folder = rustix::fs::open(root.path(), flags, Mode::empty()).unwrap();
+                found(&mut Listing::of(folder).unwrap(), b"", ahead, &mut all);
+            });
+            assert_eq!(all.len(), expected + below, "{threads} helpers");
+            assert_eq!(all[b"/large/f1024".as_slice()], SMALL as u64 % 7);
+            assert_eq!(all[b"/f13 d/below/f12".as_slice()], 12 % 7);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_when_its_turn_comes() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("gone")).unwrap();
+        fs::create_dir(root.path().join("there")).unwrap();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(root.path(), flags, Mode::empty()).unwrap();
+        let mut listing = Listing::of(folder).unwrap();
+        fs::remove_dir(root.path().join("gone")).unwrap();
+        Ahead::run(1, |ahead| {
+            assert!(listing.see(0, ahead).is_ok(), "the name's entry says that it is a folder");
+            assert_eq!(listing.below(0).err(), Some(Errno::NOENT));
+            assert_eq!(listing.below(1).unwrap().len(), 0);
+        });
     }
 }
