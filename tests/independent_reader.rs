@@ -2,25 +2,10 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
 use aisr::disk::Disk;
-use support::{identity, must_commit, new_repository};
-
-fn python() -> PathBuf {
-    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
-    assert!(venv.exists(), "no {}: run `bash xtask/setup` first", venv.display());
-    venv
-}
-
-fn reader(arguments: &[&str]) -> Output {
-    Command::new(python())
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reader/aisr_reader.py"))
-        .args(arguments)
-        .output()
-        .expect("python starts")
-}
+use support::{identity, independent_reader, must_commit, new_repository};
 
 fn fill(root: &Path) {
     let write = |path: &str, bytes: &[u8]| {
@@ -63,8 +48,7 @@ fn the_reader_finds_everything_sound_and_every_file_equal() {
     std::fs::write(root.path().join("src/0/module_0.py"), "changed\n").unwrap();
     std::fs::remove_dir_all(root.path().join("src/1")).unwrap();
     must_commit(&repo, &me, "two");
-    let root = root.path().to_str().unwrap();
-    let output = reader(&[root, "--compare", root, "--rev", "main"]);
+    let output = independent_reader(root.path(), root.path());
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}\n{errors}");
@@ -78,7 +62,6 @@ fn the_reader_names_a_file_that_differs() {
     let repo = new_repository(&Disk::new(), root.path(), &me);
     must_commit(&repo, &me, "one");
     std::fs::write(root.path().join("a"), "2").unwrap();
-    let root = root.path().to_str().unwrap();
-    let output = reader(&[root, "--compare", root, "--rev", "main"]);
+    let output = independent_reader(root.path(), root.path());
     assert_eq!(output.status.code(), Some(1));
 }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use aisr::map::{Builder, Map, MemoryNodes, RATE, Splitter};
 use aisr::object::{
-    ActingFor, Actor, BlobId, Cause, ChangeKind, Commit, CommitId, EntryKind, Extensions, FormatId,
-    Genesis, Id, Level, LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, Part, Principal,
-    PrincipalId, RecipeId, RecipeNode, RefChange, RefTarget, Report, RepositoryId, Role, Schema,
-    Session, Signed, Stamp, Tag, TreeEntry, TrustRoot, TrustRootId, Value, tuple,
+    ActingFor, Actor, AttributeValue, Attributes, BlobId, Cause, ChangeKind, Commit, CommitId,
+    Component, ComponentKey, Edge, EdgeKey, EntryKind, Extensions, ExternalEntry, ExternalKey,
+    FormatId, Genesis, Id, Level, LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, Origin,
+    Part, Principal, PrincipalId, RecipeId, RecipeNode, RefChange, RefTarget, RepoPath, Report,
+    RepositoryId, Role, Schema, Session, Signed, Stamp, Tag, TreeEntry, TrustRoot, TrustRootId,
+    Value, tuple,
 };
 use aisr::sign::{Namespace, SecretKey, verify};
 use data_encoding::HEXLOWER;
@@ -341,6 +343,82 @@ fn tuples_encode_and_decode_as_in_the_vectors() {
     }
 }
 
+fn attributes(value: &Json) -> Attributes {
+    let read = |(name, one): (&String, &Json)| {
+        let value = match one.get("text") {
+            Some(said) => AttributeValue::Text(text(said)),
+            None => AttributeValue::Bytes(hex(&one["bytes"])),
+        };
+        (name.clone(), value)
+    };
+    value.as_object().into_iter().flatten().map(read).collect()
+}
+
+fn component_key(value: &Json) -> ComponentKey {
+    text(value).parse().unwrap()
+}
+
+#[test]
+fn components_encode_and_decode_as_in_the_vectors() {
+    for case in cases("component") {
+        let (key, fields) = (component_key(&case["component"]), &case["fields"]);
+        let origin = |one: &Json| match one[0].as_u64().unwrap() {
+            0 => Origin::Path(RepoPath::parse(hex(&one[1])).unwrap()),
+            _ => Origin::External(hex(&one[1])),
+        };
+        let made = Component {
+            content: optional(&fields["content"], id),
+            origins: list(&fields["origin"]).iter().map(origin).collect(),
+            attributes: attributes(&fields["attributes"]),
+            was: optional(&fields["was"], component_key),
+        };
+        let encoded = (hex(&case["key"]), hex(&case["encoded"]));
+        assert_eq!((key.encode(), made.encode()), encoded, "{}", case["name"]);
+        assert_eq!(ComponentKey::decode(&encoded.0).unwrap(), key);
+        assert_eq!(Component::decode(&encoded.1).unwrap(), made);
+    }
+}
+
+#[test]
+fn edges_encode_and_decode_as_in_the_vectors() {
+    for case in cases("edge") {
+        let (ends, fields) = (&case["ends"], &case["fields"]);
+        let key = EdgeKey {
+            from: component_key(&ends[0]),
+            relation: text(&ends[1]),
+            to: component_key(&ends[2]),
+        };
+        let made = Edge {
+            declared: optional(&fields["declared"], attributes),
+            discovered: optional(&fields["discovered"], attributes),
+        };
+        let encoded = (hex(&case["key"]), hex(&case["encoded"]));
+        assert_eq!((key.encode(), made.encode()), encoded, "{}", case["name"]);
+        assert_eq!(EdgeKey::decode(&encoded.0).unwrap(), key);
+        assert_eq!(Edge::decode(&encoded.1).unwrap(), made);
+    }
+}
+
+#[test]
+fn what_lives_outside_encodes_and_decodes_as_in_the_vectors() {
+    for case in cases("external") {
+        let part = |one: &Json| tuple::Element::Text(text(one));
+        let key = ExternalKey {
+            component: component_key(&case["component"]),
+            part: list(&case["part"]).iter().map(part).collect(),
+        };
+        let (found, size) = (id(&case["fields"][1]), case["fields"][2].as_u64().unwrap());
+        let made = match case["fields"][0].as_u64().unwrap() {
+            0 => ExternalEntry::Content { blob: BlobId::from_id(found), size },
+            _ => ExternalEntry::Table { root: NodeId::from_id(found), size },
+        };
+        let encoded = (hex(&case["key"]), hex(&case["encoded"]));
+        assert_eq!((key.encode(), made.encode()), encoded, "{}", case["name"]);
+        assert_eq!(ExternalKey::decode(&encoded.0).unwrap(), key);
+        assert_eq!(ExternalEntry::decode(&encoded.1).unwrap(), made);
+    }
+}
+
 #[test]
 fn the_splitter_ends_nodes_where_the_vectors_do() {
     let vectors = load("splitter");
@@ -472,6 +550,15 @@ fn what_the_vectors_call_wrong_is_refused() {
             "log-entry" => LogEntry::decode(&bytes).is_err(),
             "recipe" => RecipeNode::decode(&bytes).is_err(),
             "node" => Node::decode(bytes.into()).is_err(),
+            "component" => {
+                let key = ComponentKey::decode(&hex(&case["key"]));
+                key.is_err() || Component::decode(&bytes).is_err()
+            }
+            "edge" => EdgeKey::decode(&hex(&case["key"])).is_err() || Edge::decode(&bytes).is_err(),
+            "external" => {
+                let key = ExternalKey::decode(&hex(&case["key"]));
+                key.is_err() || ExternalEntry::decode(&bytes).is_err()
+            }
             _ => Signed::decode(&bytes).is_err(),
         };
         assert!(refused, "a {} is accepted: {}", case["type"], case["why"]);

@@ -5,6 +5,8 @@ use std::fmt;
 use bstr::{BStr, BString, ByteSlice};
 use thiserror::Error;
 
+use crate::object::ComponentKind;
+
 /// A full name of a ref that git's rules allow: `refs/heads/…`, `refs/tags/…`, `refs/remotes/…`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RefName(BString);
@@ -29,8 +31,6 @@ pub enum RefNameError {
 }
 
 const FOLDERS: [&str; 3] = ["refs/heads/", "refs/tags/", "refs/remotes/"];
-const COMPONENT_KINDS: [&str; 9] =
-    ["model", "prompt", "memory", "tool", "identity", "agent", "data", "config", "system"];
 const LIMIT: usize = 1024;
 
 impl RefName {
@@ -50,7 +50,7 @@ impl RefName {
             return invalid(e.to_string());
         }
         let short = &name[folder.len()..];
-        if COMPONENT_KINDS.iter().any(|kind| kind.as_bytes() == short) {
+        if ComponentKind::ALL.iter().any(|kind| kind.name().as_bytes() == short) {
             return Err(RefNameError::ComponentKind(short.into()));
         }
         if short == b"HEAD" || short == b"@" || short.starts_with(b"-") {

@@ -26,6 +26,8 @@ pub const MESSAGE: usize = 32 << 10;
 pub const PARENTS: usize = 64;
 /// Longest encoded log entry, genesis or trust root in bytes.
 pub const LOG_ENTRY: usize = 16 << 20;
+/// Longest encoded component or edge in bytes.
+pub const COMPONENT: usize = 16 << 20;
 /// Greatest number of deltas that stand on each other.
 pub const DELTA_DEPTH: u8 = 3;
 /// Deepest nesting of arrays and maps in one encoded object.

@@ -4,8 +4,12 @@
 //! encoding), bounded (limits are checked before anything is allocated) and total (no input makes
 //! it panic).
 
+mod attributes;
 pub mod cbor;
 mod commit;
+mod component;
+mod edge;
+mod external;
 mod id;
 pub mod limits;
 mod log_entry;
@@ -20,8 +24,12 @@ mod tree_entry;
 mod trust_root;
 pub mod tuple;
 
+pub use attributes::{AttributeValue, Attributes};
 pub use cbor::DecodeError;
 pub use commit::{Commit, Level, Report, Session};
+pub use component::{Component, ComponentKey, ComponentKind, Origin};
+pub use edge::{Edge, EdgeKey};
+pub use external::{ExternalEntry, ExternalKey};
 pub use id::{
     AttestationId, BlobId, CommitId, DelegationId, FormatId, ID_LEN, Id, LogEntryId, LogId, NodeId,
     ObjectType, PackId, PrincipalId, RecipeId, RepositoryId, TagId, TrustRootId,

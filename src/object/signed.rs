@@ -301,10 +301,17 @@ pub(super) fn text(r: &mut Reader<'_>, field: &'static str) -> Result<String, De
 /// Lower-case letters, digits and hyphens.
 pub(super) fn word(r: &mut Reader<'_>, field: &'static str) -> Result<String, DecodeError> {
     let word = text(r, field)?;
-    if !word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+    check_word(&word, field)?;
+    Ok(word)
+}
+
+/// Refuses what is not made of lower-case letters, digits and hyphens, or is empty.
+pub(super) fn check_word(word: &str, field: &'static str) -> Result<(), DecodeError> {
+    let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if word.is_empty() || !word.bytes().all(valid) {
         return Err(DecodeError::Invalid { field, why: "not a lower-case word" });
     }
-    Ok(word)
+    Ok(())
 }
 
 /// The last step of every decoder: what was read must encode to the very same bytes.

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::map::Checker;
 use crate::object::{
-    BlobId, Commit, CommitId, EscapedName, Id, Node, NodeId, ObjectType, Schema, Signed, Tag,
-    TreeEntry, ValueRef,
+    BlobId, Commit, CommitId, Component, ComponentKey, Edge, EdgeKey, EscapedName, ExternalEntry,
+    ExternalKey, Id, Node, NodeId, ObjectType, Schema, Signed, Tag, TreeEntry, ValueRef, limits,
 };
 use crate::policy::{Verdict, verdict, with_sources};
 use crate::repo::{FILES, Repository, StoredCommit, StoredTag};
@@ -270,15 +270,101 @@ impl<'a> Walk<'a> {
             (Schema::Tree, ValueRef::Blob { .. }) => {
                 self.bad_node(node, "a tree entry lies out of line".into())
             }
-            (Schema::Root, ValueRef::Inline(bytes)) => match Id::from_slice(bytes) {
-                Some(id) => {
-                    let schema = (key == FILES).then_some(Schema::Tree);
-                    self.map(NodeId::from_id(id), schema).is_some()
+            (Schema::Root, value) => self.named_map(node, key, value, |name| match name {
+                FILES => Some(Schema::Tree),
+                b"external" => Some(Schema::External),
+                b"system" => Some(Schema::System),
+                _ => None,
+            }),
+            (Schema::System, value) => self.named_map(node, key, value, |name| match name {
+                b"components" => Some(Schema::Components),
+                b"edges" => Some(Schema::Edges),
+                _ => None,
+            }),
+            (Schema::Components | Schema::Edges | Schema::External, value) => {
+                self.graph_entry(node, schema, key, value)
+            }
+            (Schema::Table, ValueRef::Blob { id, size }) => self.blob(id, Some(size)),
+            (Schema::Table, ValueRef::Inline(_)) => true,
+        }
+    }
+
+    /// Visits an entry of a map from a few fixed names to maps.
+    fn named_map(
+        &mut self,
+        node: NodeId,
+        key: &[u8],
+        value: ValueRef<'_>,
+        schema: impl FnOnce(&[u8]) -> Option<Schema>,
+    ) -> bool {
+        let id = match value {
+            ValueRef::Inline(bytes) => Id::from_slice(bytes),
+            ValueRef::Blob { .. } => None,
+        };
+        match (schema(key), id) {
+            (Some(schema), Some(id)) => self.map(NodeId::from_id(id), Some(schema)).is_some(),
+            (None, _) => {
+                let key = EscapedName(key);
+                self.bad_node(node, format!("this version knows no map `{key}` there"))
+            }
+            (_, None) => self.bad_node(node, "an entry of it is no id of a map".into()),
+        }
+    }
+
+    /// Visits a component, an edge, or something outside.
+    fn graph_entry(
+        &mut self,
+        node: NodeId,
+        schema: Schema,
+        key: &[u8],
+        value: ValueRef<'_>,
+    ) -> bool {
+        let bytes = match value {
+            ValueRef::Inline(bytes) => bytes.to_vec(),
+            ValueRef::Blob { id, size } => {
+                if !self.blob(id, Some(size)) {
+                    return false;
                 }
-                None => self.bad_node(node, "an entry of the root map is no id".into()),
+                match self.graph_blob(id, size) {
+                    Ok(bytes) => bytes,
+                    Err(detail) => return self.bad_node(node, detail),
+                }
+            }
+        };
+        let decoded = match schema {
+            Schema::Components => {
+                ComponentKey::decode(key).and(Component::decode(&bytes).map(drop))
+            }
+            Schema::Edges => EdgeKey::decode(key).and(Edge::decode(&bytes).map(drop)),
+            _ => match ExternalKey::decode(key).and(ExternalEntry::decode(&bytes)) {
+                Ok(entry) => return self.external(entry),
+                Err(e) => Err(e),
             },
-            (_, ValueRef::Blob { id, size }) => self.blob(id, Some(size)),
-            (_, ValueRef::Inline(_)) => true,
+        };
+        match decoded {
+            Ok(()) => true,
+            Err(e) => self.bad_node(node, with_sources(&e)),
+        }
+    }
+
+    fn graph_blob(&self, id: BlobId, size: u64) -> Result<Vec<u8>, String> {
+        if size > limits::COMPONENT as u64 {
+            return Err(format!("blob {id} is too long for what it stands for"));
+        }
+        let mut bytes = Vec::new();
+        let blob = self.store.blob(id).map_err(|e| with_sources(&e))?;
+        blob.copy_to(&mut |part| {
+            bytes.extend_from_slice(part);
+            Ok::<_, StoreError>(())
+        })
+        .map_err(|e| with_sources(&e))?;
+        Ok(bytes)
+    }
+
+    fn external(&mut self, entry: ExternalEntry) -> bool {
+        match entry {
+            ExternalEntry::Content { blob, size } => self.blob(blob, Some(size)),
+            ExternalEntry::Table { root, size } => self.sized_map(root, Schema::Table, size),
         }
     }
 
@@ -291,8 +377,13 @@ impl<'a> Walk<'a> {
             return self.blob(blob, Some(entry.size()));
         }
         let Some(root) = entry.root() else { return true };
-        match self.map(root, Some(Schema::Tree)) {
-            Some(whole) if whole.bytes == entry.size() => true,
+        self.sized_map(root, Schema::Tree, entry.size())
+    }
+
+    /// Visits a map whose size an entry states.
+    fn sized_map(&mut self, root: NodeId, schema: Schema, size: u64) -> bool {
+        match self.map(root, Some(schema)) {
+            Some(whole) if whole.bytes == size => true,
             Some(_) => self.bad_node(root, "its size is not that of its entry".into()),
             None => false,
         }

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
+import graph
 import maps
 import objects
 import sshsig
@@ -17,6 +18,12 @@ SIGNED = {
     TRUST_ROOT: ("trust-root", "trust-root@aisr", None),
     LOG_ENTRY: ("log-entry", "log-entry@aisr", "signer"),
 }
+
+
+class Parts(list):
+    """Collects what a hasher would take."""
+
+    update = list.append
 
 
 @dataclass
@@ -173,6 +180,37 @@ class History:
                 self.check_blob(value[1], value[2])
         return self.check_map(root, schema, visit)
 
+    def value_of(self, value: list) -> bytes:
+        """What a value of the graph's maps holds, wherever it lies."""
+        if value[0] == 0:
+            return value[1]
+        _, oid, size = value
+        self.check_blob(oid, size)
+        if size > graph.LIMIT:
+            raise Refused("over 16 MiB")
+        if oid not in self.sizes:
+            return self.store.read(oid, BLOB)
+        parts = Parts()
+        self.build(min(self.store.recipes[oid]), parts)
+        return b"".join(parts)
+
+    def check_components(self, root: bytes) -> maps.Node:
+        return self.check_map(root, "components", lambda key, value: graph.decode_component(
+            key, self.value_of(value)))
+
+    def check_edges(self, root: bytes) -> maps.Node:
+        return self.check_map(root, "edges", lambda key, value: graph.decode_edge(
+            key, self.value_of(value)))
+
+    def check_external(self, root: bytes) -> maps.Node:
+        def visit(key, value):
+            kind, oid, size = graph.decode_external(key, self.value_of(value))
+            if kind == graph.CONTENT:
+                self.check_blob(oid, size)
+            elif self.check_plain(oid, "table").bytes != size:
+                raise Refused("a table's size is not that of its map")
+        return self.check_map(root, "external", visit)
+
     def check_tree(self, root: bytes) -> Tree:
         """Checks a directory and all below it, once, whoever names it."""
         if root in self.trees:
@@ -227,10 +265,10 @@ class History:
         """Checks the root map of a commit and gives the root of its tree."""
         found = self.check_named_maps(commit["root"], "root", {
             b"files": self.check_files,
-            b"external": lambda oid: self.check_plain(oid, "external"),
+            b"external": self.check_external,
             b"system": lambda oid: self.check_named_maps(oid, "system", {
-                b"components": lambda oid: self.check_plain(oid, "components"),
-                b"edges": lambda oid: self.check_plain(oid, "edges"),
+                b"components": self.check_components,
+                b"edges": self.check_edges,
             }),
         })
         if b"files" not in found:

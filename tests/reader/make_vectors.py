@@ -10,6 +10,7 @@ import os
 
 import build
 import canonical
+import graph
 import maps
 import objects
 import refusals
@@ -285,7 +286,7 @@ def log_entries() -> list:
             signed_case("of a shared place", LOG_ENTRY, full, OTHER_SEED)]
 
 
-def tuple_cases() -> list:
+def tuple_elements() -> list:
     numbers = [0, 1, 255, 256, 65_535, 2**32, 2**63 - 1, 2**63, 2**64 - 1,
                -1, -255, -256, -65_536, -2**63]
     doubles = ["0000000000000000", "8000000000000000", "3ff0000000000000", "bff0000000000000",
@@ -298,14 +299,80 @@ def tuple_cases() -> list:
         [("nested", [("null", None), ("bytes", b""), ("nested", [])]), ("null", None)],
         [("text", "agent:writer"), ("text", "uses"), ("text", "tool:search")],
     ]
+    return cases
 
+
+def tuple_cases() -> list:
     def element(one):
         kind, value = one
         if kind == "nested":
             value = [element(inner) for inner in value]
         return {kind: str(value) if kind == "integer" else plain(value)}
     return [{"elements": [element(one) for one in case], "encoded": tuples.encode(case).hex()}
-            for case in cases]
+            for case in tuple_elements()]
+
+
+def graph_case(kind: str, name: str, key: bytes, fields) -> dict:
+    data = canonical.encode(fields)
+    GRAPH_DECODERS[kind](key, data)
+    return {"name": name, "key": key.hex(), "encoded": data.hex()}
+
+
+GRAPH_DECODERS = {"component": graph.decode_component, "edge": graph.decode_edge,
+                  "external": graph.decode_external}
+
+
+def attributes_shown(attributes: dict) -> dict:
+    return {name: {"text": one} if isinstance(one, str) else {"bytes": one.hex()}
+            for name, one in attributes.items()}
+
+
+def components() -> list:
+    at = {"at": "/mcpServers/search", "source": some("source", 32)}
+    cases = []
+    for name, key, fields in [
+        ("the least", "system:billing", {}),
+        ("a file", "prompt:triage",
+         {"content": blob_id(b"Sort each request."), "origin": [[0, b"prompts/triage.md"]]}),
+        ("every kind of origin, renamed", "data:faq-2",
+         {"content": some("tree"), "was": "data:faq",
+          "origin": [[0, b"data/faq.csv"], [0, b"data/\xff.csv"], [1, b"\x02data:faq-2\0"]]}),
+        ("attributes", "tool:search",
+         {"content": some("file"), "origin": [[0, b".mcp.json"]], "attributes": at}),
+    ]:
+        said = attributes_shown(fields.get("attributes", {}))
+        cases.append(graph_case("component", name, key.encode(), fields)
+                     | {"component": key, "fields": plain(fields) | {"attributes": said}})
+    return cases
+
+
+def edges() -> list:
+    cases = []
+    for name, ends, fields in [
+        ("declared, nothing else said", ("agent:desk", "runs", "model:base"), {"declared": {}}),
+        ("declared and discovered", ("agent:desk", "remembers-in", "memory:crm"),
+         {"declared": {"mode": "rw"}, "discovered": {}}),
+        ("discovered", ("memory:crm", "derived-from", "data:faq"),
+         {"discovered": {"at": some("source")}}),
+        ("a relation of somebody else", ("agent:a", "x-watches", "agent:a"), {"declared": {}}),
+    ]:
+        key = tuples.encode([("text", one) for one in ends])
+        shown_fields = {provenance: attributes_shown(one) for provenance, one in fields.items()}
+        cases.append(graph_case("edge", name, key, fields)
+                     | {"ends": list(ends), "fields": shown_fields})
+    return cases
+
+
+def externals() -> list:
+    cases = []
+    for name, component, part, fields in [
+        ("content", "tool:crm", [], [graph.CONTENT, blob_id(b"{}"), 2]),
+        ("a table", "memory:crm", ["public", "tickets"], [graph.TABLE, some("table"), 1 << 40]),
+    ]:
+        key = tuples.encode([("text", one) for one in [component, *part]])
+        cases.append(graph_case("external", name, key, fields)
+                     | {"component": component, "part": part, "fields": plain(fields)})
+    return cases
 
 
 def openssh_key(seed: bytes) -> str:
@@ -351,6 +418,9 @@ def all_vectors() -> dict:
         "tag": tags(),
         "log-entry": log_entries(),
         "tuple": tuple_cases(),
+        "component": components(),
+        "edge": edges(),
+        "external": externals(),
         "signature": signatures(),
         "checksum": checksums(),
         "refused": plain(refusals.cases()),

@@ -2,6 +2,7 @@
 
 import canonical
 import maps
+import tuples
 from ids import blob_id
 
 OID, RID = bytes(range(32)), bytes(range(16))
@@ -147,7 +148,53 @@ def of_bytes() -> list:
     ]
 
 
+def of_graph() -> list:
+    """(type, why, key, value)."""
+    tool, path = b"tool:search", [0, b"a"]
+    sound = {"content": OID, "origin": [path]}
+    uses, crm = key("agent:a", "uses", "tool:b"), key("memory:crm")
+    return [
+        ("component", "a kind that is unknown", b"tools:search", sound),
+        ("component", "a name in capitals", b"tool:Search", sound),
+        ("component", "a name that begins with a dot", b"tool:.search", sound),
+        ("component", "a name over 255 bytes", b"tool:" + b"a" * 256, sound),
+        ("component", "a key that is not text", b"tool:\xff", sound),
+        ("component", "content without origin", tool, without(sound, "origin")),
+        ("component", "origin without content", tool, without(sound, "content")),
+        ("component", "no origins", tool, {"origin": []}),
+        ("component", "origins out of order", tool, sound | {"origin": [[0, b"b"], path]}),
+        ("component", "an origin twice", tool, sound | {"origin": [path, path]}),
+        ("component", "an origin of an unknown kind", tool, sound | {"origin": [[2, b"a"]]}),
+        ("component", "an origin outside", tool, sound | {"origin": [[0, b"../a"]]}),
+        ("component", "an origin without name", tool, sound | {"origin": [[0, b""]]}),
+        ("component", "a key over 4,096 bytes", tool, sound | {"origin": [[1, bytes(4097)]]}),
+        ("component", "no attributes", tool, sound | {"attributes": {}}),
+        ("component", "an attribute in capitals", tool, sound | {"attributes": {"At": ""}}),
+        ("component", "an attribute that is a number", tool, sound | {"attributes": {"at": 1}}),
+        ("component", "a former name without kind", tool, sound | {"was": "search"}),
+        ("component", "a field that is unknown", tool, sound | {"colour": "red"}),
+        ("edge", "known from nowhere", uses, {}),
+        ("edge", "an unknown provenance", uses, {"guessed": {}}),
+        ("edge", "two ends only", key("agent:a", "uses"), {"declared": {}}),
+        ("edge", "an end without kind", key("a", "uses", "tool:b"), {"declared": {}}),
+        ("edge", "a relation of two words", key("agent:a", "may use", "tool:b"), {"declared": {}}),
+        ("edge", "a key with more behind it", uses + b"\0", {"declared": {}}),
+        ("external", "an unknown kind", crm, [2, OID, 0]),
+        ("external", "two items", crm, [0, OID]),
+        ("external", "a key that is no tuple", b"memory:crm", [0, OID, 0]),
+        ("external", "a key of no component", key("crm"), [0, OID, 0]),
+        ("external", "an empty key", b"", [0, OID, 0]),
+    ]
+
+
+def key(*texts: str) -> bytes:
+    return tuples.encode([("text", one) for one in texts])
+
+
 def cases() -> list:
     """All of them, as they are stored."""
     fields = [(kind, why, canonical.encode(value)) for kind, why, value in of_fields()]
-    return [{"type": kind, "why": why, "bytes": data} for kind, why, data in fields + of_bytes()]
+    graph = [{"type": kind, "why": why, "key": name, "bytes": canonical.encode(value)}
+             for kind, why, name, value in of_graph()]
+    listed = [{"type": kind, "why": why, "bytes": data} for kind, why, data in fields + of_bytes()]
+    return listed + graph

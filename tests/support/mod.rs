@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use aisr::disk::Disk;
 use aisr::log::RefName;
@@ -116,6 +117,20 @@ pub fn write_fewer_bytes(root: &Path, version: u8) {
     write(root, "empty", b"");
     // Above what one object or one chunk holds, so that it becomes a recipe; stored it is small.
     write(root, "model.bin", &vec![version; 520 << 10]);
+}
+
+/// What the program says that shares no code with aisr: of the repository in `root`, and of how
+/// `folder` differs from what `main` holds.
+pub fn independent_reader(root: &Path, folder: &Path) -> Output {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = here.join("target/venv/bin/python");
+    assert!(python.exists(), "no {}: run `bash xtask/setup` first", python.display());
+    Command::new(python)
+        .arg(here.join("tests/reader/aisr_reader.py"))
+        .args([root, Path::new("--compare"), folder])
+        .args(["--rev", "main"])
+        .output()
+        .expect("python starts")
 }
 
 /// Copies a folder with everything in it.

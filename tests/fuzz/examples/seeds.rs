@@ -11,10 +11,11 @@ use aisr::log::{Head, HeadEntry, RefName, Refs};
 use aisr::object::cbor::{Reader, Writer};
 use aisr::object::tuple::{self, Element};
 use aisr::object::{
-    ActingFor, Actor, BlobId, Cause, ChangeKind, Commit, CommitId, FormatId, Genesis, Id, Level,
-    LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, PackId, Part, Principal, PrincipalId,
-    RecipeId, RecipeNode, RefChange, RefTarget, RepoPath, Report, RepositoryId, Session, Signed,
-    Stamp, Tag, TreeEntry, TrustRoot, TrustRootId,
+    ActingFor, Actor, AttributeValue, Attributes, BlobId, Cause, ChangeKind, Commit, CommitId,
+    Component, ComponentKey, Edge, EdgeKey, ExternalEntry, ExternalKey, FormatId, Genesis, Id,
+    Level, LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, Origin, PackId, Part, Principal,
+    PrincipalId, RecipeId, RecipeNode, RefChange, RefTarget, RepoPath, Report, RepositoryId,
+    Session, Signed, Stamp, Tag, TreeEntry, TrustRoot, TrustRootId,
 };
 use aisr::repo::Format;
 use aisr::sign::{Namespace, PublicKey, SecretKey, from_armored, parse_sshsig, to_armored};
@@ -40,6 +41,9 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
     match target {
         "cbor" => Reader::new(bytes).any().is_ok(),
         "commit" => Commit::decode(bytes).is_ok(),
+        "component" => Component::decode(bytes).is_ok() || ComponentKey::decode(bytes).is_ok(),
+        "edge" => Edge::decode(bytes).is_ok() || EdgeKey::decode(bytes).is_ok(),
+        "external" => ExternalEntry::decode(bytes).is_ok() || ExternalKey::decode(bytes).is_ok(),
         "footer" => Footer::decode(&bytes[8..], 400).is_ok(),
         "format_file" => Format::decode(bytes).is_ok(),
         "genesis" => Genesis::decode(bytes).is_ok(),
@@ -62,6 +66,38 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
 
 type Seed = (&'static str, &'static str, Vec<u8>);
 
+/// A component, an edge and something outside, with all that they can hold, and their keys.
+fn graph() -> Vec<Seed> {
+    let key = |text: &str| -> ComponentKey { text.parse().expect("a key") };
+    let said = [
+        ("at".to_owned(), AttributeValue::Text("/mcpServers/search".into())),
+        ("source".to_owned(), AttributeValue::Bytes(vec![7; 32])),
+    ];
+    let attributes = Attributes::from(said);
+    let component = Component {
+        content: Some(Id::new([1; 32])),
+        origins: vec![
+            Origin::Path(RepoPath::parse(".mcp.json").expect("a path")),
+            Origin::External(b"key".to_vec()),
+        ],
+        attributes: attributes.clone(),
+        was: Some(key("tool:find")),
+    };
+    let edge = Edge { declared: Some(attributes), discovered: Some(Attributes::new()) };
+    let uses = EdgeKey { from: key("agent:a"), relation: "uses".into(), to: key("tool:b") };
+    let table = ExternalEntry::Table { root: NodeId::of(b"root"), size: 300 };
+    let part = vec![Element::from("public"), Element::from(7u64)];
+    let tickets = ExternalKey { component: key("memory:crm"), part };
+    vec![
+        ("component", "value", component.encode()),
+        ("component", "key", key("tool:search").encode()),
+        ("edge", "value", edge.encode()),
+        ("edge", "key", uses.encode()),
+        ("external", "value", table.encode()),
+        ("external", "key", tickets.encode()),
+    ]
+}
+
 fn seeds() -> Vec<Seed> {
     let mut seeds = payloads();
     let objects: Vec<Seed> =
@@ -71,6 +107,7 @@ fn seeds() -> Vec<Seed> {
     seeds.extend(pack_parts());
     seeds.extend(contents());
     seeds.extend(maps());
+    seeds.extend(graph());
     seeds.push(("format_file", "plain", Format::default().encode().into_bytes()));
     seeds.push(("ref_name", "branch", b"refs/heads/main".to_vec()));
     seeds.push(("repo_path", "prompt", b"prompts/triage.md".to_vec()));
