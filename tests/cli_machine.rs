@@ -219,3 +219,46 @@ fn ssh_keygen_accepts_what_cat_prints() {
     *forged.last_mut().unwrap() ^= 1;
     assert!(!check(&forged));
 }
+
+#[test]
+fn a_repository_of_another_user_is_opened_only_when_the_configuration_says_so() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("left out: only root can give a folder away");
+        return;
+    }
+    let desk = Desk::new();
+    desk.commit("a", "1", "First");
+    let folder = desk.path().join(".aisr");
+    std::os::unix::fs::chown(&folder, Some(54_321), None).unwrap();
+    for args in [&["log"][..], &["commit", "-m", "x"], &["fsck"], &["cat", "@:a"]] {
+        let ran = desk.run(args);
+        assert_eq!(ran.code, Some(3), "{args:?}: {}", ran.stderr);
+        assert!(
+            ran.stderr.starts_with("error: ") && ran.stderr.contains("54321"),
+            "{}",
+            ran.stderr
+        );
+        assert!(ran.stderr.contains("hint: if you trust it"), "{}", ran.stderr);
+    }
+    let config = desk.home().join(".config/aisr/config.toml");
+    let mut text = std::fs::read_to_string(&config).unwrap();
+    text.push_str(&format!("[safe]\nfolders = [{:?}]\n", desk.path()));
+    std::fs::write(&config, text).unwrap();
+    assert_eq!(desk.ok(["cat", "@:a"]), "1");
+    desk.commit("a", "2", "Second");
+}
+
+#[test]
+fn a_key_that_others_may_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    let key = desk.home().join(".config/aisr/id_ed25519");
+    for (mode, told) in [(0o644, true), (0o600, false)] {
+        std::fs::set_permissions(&key, PermissionsExt::from_mode(mode)).unwrap();
+        desk.write("a", mode.to_string());
+        let ran = desk.run(["commit", "-m", "x"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains("warning: others may read your key"), told, "{mode:o}");
+        assert_eq!(ran.stderr.contains("hint: `chmod 600 "), told, "{mode:o}");
+    }
+}

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use aisr::disk::Disk;
 use aisr::history::Revisions;
 use aisr::repo::{Identity, Repository, load_identity};
+use aisr::sign::permissions_too_open;
 
 use super::Global;
 use super::error::CliError;
-use super::output::{Output, Paging, Progress};
+use super::output::{HINT, Output, Paging, Progress, WARNING};
 use super::surroundings::{ask_passphrase, surroundings};
 
 /// What a command works in.
@@ -57,7 +58,13 @@ impl Context {
             MakeKey::IfNone => Some(&self.disk),
             MakeKey::Never => None,
         };
-        Ok(load_identity(&surroundings()?, &mut ask_passphrase, make)?)
+        let identity = load_identity(&surroundings()?, &mut ask_passphrase, make)?;
+        if permissions_too_open(&identity.path).unwrap_or(false) {
+            let path = identity.path.display();
+            anstream::eprintln!("{WARNING}warning:{WARNING:#} others may read your key, {path}");
+            anstream::eprintln!("{HINT}hint:{HINT:#} `chmod 600 {path}`");
+        }
+        Ok(identity)
     }
 
     /// Where results go.
