@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod chunk;
+pub mod diff;
 pub mod disk;
 pub mod history;
 pub mod log;

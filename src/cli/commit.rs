@@ -4,14 +4,14 @@ use std::io::Write;
 
 use aisr::object::CommitId;
 use aisr::repo::{Identity, Repository};
-use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, Warning, commit};
+use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, commit};
 
 use super::Answer;
 use super::context::{Context, MakeKey};
 use super::editor::{clean, write_message};
 use super::error::CliError;
 use super::output::{
-    BRANCH, CommitView, Escaped, HINT, Ids, Output, Paging, WARNING, clock, plural, seconds, size,
+    BRANCH, CommitView, Escaped, Ids, Output, Paging, WARNING, clock, plural, seconds, size, warn,
 };
 
 /// Capture the whole folder, and sign what it is.
@@ -143,12 +143,4 @@ fn draw_nothing(
     let subject = repo.commit(head)?;
     let subject = Escaped(CommitView::subject(&subject.commit).as_bytes()).to_string();
     Ok(writeln!(out, "Nothing to commit: {id} holds the very state of the folder ({subject}).")?)
-}
-
-fn warn(warning: &Warning) {
-    // Paths in it are escaped already.
-    anstream::eprintln!("{WARNING}warning:{WARNING:#} {warning}");
-    if let Some(hint) = warning.hint() {
-        anstream::eprintln!("{HINT}hint:{HINT:#} {hint}");
-    }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Answer;
 use super::context::{Context, revisions};
 use super::error::CliError;
-use super::output::{Escaped, Ids, JsonList, KIND, Output, Paging, count};
+use super::output::{Escaped, Ids, JsonList, KIND, Output, Paging, PathText, count};
 use super::target::{self, Place};
 
 /// List what is in a commit.
@@ -41,10 +41,8 @@ pub struct Style {
 
 #[derive(Serialize)]
 struct EntryView {
-    path: String,
-    /// The path's bytes, where they are not UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path_hex: Option<String>,
+    #[serde(flatten)]
+    path: PathText,
     kind: &'static str,
     id: String,
     size: u64,
@@ -116,15 +114,12 @@ fn visit(
 }
 
 fn view(repo: &Repository, path: &RepoPath, entry: &TreeEntry) -> Result<EntryView, CliError> {
-    let bytes = path.as_bytes();
     let target = match entry.kind() {
         EntryKind::Symlink => Some(link_target(repo, entry)?),
         _ => None,
     };
-    let is_text = std::str::from_utf8(bytes).is_ok();
     Ok(EntryView {
-        path: String::from_utf8_lossy(bytes).into_owned(),
-        path_hex: (!is_text).then(|| data_encoding::HEXLOWER.encode(bytes)),
+        path: PathText::of(path.as_bytes()),
         kind: entry.kind().name(),
         id: entry.id().to_hex(),
         size: entry.size(),

@@ -14,6 +14,7 @@ mod log;
 mod ls;
 mod output;
 mod show;
+mod status;
 mod surroundings;
 mod target;
 mod verify;
@@ -60,6 +61,7 @@ enum Command {
     Init(init::Arguments),
     Commit(commit::Arguments),
     Log(log::Arguments),
+    Status(status::Arguments),
     Show(show::Arguments),
     Ls(ls::Arguments),
     Cat(cat::Arguments),
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Init(arguments) => init::run(&context, &arguments),
         Command::Commit(arguments) => commit::run(&context, &arguments),
         Command::Log(arguments) => log::run(&context, &arguments),
+        Command::Status(arguments) => status::run(&context, &arguments),
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),

@@ -19,7 +19,7 @@ pub use identity::{Identity, IdentityError, Surroundings, load_identity};
 pub use init::{InitOptions, init};
 pub use objects::{SignatureState, StoredCommit, StoredTag};
 pub use repository::{FOLDER, Repository};
-pub use tree::{Descend, FILES};
+pub use tree::{Descend, FILES, tree_entry};
 
 use crate::object::Stamp;
 

@@ -86,7 +86,11 @@ pub enum Descend {
     Past,
 }
 
-fn tree_entry(value: ValueRef<'_>) -> Result<TreeEntry, RepoError> {
+/// Reads the value of a directory's entry.
+///
+/// # Errors
+/// [`RepoError::TreeEntry`].
+pub fn tree_entry(value: ValueRef<'_>) -> Result<TreeEntry, RepoError> {
     let ValueRef::Inline(bytes) = value else {
         return Err(RepoError::TreeEntry(crate::object::DecodeError::Invalid {
             field: "value",

@@ -174,7 +174,12 @@ impl Store {
 
     /// Begins to write packs. The caller holds the lease.
     pub fn writer(&self, _lease: &WriteLease) -> PackWriter<'_> {
-        PackWriter::new(self)
+        PackWriter::new(self, false)
+    }
+
+    /// A writer that stores nothing: what goes through it gets its id and is dropped.
+    pub fn dry_writer(&self) -> PackWriter<'_> {
+        PackWriter::new(self, true)
     }
 
     /// The first pack that holds `id`. One that cannot be searched is an error only where no other

@@ -24,6 +24,8 @@ const ROLL_OBJECTS: usize = 128 << 10;
 /// Writes packs, from several threads at once.
 pub struct PackWriter<'s> {
     store: &'s Store,
+    /// Nothing has to be written.
+    dry: bool,
     roll_bytes: u64,
     /// Objects that are in no named pack yet but will be.
     pending: Mutex<HashSet<Id>>,
@@ -70,9 +72,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<'s> PackWriter<'s> {
-    pub(super) fn new(store: &'s Store) -> Self {
+    pub(super) fn new(store: &'s Store, dry: bool) -> Self {
         Self {
             store,
+            dry,
             roll_bytes: ROLL_BYTES,
             pending: Mutex::default(),
             open: [Mutex::new(None), Mutex::new(None)],
@@ -95,7 +98,7 @@ impl<'s> PackWriter<'s> {
     /// # Errors
     /// When a pack cannot be searched.
     pub fn claim(&self, id: Id) -> Result<bool> {
-        if !lock(&self.pending).insert(id) {
+        if self.dry || !lock(&self.pending).insert(id) {
             return Ok(false);
         }
         if self.store.find(id)?.is_none() {

@@ -1,11 +1,7 @@
 //! Committing: captures the folder, signs what it is, and moves the branch.
 
-use std::cell::RefCell;
 use std::time::Instant;
 
-use crossbeam_channel::bounded;
-
-use crate::capture::Pool;
 use crate::chunk::ContentHint;
 use crate::log::{Head, LogError, PlaceLog};
 use crate::map::Builder;
@@ -17,19 +13,14 @@ use crate::repo::{FILES, Identity, RepoError, Repository, now};
 use crate::sign::Namespace;
 use crate::store::{Batch, PackWriter, StoreError};
 
-use super::ahead::Ahead;
 use super::error::WorktreeError;
 use super::folder_lock::lock_folder;
-use super::ignores::Ignores;
+use super::read_folder::{Reading, read_folder};
 use super::report::{CommitReport, Progress};
-use super::scan::Scan;
-use super::stat_cache::{CacheReader, CacheWriter};
-use super::tree_builder::{Tree, build};
+use super::tree_builder::Tree;
 
 /// How often the scan is repeated because the branch moved meanwhile.
 const ATTEMPTS: usize = 10;
-/// Lots of events that wait for the builder.
-const WAITING_LOTS: usize = 16;
 
 /// How a commit is made.
 pub struct CommitOptions<'a> {
@@ -82,9 +73,16 @@ pub fn commit(
 
         let begun = now();
         let writer = repo.store().writer(&lease);
-        let cache_path = repo.folder().join("local/stat-cache");
-        let mut cache = CacheWriter::create(repo.disk(), &cache_path);
-        let tree = capture(repo, &writer, files, options, &mut cache)?;
+        let reading = Reading {
+            head: files,
+            threads: options.threads,
+            progress: options.progress,
+            list_ignored: false,
+        };
+        let mut batch = Batch::new(&writer);
+        let mut nodes = |id, bytes: Vec<u8>| batch.node(id, &bytes);
+        let (tree, cache) = read_folder(repo, &writer, &reading, &mut nodes)?;
+        batch.flush()?;
         let root = tree.root.ok_or(WorktreeError::Stopped)?;
         let unchanged = files == Some(root.id);
         if unchanged && !options.allow_empty {
@@ -135,59 +133,6 @@ fn store_commit(
     batch.put(ObjectType::Commit, id.id(), &object, ContentHint::Block)?;
     batch.flush()?;
     Ok((id, commit))
-}
-
-fn capture(
-    repo: &Repository,
-    writer: &PackWriter<'_>,
-    head: Option<NodeId>,
-    options: &CommitOptions<'_>,
-    cache: &mut CacheWriter,
-) -> Result<Tree, WorktreeError> {
-    let old = CacheReader::open(&repo.folder().join("local/stat-cache"));
-    Pool::run(writer, options.threads, |pool| {
-        let (lots, found) = bounded(WAITING_LOTS);
-        std::thread::scope(|scope| {
-            let scan = scope.spawn(move || {
-                Ahead::run(options.threads, |ahead| {
-                    let scan = Scan {
-                        repo,
-                        head,
-                        pool,
-                        ahead,
-                        stored: is_stored(repo, head, &old),
-                        cache: old,
-                        lots,
-                        progress: options.progress,
-                        batch: Batch::new(writer),
-                        ignores: Ignores::default(),
-                        events: Vec::new(),
-                        requests: Vec::new(),
-                        request_bytes: 0,
-                    };
-                    scan.run()
-                })
-            });
-            let batch = RefCell::new(Batch::new(writer));
-            let tree = build(&found, &batch, cache);
-            drop(found);
-            let scanned = scan.join().unwrap_or(Err(WorktreeError::Stopped));
-            // Whichever failed by itself says why; the other was only stopped by it.
-            match (tree, scanned) {
-                (Ok(tree), Ok(())) => {
-                    batch.into_inner().flush()?;
-                    Ok(tree)
-                }
-                (Err(e), Ok(()) | Err(WorktreeError::Stopped)) | (_, Err(e)) => Err(e),
-            }
-        })
-    })
-}
-
-/// Whether the store is known to hold all that `cache` names: HEAD's tree names it too, and no
-/// pack is damaged.
-fn is_stored(repo: &Repository, head: Option<NodeId>, cache: &CacheReader) -> bool {
-    head.is_some() && cache.tree() == head && repo.store().damaged_packs().is_empty()
 }
 
 /// Whether HEAD or its branch is no longer where `log` saw it.

@@ -111,6 +111,11 @@ impl Warning {
         matches!(self, Self::Special { .. } | Self::Name { .. } | Self::NestedRepository { .. })
     }
 
+    /// Whether it may be otherwise the next time.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Vanished { .. } | Self::Moved { .. } | Self::LiveDatabase { .. })
+    }
+
     /// The reason, in few words, as the commit's report keeps it.
     pub fn reason(&self) -> String {
         match self {

@@ -39,14 +39,18 @@ pub enum Event {
     Leave,
     /// A file whose content is known and in the store.
     Known(BString, Captured),
+    /// A file that was just read.
+    Read(BString, Captured),
     /// A file that is being read: its outcome is the next of the lot's.
     Reading(BString),
     /// A link.
     Link(BString, TreeEntry),
     /// Something that the user should know.
     Warn(Warning),
-    /// This many entries were left out.
-    Ignored(u64),
+    /// An entry was left out.
+    Ignored,
+    /// This entry was left out; the path of a folder ends with `/`.
+    IgnoredPath(BString),
 }
 
 /// Events, and where the outcomes of those that are being read will arrive.
@@ -68,6 +72,8 @@ pub struct Scan<'a, 'w, 's> {
     pub cache: CacheReader,
     /// HEAD's tree names every id in the cache, so none has to be looked up.
     pub stored: bool,
+    /// The paths of what is left out are wanted.
+    pub list_ignored: bool,
     pub lots: Sender<Lot>,
     pub progress: &'a dyn Progress,
     pub batch: Batch<'w, 's>,
@@ -173,7 +179,11 @@ impl Scan<'_, '_, '_> {
         let ignored =
             place.tracked_only || self.ignores.is_ignored(path.as_bytes().as_bstr(), directory);
         if ignored && !self.is_tracked(&path)? {
-            return self.event(Event::Ignored(1));
+            return self.event(match self.list_ignored {
+                true if directory => Event::IgnoredPath([path.as_bytes(), b"/"].concat().into()),
+                true => Event::IgnoredPath(path.as_bytes().into()),
+                false => Event::Ignored,
+            });
         }
         if let Some(problem) = not_portable(name) {
             let path = path.as_bytes().into();
@@ -278,7 +288,7 @@ impl Scan<'_, '_, '_> {
             self.pool.large(request, &mut self.batch, &|bytes| progress.advance(0, bytes))?;
         progress.advance(1, 0);
         match outcome {
-            Outcome::Captured(captured) => self.event(Event::Known(name.into(), captured)),
+            Outcome::Captured(captured) => self.event(Event::Read(name.into(), captured)),
             Outcome::Vanished => {
                 self.event(Event::Warn(Warning::Vanished { path: request.path() }))
             }

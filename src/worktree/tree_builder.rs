@@ -8,7 +8,7 @@ use crossbeam_channel::Receiver;
 use crate::capture::{CaptureError, Captured, Outcome, StatKey};
 use crate::map::{Builder, MapRoot};
 use crate::object::{NodeId, Report, Schema, TreeEntry, ValueRef, join_path};
-use crate::store::{Batch, StoreError};
+use crate::store::StoreError;
 
 use super::error::WorktreeError;
 use super::report::Warning;
@@ -27,31 +27,38 @@ pub struct Tree {
     pub files: u64,
     /// How many entries were left out.
     pub ignored: u64,
+    /// Their paths, if they were asked for; those of folders end with `/`.
+    pub ignored_paths: Vec<BString>,
+    /// How many files were read, because the stat cache did not know them.
+    pub read: u64,
     /// How many paths could not be captured.
     pub skipped: u64,
     /// What the user should know.
     pub warnings: Vec<Warning>,
 }
 
-type NodeSink<'b> = Box<dyn FnMut(NodeId, Vec<u8>) -> Result<(), StoreError> + 'b>;
+/// Where the nodes of directories go.
+pub type NodeSink<'s> = dyn FnMut(NodeId, Vec<u8>) -> Result<(), StoreError> + 's;
+
+type FolderSink<'s> = Box<dyn FnMut(NodeId, Vec<u8>) -> Result<(), StoreError> + 's>;
 
 struct Folder<'b> {
     name: BString,
     path_len: usize,
-    map: Builder<NodeSink<'b>>,
+    map: Builder<FolderSink<'b>>,
 }
 
-/// Builds the tree from `lots`, storing its nodes through `batch` and noting files in `cache`.
+/// Builds the tree from `lots`, giving its nodes to `nodes` and noting files in `cache`.
 ///
 /// # Errors
 /// When a file could not be captured, or a node cannot be stored.
 pub fn build(
     lots: &Receiver<Lot>,
-    batch: &RefCell<Batch<'_, '_>>,
+    nodes: &RefCell<&mut NodeSink<'_>>,
     cache: &mut CacheWriter,
 ) -> Result<Tree, WorktreeError> {
     let folder = |name: BString, path_len| {
-        let sink: NodeSink<'_> = Box::new(|id, bytes| batch.borrow_mut().node(id, &bytes));
+        let sink: FolderSink<'_> = Box::new(|id, bytes| (nodes.borrow_mut())(id, bytes));
         Folder { name, path_len, map: Builder::new(Schema::Tree, sink) }
     };
     let mut tree = Tree::default();
@@ -86,8 +93,13 @@ pub fn build(
                 Event::Known(name, captured) => {
                     file(&mut tree, cache, top, &path, &name, captured)?;
                 }
+                Event::Read(name, captured) => {
+                    tree.read += 1;
+                    file(&mut tree, cache, top, &path, &name, captured)?;
+                }
                 Event::Reading(name) => match outcomes.next() {
                     Some(Outcome::Captured(captured)) => {
+                        tree.read += 1;
                         file(&mut tree, cache, top, &path, &name, captured)?;
                     }
                     Some(Outcome::Vanished) => {
@@ -96,7 +108,11 @@ pub fn build(
                     None => return Err(CaptureError::Stopped.into()),
                 },
                 Event::Warn(warning) => tree.warn(warning),
-                Event::Ignored(n) => tree.ignored += n,
+                Event::Ignored => tree.ignored += 1,
+                Event::IgnoredPath(path) => {
+                    tree.ignored += 1;
+                    tree.ignored_paths.push(path);
+                }
             }
         }
     }

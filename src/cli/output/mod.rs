@@ -10,13 +10,15 @@ mod pager;
 mod progress;
 mod stream;
 mod time;
+mod warning;
 
 pub use color::{BAD, BRANCH, ColorWhen, ERROR, GOOD, HINT, ID_REST, KIND, WARNING, choose_colors};
 pub use commit_view::{CommitView, ReportView, TagView};
 pub use escape::{Escaped, TerminalText};
 pub use ids::{Ids, Names};
-pub use json::{JsonList, write_json};
+pub use json::{JsonList, PathText, write_json};
 pub use numbers::{count, plural, seconds, size};
 pub use progress::Progress;
 pub use stream::{Output, Paging};
 pub use time::clock;
+pub use warning::warn;

@@ -1,0 +1,67 @@
+//! The folder as a directory tree that is compared and not stored.
+
+use std::sync::Arc;
+
+use bstr::BString;
+
+use crate::map::{MapRoot, MemoryNodes, NodeSource};
+use crate::object::NodeId;
+use crate::repo::Repository;
+use crate::store::{Store, StoreError};
+
+use super::error::WorktreeError;
+use super::read_folder::{Reading, read_folder};
+use super::report::Warning;
+
+/// The folder as it is now. A source of its own tree's nodes, and of the store's.
+pub struct WorkingTree<'r> {
+    /// The root of the directory tree.
+    pub root: MapRoot,
+    /// How many files and links it holds.
+    pub files: u64,
+    /// How many entries were left out.
+    pub ignored: u64,
+    /// Their paths, if they were asked for; those of folders end with `/`.
+    pub ignored_paths: Vec<BString>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+    memory: MemoryNodes,
+    store: &'r Store,
+}
+
+impl<'r> WorkingTree<'r> {
+    /// Reads the folder. Nothing is stored; what was hashed is noted in the stat cache.
+    ///
+    /// # Errors
+    /// When a file or folder cannot be read.
+    pub fn read(repo: &'r Repository, reading: &Reading<'_>) -> Result<Self, WorktreeError> {
+        let writer = repo.store().dry_writer();
+        let mut memory = MemoryNodes::new();
+        let mut keep = |_, bytes| {
+            memory.insert(bytes);
+            Ok(())
+        };
+        let (tree, cache) = read_folder(repo, &writer, reading, &mut keep)?;
+        let root = tree.root.ok_or(WorktreeError::Stopped)?;
+        if tree.read > 0 {
+            cache.finish(root.id);
+        }
+        Ok(Self {
+            root,
+            files: tree.files,
+            ignored: tree.ignored,
+            ignored_paths: tree.ignored_paths,
+            warnings: tree.warnings,
+            memory,
+            store: repo.store(),
+        })
+    }
+}
+
+impl NodeSource for WorkingTree<'_> {
+    type Error = StoreError;
+
+    fn node(&self, id: NodeId) -> Result<Arc<[u8]>, StoreError> {
+        self.memory.node(id).or_else(|_| self.store.node(id))
+    }
+}
