@@ -53,8 +53,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let repo = context.repository()?;
     let (before, after, paths) = sides(context, &repo, arguments)?;
     let progress = context.progress("Reading");
-    let options =
-        CompareOptions { paths: &paths, threads: context.threads(), progress: &progress };
+    let options = CompareOptions { paths: &paths, threads: context.threads(), progress: &progress };
     let found = compare(&repo, before, after, &options)?;
     progress.finish();
     let mut out = context.output(if arguments.json { Paging::Off } else { Paging::Auto });
@@ -87,11 +86,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
 type Sides = (Side, Side, Vec<RepoPath>);
 
 /// Tells revisions from paths: revisions come first, and what is both is refused.
-fn sides(
-    context: &Context,
-    repo: &Repository,
-    arguments: &Arguments,
-) -> Result<Sides, CliError> {
+fn sides(context: &Context, repo: &Repository, arguments: &Arguments) -> Result<Sides, CliError> {
     let revisions = revisions(repo)?;
     let mut commits = Vec::new();
     let mut rest = arguments.targets.iter().peekable();
@@ -100,8 +95,11 @@ fn sides(
         let Some(named) = commits_of(&revisions, argument, is_path)? else { break };
         if is_path && arguments.paths.is_empty() {
             let shown = Escaped(argument.as_encoded_bytes());
-            return Err(CliError::usage(format!("`{shown}` is a revision and a path"))
-                .hint(format!("`aisr diff {shown} --` or `aisr diff -- {shown}` says which")));
+            return Err(CliError::usage(format!("`{shown}` is a revision and a path")).hint(
+                format!(
+                    "`aisr diff {shown} -- .` means the revision, `aisr diff -- {shown}` the path"
+                ),
+            ));
         }
         commits.extend(named);
         rest.next();
@@ -110,8 +108,10 @@ fn sides(
     for argument in rest {
         if context.directory().join(argument).symlink_metadata().is_err() {
             let shown = Escaped(argument.as_encoded_bytes());
-            return Err(CliError::usage(format!("`{shown}` is neither a revision nor a path here"))
-                .hint(format!("`aisr diff -- {shown}` names a path that is gone")));
+            return Err(CliError::usage(format!(
+                "`{shown}` is neither a revision nor a path here"
+            ))
+            .hint(format!("`aisr diff -- {shown}` names a path that is gone")));
         }
         paths.push(repo_path(context, repo, argument)?);
     }
@@ -168,16 +168,14 @@ fn texts(repo: &Repository, found: &FileChange) -> Result<FileTexts, CliError> {
     Ok(FileTexts { before, after: read(&change.path, change.after)? })
 }
 
-fn draw_stat(
-    repo: &Repository,
-    changes: &[FileChange],
-    out: &mut Output,
-) -> Result<(), CliError> {
+fn draw_stat(repo: &Repository, changes: &[FileChange], out: &mut Output) -> Result<(), CliError> {
     let (mut all_added, mut all_removed) = (0, 0);
     for found in changes {
         let change = &found.change;
         let path = match &found.from {
-            Some(from) => format!("{} → {}", Escaped(from.as_bytes()), Escaped(change.path.as_bytes())),
+            Some(from) => {
+                format!("{} → {}", Escaped(from.as_bytes()), Escaped(change.path.as_bytes()))
+            }
             None => Escaped(change.path.as_bytes()).to_string(),
         };
         let how_much = match (texts(repo, found)?, change.before, change.after) {
@@ -201,8 +199,8 @@ fn draw_stat(
     }
     if !changes.is_empty() {
         let files = plural(changes.len() as u64, "path", "paths");
-        let (added, removed) = (count(all_added), count(all_removed));
-        writeln!(out, "{files}, {added} lines added, {removed} removed")?;
+        let added = plural(all_added, "line", "lines");
+        writeln!(out, "{files}, {added} added, {} removed", count(all_removed))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! bag of pieces (lines, cut after 64 bytes); what two bags share, in bytes, over the larger size
 //! is how similar they are; the most similar pairs are settled first, from 50 % up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::object::{EntryKind, RepoPath, TreeEntry};
@@ -88,23 +88,22 @@ impl<'c> Pairs<'c> {
         for (at, entry) in &self.gone {
             sources.entry((entry.id(), is_link(entry))).or_default().push(*at);
         }
+        let mut taken = HashSet::new();
         // Those of the same name first, the rest in order.
         for same_name in [true, false] {
             for (to, entry) in &self.new {
                 let Some(froms) = sources.get_mut(&(entry.id(), is_link(entry))) else { continue };
                 let name = |at: usize| self.changes[at].path.file_name();
                 let fits = |from: &usize| !same_name || name(*from) == name(*to);
-                let taken = self.found.values().any(|(taken, _)| taken == to);
-                if let Some(at) = froms.iter().position(fits).filter(|_| !taken) {
+                if taken.contains(to) {
+                    continue;
+                }
+                if let Some(at) = froms.iter().position(fits) {
+                    taken.insert(*to);
                     self.found.insert(froms.remove(at), (*to, 100));
                 }
             }
         }
-        self.drop_found();
-    }
-
-    fn drop_found(&mut self) {
-        let taken: std::collections::HashSet<_> = self.found.values().map(|(to, _)| *to).collect();
         self.gone.retain(|(at, _)| !self.found.contains_key(at));
         self.new.retain(|(at, _)| !taken.contains(at));
     }
@@ -146,7 +145,7 @@ impl<'c> Pairs<'c> {
         scored.sort_by_key(|(percent, same_name, from, to)| {
             (u64::MAX - percent, !same_name, *to, *from)
         });
-        let mut taken = std::collections::HashSet::new();
+        let mut taken = HashSet::new();
         for (percent, _, from, to) in scored {
             if !self.found.contains_key(&from) && taken.insert(to) {
                 // Equal bags in another order are not equal contents.
@@ -244,7 +243,8 @@ mod tests {
     }
 
     fn found(changes: Vec<PathChange>, texts: &[&str]) -> Vec<(String, String, u8)> {
-        let find = |entry: &TreeEntry| texts.iter().find(|t| BlobId::of(t.as_bytes()).id() == entry.id());
+        let find =
+            |entry: &TreeEntry| texts.iter().find(|t| BlobId::of(t.as_bytes()).id() == entry.id());
         let out = renames::<Infallible>(changes, &mut |_, entry| {
             Ok(find(entry).map(|text| text.as_bytes().to_vec()))
         });

@@ -58,9 +58,8 @@ pub fn diff_text<'t>(before: &'t [u8], after: &'t [u8], options: TextOptions) ->
     diff.postprocess_lines(&input);
     let changes: Vec<Change> = diff.hunks().collect();
     // As in git, two changes share a hunk when their contexts touch.
-    let together = |a: &Change, b: &Change| {
-        b.before.start - a.before.end <= options.context.saturating_mul(2)
-    };
+    let together =
+        |a: &Change, b: &Change| b.before.start - a.before.end <= options.context.saturating_mul(2);
     changes.chunk_by(together).map(|changes| hunk(&input, changes, options)).collect()
 }
 
@@ -71,11 +70,7 @@ pub fn count_lines(before: &[u8], after: &[u8]) -> (u64, u64) {
     (diff.count_additions().into(), diff.count_removals().into())
 }
 
-fn hunk<'t>(
-    input: &InternedInput<&'t [u8]>,
-    changes: &[Change],
-    options: TextOptions,
-) -> Hunk<'t> {
+fn hunk<'t>(input: &InternedInput<&'t [u8]>, changes: &[Change], options: TextOptions) -> Hunk<'t> {
     let (first, last) = (&changes[0], &changes[changes.len() - 1]);
     let lead = options.context.min(first.before.start);
     let trail = options.context.min(input.before.len() as u32 - last.before.end);

@@ -86,7 +86,10 @@ mod tests {
         let new: &[u8] = "Never promise a d\u{e4}te or an amount.\n".as_bytes();
         let (gone, come) = emphasize(&[old], &[new]);
         let shown = |line: &[u8], parts: &[Range<usize>]| -> Vec<String> {
-            parts.iter().map(|part| String::from_utf8(line[part.clone()].to_vec()).unwrap()).collect()
+            parts
+                .iter()
+                .map(|part| String::from_utf8(line[part.clone()].to_vec()).unwrap())
+                .collect()
         };
         assert_eq!(shown(old, &gone[0]), ["date"]);
         assert_eq!(shown(new, &come[0]), ["d\u{e4}te or an amount"]);

@@ -51,7 +51,8 @@ pub fn compare(
 ) -> Result<Compared, WorktreeError> {
     let mut changes = Vec::new();
     let mut visit = |change: PathChange| {
-        if options.paths.is_empty() || options.paths.iter().any(|path| change.path.is_within(path)) {
+        if options.paths.is_empty() || options.paths.iter().any(|path| change.path.is_within(path))
+        {
             split(change, &mut changes);
         }
         Ok::<_, WorktreeError>(())

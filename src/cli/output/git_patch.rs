@@ -114,7 +114,11 @@ impl Patch {
                 }
                 _ => String::new(),
             };
-            header.push(format!("index {}..{}{same_mode}", short(change.before), short(change.after)));
+            header.push(format!(
+                "index {}..{}{same_mode}",
+                short(change.before),
+                short(change.after)
+            ));
         }
         for line in header {
             writeln!(out, "{HEADER}{line}{HEADER:#}")?;
@@ -122,8 +126,7 @@ impl Patch {
         if same {
             return Ok(());
         }
-        let (old, new) =
-            (change.before.map(|_| old_path), change.after.map(|_| new_path));
+        let (old, new) = (change.before.map(|_| old_path), change.after.map(|_| new_path));
         match (&texts.before, &texts.after) {
             (Content::Text(before), Content::Text(after)) => {
                 let words = out.has_colors();
@@ -141,7 +144,9 @@ impl Patch {
             }
             _ => {
                 let about = |name: String, entry: Option<TreeEntry>| match entry {
-                    Some(entry) => format!("{name} ({}, {})", size(entry.size()), short(Some(entry))),
+                    Some(entry) => {
+                        format!("{name} ({}, {})", size(entry.size()), short(Some(entry)))
+                    }
                     None => "/dev/null".into(),
                 };
                 let (a, b) = (about(a, change.before), about(b, change.after));

@@ -15,7 +15,10 @@ mod time;
 mod warning;
 
 pub use change_view::{ChangeView, change_word};
-pub use color::{ADDED, REMOVED, BAD, BRANCH, ColorWhen, ERROR, GOOD, HINT, ID_REST, KIND, WARNING, choose_colors};
+pub use color::{
+    ADDED, BAD, BRANCH, ColorWhen, ERROR, GOOD, HINT, ID_REST, KIND, REMOVED, WARNING,
+    choose_colors,
+};
 pub use commit_view::{CommitView, ReportView, TagView};
 pub use escape::{Escaped, TerminalText};
 pub use git_patch::{FileTexts, Patch, git_path};
