@@ -6,6 +6,7 @@ mod cat;
 mod checkout;
 mod commit;
 mod context;
+mod diff;
 mod editor;
 mod error;
 mod fsck;
@@ -13,6 +14,7 @@ mod init;
 mod log;
 mod ls;
 mod output;
+mod pathspec;
 mod show;
 mod status;
 mod surroundings;
@@ -62,6 +64,7 @@ enum Command {
     Commit(commit::Arguments),
     Log(log::Arguments),
     Status(status::Arguments),
+    Diff(diff::Arguments),
     Show(show::Arguments),
     Ls(ls::Arguments),
     Cat(cat::Arguments),
@@ -89,6 +92,7 @@ pub fn run() -> ExitCode {
         Command::Commit(arguments) => commit::run(&context, &arguments),
         Command::Log(arguments) => log::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
+        Command::Diff(arguments) => diff::run(&context, &arguments),
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),

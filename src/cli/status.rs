@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use aisr::diff::PathChange;
-use aisr::object::{EntryKind, TreeEntry};
+use aisr::diff::{FileChange, PathChange, exact_renames};
+use aisr::object::EntryKind;
 use aisr::worktree::{Status, StatusOptions, Warning, status};
 use serde::Serialize;
 
@@ -11,7 +11,8 @@ use super::Answer;
 use super::context::Context;
 use super::error::CliError;
 use super::output::{
-    BRANCH, CommitView, Escaped, Ids, KIND, Output, Paging, PathText, plural, warn, write_json,
+    BRANCH, ChangeView, CommitView, Escaped, Ids, KIND, Output, Paging, PathText, change_word,
+    plural, warn, write_json,
 };
 
 /// Show what changed since the last commit.
@@ -39,40 +40,6 @@ struct StatusView {
     #[serde(skip_serializing_if = "Option::is_none")]
     ignored_paths: Option<Vec<PathText>>,
     warnings: Vec<String>,
-}
-
-/// One path that differs.
-#[derive(Serialize)]
-struct ChangeView {
-    #[serde(flatten)]
-    path: PathText,
-    change: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<EntryView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<EntryView>,
-}
-
-#[derive(Serialize)]
-struct EntryView {
-    kind: &'static str,
-    id: String,
-    size: u64,
-}
-
-impl EntryView {
-    fn of(entry: TreeEntry) -> Self {
-        Self { kind: entry.kind().name(), id: entry.id().to_hex(), size: entry.size() }
-    }
-}
-
-/// What happened to a path, in a word.
-fn word(change: &PathChange) -> &'static str {
-    match (change.before, change.after) {
-        (None, _) => "new",
-        (_, None) => "gone",
-        _ => "changed",
-    }
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
@@ -104,17 +71,13 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
 }
 
 fn view(found: Status, list_ignored: bool) -> StatusView {
-    let changes = leaves(&found.changes).map(|change| ChangeView {
-        path: PathText::of(change.path.as_bytes()),
-        change: word(change),
-        before: change.before.map(EntryView::of),
-        after: change.after.map(EntryView::of),
-    });
+    let changes = exact_renames(found.changes);
+    let changes = leaves(&changes).map(ChangeView::of).collect();
     let ignored_paths = found.ignored_paths.iter().map(|path| PathText::of(path));
     StatusView {
         branch: found.branch.as_ref().map(|name| name.short().to_string()),
         head: found.head.map(|id| id.to_hex()),
-        changes: changes.collect(),
+        changes,
         ignored: found.ignored,
         ignored_paths: list_ignored.then(|| ignored_paths.collect()),
         warnings: found.warnings.iter().map(ToString::to_string).collect(),
@@ -122,16 +85,18 @@ fn view(found: Status, list_ignored: bool) -> StatusView {
 }
 
 /// The changes but for directories that others of them lie in.
-fn leaves(changes: &[PathChange]) -> impl Iterator<Item = &PathChange> {
-    let inside =
-        |at: usize| changes.get(at + 1).is_some_and(|next| next.path.is_within(&changes[at].path));
-    let counts = move |(at, change): &(usize, &PathChange)| !(is_folder(change) && inside(*at));
-    changes.iter().enumerate().filter(counts).map(|(_, change)| change)
+fn leaves(changes: &[FileChange]) -> impl Iterator<Item = &FileChange> {
+    let inside = |at: usize| {
+        let path = &changes[at].change.path;
+        changes.get(at + 1).is_some_and(|next| next.change.path.is_within(path))
+    };
+    let counts = move |(at, found): &(usize, &FileChange)| !(is_folder(found) && inside(*at));
+    changes.iter().enumerate().filter(counts).map(|(_, found)| found)
 }
 
 /// Whether a directory is new or gone, and nothing else is at its path.
-fn is_folder(change: &PathChange) -> bool {
-    let entries = [change.before, change.after];
+fn is_folder(found: &FileChange) -> bool {
+    let entries = [found.change.before, found.change.after];
     entries.iter().flatten().all(|entry| entry.kind() == EntryKind::Directory)
 }
 
@@ -144,22 +109,7 @@ fn draw(found: &Status, head: &str, verbose: bool, out: &mut Output) -> Result<(
         }
         None => writeln!(out, "On no branch, {head}")?,
     }
-    let mut at = 0;
-    while let Some(change) = found.changes.get(at) {
-        let inside = |next: &&PathChange| next.path.is_within(&change.path);
-        let below = found.changes[at + 1..].iter().take_while(inside).count();
-        let path = Escaped(change.path.as_bytes());
-        let word = word(change);
-        if is_folder(change) {
-            let files = found.changes[at + 1..][..below].iter().filter(|c| !is_folder(c)).count();
-            let files = plural(files as u64, "file", "files");
-            writeln!(out, "  {KIND}{word:<8}{KIND:#} {path}/  {files}")?;
-            at += below;
-        } else {
-            writeln!(out, "  {KIND}{word:<8}{KIND:#} {path}{}", detail(change))?;
-        }
-        at += 1;
-    }
+    draw_changes(&exact_renames(found.changes.clone()), out)?;
     for path in &found.ignored_paths {
         writeln!(out, "  {KIND}ignored {KIND:#} {}", Escaped(path))?;
     }
@@ -173,6 +123,30 @@ fn draw(found: &Status, head: &str, verbose: bool, out: &mut Output) -> Result<(
             None => "Nothing to commit: the folder is empty.",
         };
         writeln!(out, "{nothing}")?;
+    }
+    Ok(())
+}
+
+/// Draws a directory of which all is new, or all gone, in one line.
+fn draw_changes(changes: &[FileChange], out: &mut Output) -> Result<(), CliError> {
+    let mut at = 0;
+    while let Some(found) = changes.get(at) {
+        let rest = &changes[at + 1..];
+        let inside = |next: &&FileChange| next.change.path.is_within(&found.change.path);
+        let below = &rest[..rest.iter().take_while(inside).count()];
+        let path = Escaped(found.change.path.as_bytes());
+        let word = change_word(found);
+        at += 1;
+        if !is_folder(found) {
+            let from = found.from.as_ref().map(|from| format!("{} → ", Escaped(from.as_bytes())));
+            let (from, detail) = (from.unwrap_or_default(), detail(&found.change));
+            writeln!(out, "  {KIND}{word:<8}{KIND:#} {from}{path}{detail}")?;
+        } else if below.iter().all(|next| next.from.is_none()) {
+            let files = below.iter().filter(|next| !is_folder(next)).count();
+            let files = plural(files as u64, "file", "files");
+            writeln!(out, "  {KIND}{word:<8}{KIND:#} {path}/  {files}")?;
+            at += below.len();
+        }
     }
     Ok(())
 }

@@ -2,6 +2,11 @@
 //!
 //! Uses `repo`, `map` and `object`.
 
+mod renames;
+mod text;
 mod tree;
+mod words;
 
+pub use renames::{FileChange, SIMILARITY_LIMIT, exact_renames, renames};
+pub use text::{Hunk, Line, LineKind, TextOptions, count_lines, diff_text};
 pub use tree::{PathChange, diff_trees};

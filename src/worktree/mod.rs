@@ -1,10 +1,12 @@
 //! The folder that is captured: scanning, ignoring, committing, checking out elsewhere.
 //!
-//! Uses `capture`, `repo`, `log`, `store`, `map`, `object` and `disk`.
+//! Uses `capture`, `diff`, `repo`, `log`, `store`, `map`, `object` and `disk`.
 
 mod ahead;
 mod checkout;
 mod commit;
+mod compare;
+mod content;
 mod error;
 mod folder_lock;
 mod ignores;
@@ -19,6 +21,8 @@ mod working_tree;
 
 pub use checkout::{CheckoutReport, checkout_out};
 pub use commit::{CommitOptions, CommitOutcome, commit};
+pub use compare::{CompareOptions, Compared, Side, compare};
+pub use content::{Content, TEXT_LIMIT, read_text};
 pub use error::WorktreeError;
 pub use ignores::{DEFAULT_IGNORES, IGNORE_FILE};
 pub use read_folder::Reading;

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bstr::{BStr, BString};
 
@@ -23,6 +23,8 @@ const FIXED: usize = 2 + 8 + 12 + 12 + 8 + 1 + ID_LEN;
 const EXECUTABLE: u8 = 1;
 const RACY: u8 = 2;
 const BUFFER: usize = 64 << 10;
+/// So many bytes of entries wait before a file is begun.
+const WAITING: usize = 4 << 20;
 
 /// A file as it was when it was last read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -187,8 +189,22 @@ impl CacheReader {
 ///
 /// A cache that cannot be written is no error: it only saves work, and the one before stays. So a
 /// commit neither fails nor seems to have failed because of it.
+///
+/// The file is begun when what waits is more than memory should hold, so a look at a folder where
+/// nothing changed begins none.
 pub struct CacheWriter {
-    open: Option<OpenCache>,
+    disk: Disk,
+    path: PathBuf,
+    waiting: Vec<u8>,
+    state: State,
+}
+
+enum State {
+    /// All entries wait in memory.
+    Waiting,
+    Open(Box<OpenCache>),
+    /// It could not be written.
+    Failed,
 }
 
 struct OpenCache {
@@ -196,30 +212,50 @@ struct OpenCache {
     file: NewFile,
     name: OsString,
     hasher: blake3::Hasher,
-    buffer: Vec<u8>,
     at: u64,
 }
 
 impl CacheWriter {
     /// Begins a cache that will replace the one at `path`.
     pub fn create(disk: &Disk, path: &Path) -> Self {
-        Self { open: OpenCache::create(disk, path).ok() }
+        let (disk, path) = (disk.clone(), path.to_owned());
+        Self { disk, path, waiting: Vec::new(), state: State::Waiting }
     }
 
     /// Adds a file; files come in the order of a scan.
     pub fn push(&mut self, entry: &CacheEntry) {
-        let Some(open) = &mut self.open else { return };
-        encode_entry(entry, &mut open.buffer);
-        if open.buffer.len() >= BUFFER && open.write().is_err() {
-            self.open = None;
+        let most = match self.state {
+            State::Failed => return,
+            State::Waiting => WAITING,
+            State::Open(_) => BUFFER,
+        };
+        encode_entry(entry, &mut self.waiting);
+        if self.waiting.len() >= most && self.write().is_err() {
+            self.state = State::Failed;
+            self.waiting = Vec::new();
         }
     }
 
     /// Puts the cache in place; `tree` is the directory tree that names all its ids. It is not
     /// made durable: a torn one counts as empty.
-    pub fn finish(self, tree: NodeId) {
+    pub fn finish(mut self, tree: NodeId) {
         // What could not be written is dropped, and its temporary file with it.
-        let _ = self.open.map(|open| open.finish(tree));
+        if self.write().is_ok()
+            && let State::Open(open) = self.state
+        {
+            let _ = open.finish(tree);
+        }
+    }
+
+    fn write(&mut self) -> Result<(), DiskError> {
+        if matches!(self.state, State::Waiting) {
+            self.state = State::Open(Box::new(OpenCache::create(&self.disk, &self.path)?));
+        }
+        if let State::Open(open) = &mut self.state {
+            open.write(&self.waiting)?;
+            self.waiting.clear();
+        }
+        Ok(())
     }
 }
 
@@ -228,20 +264,17 @@ impl OpenCache {
         let folder = disk.open_dir(path.parent().unwrap_or(path))?;
         let name = path.file_name().unwrap_or_default().to_owned();
         let file = folder.create_temporary(0o600)?;
-        let (hasher, buffer) = (blake3::Hasher::new(), Vec::new());
-        Ok(Self { folder, file, name, hasher, buffer, at: START as u64 })
+        Ok(Self { folder, file, name, hasher: blake3::Hasher::new(), at: START as u64 })
     }
 
-    fn write(&mut self) -> Result<(), DiskError> {
-        self.hasher.update(&self.buffer);
-        self.file.write_all_at(self.at, &self.buffer)?;
-        self.at += self.buffer.len() as u64;
-        self.buffer.clear();
+    fn write(&mut self, entries: &[u8]) -> Result<(), DiskError> {
+        self.hasher.update(entries);
+        self.file.write_all_at(self.at, entries)?;
+        self.at += entries.len() as u64;
         Ok(())
     }
 
     fn finish(mut self, tree: NodeId) -> Result<(), DiskError> {
-        self.write()?;
         // The tree is known last and stands first, so its hash comes after the entries'.
         let start = [&MAGIC[..], &VERSION, tree.as_bytes()].concat();
         self.hasher.update(&start);

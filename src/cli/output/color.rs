@@ -27,6 +27,14 @@ pub const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 pub const WARNING: Style = AnsiColor::Yellow.on_default();
 /// What kind of thing an entry is, where it is not a plain file.
 pub const KIND: Style = AnsiColor::Blue.on_default();
+/// Lines that go.
+pub const REMOVED: Style = AnsiColor::Red.on_default();
+/// Lines that come.
+pub const ADDED: Style = AnsiColor::Green.on_default();
+/// Where in a file a change is.
+pub const HUNK: Style = AnsiColor::Cyan.on_default();
+/// The header of a file.
+pub const HEADER: Style = Style::new().effects(Effects::BOLD);
 /// The word `error:`.
 pub const ERROR: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 /// The word `hint:`.

@@ -48,7 +48,7 @@ fn write_escaped(f: &mut dyn fmt::Write, text: &[u8], keep: impl Fn(char) -> boo
 
 /// Characters that control a terminal, or show text as something else than it is (Unicode TR 36,
 /// "Bidirectional text spoofing").
-fn misleads(c: char) -> bool {
+pub(super) fn misleads(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'

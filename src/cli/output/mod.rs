@@ -1,8 +1,10 @@
 //! What every command's output is drawn with, so that one thing looks the same everywhere.
 
+mod change_view;
 mod color;
 mod commit_view;
 mod escape;
+mod git_patch;
 mod ids;
 mod json;
 mod numbers;
@@ -12,9 +14,14 @@ mod stream;
 mod time;
 mod warning;
 
-pub use color::{BAD, BRANCH, ColorWhen, ERROR, GOOD, HINT, ID_REST, KIND, WARNING, choose_colors};
+pub use change_view::{ChangeView, change_word};
+pub use color::{
+    ADDED, BAD, BRANCH, ColorWhen, ERROR, GOOD, HINT, ID_REST, KIND, REMOVED, WARNING,
+    choose_colors,
+};
 pub use commit_view::{CommitView, ReportView, TagView};
 pub use escape::{Escaped, TerminalText};
+pub use git_patch::{FileTexts, Patch, git_path};
 pub use ids::{Ids, Names};
 pub use json::{JsonList, PathText, write_json};
 pub use numbers::{count, plural, seconds, size};

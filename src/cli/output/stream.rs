@@ -45,6 +45,11 @@ impl Output {
         self.terminal
     }
 
+    /// Whether what is written keeps its colours.
+    pub fn has_colors(&self) -> bool {
+        self.strip.is_none()
+    }
+
     /// Writes bytes as they are: no colours are looked for in them.
     pub fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.sink.as_mut().map_or(Ok(()), |sink| sink.write_all(bytes))
