@@ -31,6 +31,7 @@ fn commits_made_at_once_all_end_in_history() {
                         author: None,
                         acting_for: Vec::new(),
                         allow_empty: true,
+                        allowed_secrets: &[],
                         threads: 1,
                         progress: &Quiet,
                     };
@@ -101,6 +102,7 @@ fn a_branch_that_moves_during_a_capture_is_not_reverted() {
         author: None,
         acting_for: Vec::new(),
         allow_empty: false,
+        allowed_secrets: &[],
         threads: 2,
         progress: &mover,
     };

@@ -15,7 +15,8 @@ use crate::store::{Batch, RecipeWriter};
 
 use super::error::CaptureError;
 use super::pool::{Captured, Outcome, Pool, Request, Task};
-use super::small::{ATTEMPTS, open};
+use super::secrets::{SCAN_LIMIT, SecretGuard};
+use super::small::{ATTEMPTS, may_store, open};
 use super::stat::{StatKey, now_nanos};
 use super::whole_hash::{self, WINDOW};
 
@@ -53,10 +54,33 @@ impl Piece {
     }
 }
 
+/// Where the bytes of a file come from.
+#[derive(Clone, Copy)]
+enum Source<'r> {
+    File(&'r OwnedFd),
+    /// Read whole already, because it was scanned: what is stored is what was scanned.
+    Memory(&'r [u8]),
+}
+
+impl Source<'_> {
+    /// Fills `buffer` from `offset` on, as far as there is something. Gives the length.
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::File(file) => read_full(file, offset, buffer),
+            Self::Memory(bytes) => {
+                let rest = &bytes[bytes.len().min(offset as usize)..];
+                let len = rest.len().min(buffer.len());
+                buffer[..len].copy_from_slice(&rest[..len]);
+                Ok(len)
+            }
+        }
+    }
+}
+
 /// Reads a file front to back and cuts it into pieces.
 struct PieceReader<'r> {
     request: &'r Request,
-    file: &'r OwnedFd,
+    source: Source<'r>,
     len: u64,
     cutter: Cutter,
     at: u64,
@@ -67,12 +91,12 @@ struct PieceReader<'r> {
 }
 
 impl<'r> PieceReader<'r> {
-    fn new(request: &'r Request, file: &'r OwnedFd, len: u64) -> Result<Self, CaptureError> {
+    fn new(request: &'r Request, source: Source<'r>, len: u64) -> Result<Self, CaptureError> {
         let mut head = Vec::new();
         let mut wanted = len.min(64 << 10) as usize;
         loop {
             head.resize(wanted, 0);
-            let got = read_full(file, 0, &mut head).map_err(|e| request.failed(e))?;
+            let got = source.read(0, &mut head).map_err(|e| request.failed(e))?;
             head.truncate(got);
             match Cutter::bytes_needed(&head, len) {
                 Some(more) if got == wanted && more > wanted => wanted = more,
@@ -82,7 +106,7 @@ impl<'r> PieceReader<'r> {
         let cutter = Cutter::new(&head, len);
         let (buffers, returned) = unbounded();
         let left_over = Vec::new();
-        Ok(Self { request, file, len, cutter, at: 0, number: 0, left_over, buffers, returned })
+        Ok(Self { request, source, len, cutter, at: 0, number: 0, left_over, buffers, returned })
     }
 
     /// The next piece, or `None` at the end. A file that shrank ends where it ends now.
@@ -97,13 +121,15 @@ impl<'r> PieceReader<'r> {
         // What a returned buffer held is written over.
         bytes.resize(start + wanted, 0);
         bytes[..start].copy_from_slice(&self.left_over);
-        let got = read_full(self.file, self.at, &mut bytes[start..])
-            .map_err(|e| self.request.failed(e))?;
+        let got =
+            self.source.read(self.at, &mut bytes[start..]).map_err(|e| self.request.failed(e))?;
         bytes.truncate(start + got);
         let offset = self.at;
         if let Some(len) = NonZeroU64::new(got as u64).filter(|_| is_zero(&bytes[start..])) {
             // A hole, most likely: zeros are not worth what they would push out of the page cache.
-            let _ = fadvise(self.file, offset, Some(len), Advice::DontNeed);
+            if let Source::File(file) = self.source {
+                let _ = fadvise(file, offset, Some(len), Advice::DontNeed);
+            }
         }
         self.at += got as u64;
         if got < wanted {
@@ -193,7 +219,7 @@ fn first_window(piece: &Piece) -> BlobId {
     BlobId::of(&piece.bytes[piece.window.clone()])
 }
 
-impl Pool {
+impl Pool<'_> {
     /// Captures a large file. The caller's thread reads; workers do the rest. `progress` is told
     /// of each stretch that was read.
     ///
@@ -209,7 +235,11 @@ impl Pool {
         let (answer, answers) = unbounded();
         let most = 2 * self.threads() + 2;
         steady(request, &file, |len| {
-            let mut reader = PieceReader::new(request, &file, len)?;
+            let whole = read_to_scan(request, &file, len, self.guard())?;
+            if let Some(bytes) = refused(request, &whole, batch, self.guard())? {
+                return Ok((BlobId::of(bytes), bytes.len() as u64));
+            }
+            let mut reader = PieceReader::new(request, source(&file, &whole), len)?;
             let (mut assembly, mut flying, mut first) = (Assembly::default(), 0, None);
             while let Some(piece) = reader.next()? {
                 progress(piece.window.len() as u64);
@@ -241,9 +271,14 @@ pub(super) fn capture_alone(
     request: &Request,
     file: &OwnedFd,
     batch: &mut Batch<'_, '_>,
+    guard: Option<&SecretGuard<'_>>,
 ) -> Result<Outcome, CaptureError> {
     steady(request, file, |len| {
-        let mut reader = PieceReader::new(request, file, len)?;
+        let whole = read_to_scan(request, file, len, guard)?;
+        if let Some(bytes) = refused(request, &whole, batch, guard)? {
+            return Ok((BlobId::of(bytes), bytes.len() as u64));
+        }
+        let mut reader = PieceReader::new(request, source(file, &whole), len)?;
         let (mut assembly, mut first) = (Assembly::default(), None);
         while let Some(piece) = reader.next()? {
             first = first.or_else(|| Some(first_window(&piece)));
@@ -253,6 +288,39 @@ pub(super) fn capture_alone(
         let total = assembly.total;
         Ok((assembly.finish(batch, first)?, total))
     })
+}
+
+/// A file that is short enough to be scanned, read whole. Others are counted.
+fn read_to_scan(
+    request: &Request,
+    file: &OwnedFd,
+    len: u64,
+    guard: Option<&SecretGuard<'_>>,
+) -> Result<Option<Vec<u8>>, CaptureError> {
+    let Some(guard) = guard else { return Ok(None) };
+    if len > SCAN_LIMIT {
+        guard.skip();
+        return Ok(None);
+    }
+    let mut bytes = vec![0; len as usize];
+    let got = read_full(file, 0, &mut bytes).map_err(|e| request.failed(e))?;
+    bytes.truncate(got);
+    Ok(Some(bytes))
+}
+
+/// The bytes of a file that the guard refuses.
+fn refused<'w>(
+    request: &Request,
+    whole: &'w Option<Vec<u8>>,
+    batch: &Batch<'_, '_>,
+    guard: Option<&SecretGuard<'_>>,
+) -> Result<Option<&'w [u8]>, CaptureError> {
+    let Some(bytes) = whole else { return Ok(None) };
+    Ok((!may_store(request, bytes, batch, guard)?).then_some(bytes))
+}
+
+fn source<'r>(file: &'r OwnedFd, whole: &'r Option<Vec<u8>>) -> Source<'r> {
+    whole.as_deref().map_or(Source::File(file), Source::Memory)
 }
 
 /// Reads a file until it holds still, at most [`ATTEMPTS`] times.

@@ -11,6 +11,7 @@ use crate::store::{Batch, PackWriter};
 
 use super::error::CaptureError;
 use super::large::{Piece, PieceResult};
+use super::secrets::SecretGuard;
 use super::small;
 use super::stat::StatKey;
 
@@ -51,7 +52,7 @@ pub struct Captured {
 /// What became of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// It is in the store.
+    /// It is in the store, unless the guard refused it.
     Captured(Captured),
     /// It is no longer there, or no longer a file.
     Vanished,
@@ -66,32 +67,34 @@ pub(super) enum Task {
 }
 
 /// The workers that hash, code and store what is captured.
-pub struct Pool {
+pub struct Pool<'g> {
     tasks: Sender<Task>,
     threads: usize,
+    guard: Option<&'g SecretGuard<'g>>,
 }
 
-impl Pool {
+impl<'g> Pool<'g> {
     /// Runs `work` beside `threads` workers that write through `writer`. All they hold is written
-    /// when this returns.
+    /// when this returns. What `guard` refuses is hashed and not stored.
     ///
     /// # Errors
     /// What `work` says, else what went wrong in a worker when it wrote its last objects.
     pub fn run<T, E: From<CaptureError>>(
         writer: &PackWriter<'_>,
         threads: usize,
-        work: impl FnOnce(&Pool) -> Result<T, E>,
+        guard: Option<&'g SecretGuard<'g>>,
+        work: impl FnOnce(&Pool<'g>) -> Result<T, E>,
     ) -> Result<T, E> {
         let (tasks, queue) = bounded(2 * threads);
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads)
                 .map(|_| {
                     let queue = queue.clone();
-                    scope.spawn(move || worker(writer, &queue))
+                    scope.spawn(move || worker(writer, &queue, guard))
                 })
                 .collect();
             drop(queue);
-            let pool = Pool { tasks, threads };
+            let pool = Pool { tasks, threads, guard };
             let result = work(&pool);
             drop(pool);
             let mut flushed = Ok(());
@@ -119,19 +122,28 @@ impl Pool {
         self.tasks.send(task).map_err(|_| CaptureError::Stopped)
     }
 
+    pub(super) fn guard(&self) -> Option<&'g SecretGuard<'g>> {
+        self.guard
+    }
+
     pub(super) fn threads(&self) -> usize {
         self.threads
     }
 }
 
-fn worker(writer: &PackWriter<'_>, queue: &Receiver<Task>) -> Result<(), CaptureError> {
+fn worker(
+    writer: &PackWriter<'_>,
+    queue: &Receiver<Task>,
+    guard: Option<&SecretGuard<'_>>,
+) -> Result<(), CaptureError> {
     let mut batch = Batch::new(writer);
     let mut buffer = Vec::new();
     for task in queue {
         // Whoever waits for an answer that no longer matters is gone: that is no error.
         match task {
             Task::Small(requests, answer) => {
-                let outcomes = requests.iter().map(|r| small::capture(r, &mut batch, &mut buffer));
+                let outcomes =
+                    requests.iter().map(|r| small::capture(r, &mut batch, &mut buffer, guard));
                 let _ = answer.send(outcomes.collect());
             }
             Task::Piece(piece, answer) => {

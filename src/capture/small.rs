@@ -8,11 +8,13 @@ use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use crate::chunk::ContentHint;
+use crate::object::BlobId;
 use crate::store::Batch;
 
 use super::error::CaptureError;
 use super::large;
 use super::pool::{Captured, Outcome, Request};
+use super::secrets::SecretGuard;
 use super::stat::{StatKey, now_nanos};
 
 /// Files up to this length are one object: below it, an edit costs less than a recipe would
@@ -38,6 +40,7 @@ pub(super) fn capture(
     request: &Request,
     batch: &mut Batch<'_, '_>,
     buffer: &mut Vec<u8>,
+    guard: Option<&SecretGuard<'_>>,
 ) -> Result<Outcome, CaptureError> {
     let Some(file) = open(request)? else { return Ok(Outcome::Vanished) };
     let failed = |e| request.failed(e);
@@ -47,7 +50,7 @@ pub(super) fn capture(
             return Ok(Outcome::Vanished);
         };
         if before.size > WHOLE_LIMIT {
-            return large::capture_alone(request, &file, batch);
+            return large::capture_alone(request, &file, batch, guard);
         }
         buffer.clear();
         let handle = File::from(file.try_clone().map_err(failed)?);
@@ -57,11 +60,33 @@ pub(super) fn capture(
         let after = StatKey::of_file(&file).map_err(failed)?;
         let steady = after == Some(before) && buffer.len() as u64 == before.size;
         if steady || attempt == ATTEMPTS {
-            let id = batch.blob(buffer, ContentHint::Block)?;
+            let id = if may_store(request, buffer, batch, guard)? {
+                batch.blob(buffer, ContentHint::Block)?
+            } else {
+                BlobId::of(buffer)
+            };
             let stat = StatKey { size: buffer.len() as u64, ..before };
             let racy = !steady || before.is_racy(started);
             return Ok(Outcome::Captured(Captured { id, stat, racy, moved: !steady }));
         }
     }
     unreachable!("the last attempt returns")
+}
+
+/// Whether the guard lets the content of a file be stored. What the store holds, it may hold.
+pub(super) fn may_store(
+    request: &Request,
+    bytes: &[u8],
+    batch: &Batch<'_, '_>,
+    guard: Option<&SecretGuard<'_>>,
+) -> Result<bool, CaptureError> {
+    let Some(guard) = guard else { return Ok(true) };
+    let mut held = Ok(false);
+    let known = || {
+        held = batch.holds(BlobId::of(bytes));
+        matches!(held, Ok(true))
+    };
+    let passes = guard.passes(|| request.path(), bytes, known);
+    held?;
+    Ok(passes)
 }

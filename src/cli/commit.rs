@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use aisr::capture::secrets::AllowedSecrets;
 use aisr::object::CommitId;
 use aisr::repo::{Identity, Repository};
 use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, commit};
@@ -13,6 +14,7 @@ use super::error::CliError;
 use super::output::{
     BRANCH, CommitView, Escaped, Ids, Output, Paging, WARNING, clock, plural, seconds, size, warn,
 };
+use super::surroundings::surroundings;
 
 /// Capture the whole folder, and sign what it is.
 #[derive(clap::Args)]
@@ -53,12 +55,14 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     let identity = context.identity(MakeKey::Never)?;
     let progress = context.progress("Capturing");
+    let allowed = AllowedSecrets::load(&surroundings()?.config_dir)?;
     let options = CommitOptions {
         identity: &identity,
         message: Some(message),
         author: arguments.author.clone(),
         acting_for: arguments.acting_for.clone(),
         allow_empty: arguments.allow_empty,
+        allowed_secrets: allowed.fingerprints(),
         threads: context.threads(),
         progress: &progress,
     };
@@ -122,6 +126,10 @@ fn draw(
         seconds(report.seconds),
         level.unwrap_or_default()
     )?;
+    if report.unscanned > 0 {
+        let files = plural(report.unscanned, "file", "files");
+        writeln!(out, "  secrets  not looked for in {files} (not UTF-8, or above 4 MiB)")?;
+    }
     let author = report.commit.author.as_deref();
     let author = author.map(|name| format!(", author {} (claimed)", Escaped(name.as_bytes())));
     let unknown = match report.commit.committer.principal {

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
 
+use aisr::capture::secrets::{AllowedError, Secret};
 use aisr::history::{HistoryError, WalkError};
 use aisr::log::LogError;
 use aisr::map::MapError;
@@ -32,18 +33,30 @@ pub enum Kind {
 pub struct CliError {
     pub kind: Kind,
     error: Box<dyn Error>,
+    /// Lines that say more, already safe to show.
+    details: Vec<String>,
     hints: Vec<String>,
 }
 
 impl CliError {
     /// A command that was not used as it must be.
     pub fn usage(text: impl Into<String>) -> Self {
-        Self { kind: Kind::Usage, error: text.into().into(), hints: Vec::new() }
+        Self {
+            kind: Kind::Usage,
+            error: text.into().into(),
+            details: Vec::new(),
+            hints: Vec::new(),
+        }
     }
 
     /// Something that went wrong, with no error below it.
     pub fn failure(text: impl Into<String>) -> Self {
-        Self { kind: Kind::Failure, error: text.into().into(), hints: Vec::new() }
+        Self {
+            kind: Kind::Failure,
+            error: text.into().into(),
+            details: Vec::new(),
+            hints: Vec::new(),
+        }
     }
 
     /// Says what to do next.
@@ -53,7 +66,7 @@ impl CliError {
     }
 
     fn caused_by(error: impl Error + 'static, hints: Vec<String>) -> Self {
-        Self { kind: Kind::Failure, error: Box::new(error), hints }
+        Self { kind: Kind::Failure, error: Box::new(error), details: Vec::new(), hints }
     }
 
     /// Prints it to stderr.
@@ -72,6 +85,9 @@ impl CliError {
             next = source.source();
         }
         anstream::eprintln!("{ERROR}error:{ERROR:#} {}", Escaped(text.as_bytes()));
+        for detail in &self.details {
+            anstream::eprintln!("  {detail}");
+        }
         for hint in &self.hints {
             anstream::eprintln!("{HINT}hint:{HINT:#} {}", Escaped(hint.as_bytes()));
         }
@@ -86,7 +102,7 @@ impl From<io::Error> for CliError {
             _ => Kind::Failure,
         };
         let error = Output { source: error };
-        Self { kind, error: Box::new(error), hints: Vec::new() }
+        Self { kind, error: Box::new(error), details: Vec::new(), hints: Vec::new() }
     }
 }
 
@@ -142,9 +158,40 @@ impl From<WorktreeError> for CliError {
             WorktreeError::NotEmpty { .. } => vec!["name a folder that does not exist yet".into()],
             WorktreeError::NoRoom { .. } => vec!["free some room, or name another place".into()],
             WorktreeError::Sign(e) => remedy(e),
+            WorktreeError::Secrets { secrets, .. } => secret_hints(secrets),
             _ => Vec::new(),
         };
-        Self::caused_by(error, hints)
+        let details = match &error {
+            WorktreeError::Secrets { secrets, more } => secret_lines(secrets, *more),
+            _ => Vec::new(),
+        };
+        Self { details, ..Self::caused_by(error, hints) }
+    }
+}
+
+/// Where each secret is; never what it is.
+fn secret_lines(secrets: &[Secret], more: u64) -> Vec<String> {
+    let lines = secrets.iter().map(|secret| {
+        let path = Escaped(&secret.path);
+        format!("{path}:{}  {}  {}", secret.line, secret.rule, secret.fingerprint)
+    });
+    let rest = (more > 0).then(|| format!("and {more} more"));
+    lines.chain(rest).collect()
+}
+
+fn secret_hints(secrets: &[Secret]) -> Vec<String> {
+    let allow = secrets.first().map(|secret| {
+        let fingerprint = secret.fingerprint;
+        format!("or let one pass, here alone: `aisr allow secret {fingerprint}`")
+    });
+    let ignore =
+        "take it out of the file, or leave the file out: a line in .aisrignore".to_string();
+    [ignore].into_iter().chain(allow).collect()
+}
+
+impl From<AllowedError> for CliError {
+    fn from(error: AllowedError) -> Self {
+        Self::caused_by(error, Vec::new())
     }
 }
 

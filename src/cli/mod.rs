@@ -2,6 +2,7 @@
 //! and prints the result. Only here are the environment and the terminal known.
 
 mod add;
+mod allow;
 mod cat;
 mod checkout;
 mod commit;
@@ -62,6 +63,7 @@ struct Global {
 enum Command {
     Init(init::Arguments),
     Commit(commit::Arguments),
+    Allow(allow::Arguments),
     Log(log::Arguments),
     Status(status::Arguments),
     Diff(diff::Arguments),
@@ -90,6 +92,7 @@ pub fn run() -> ExitCode {
     let result = Context::new(arguments.global).and_then(|context| match arguments.command {
         Command::Init(arguments) => init::run(&context, &arguments),
         Command::Commit(arguments) => commit::run(&context, &arguments),
+        Command::Allow(arguments) => allow::run(&context, &arguments),
         Command::Log(arguments) => log::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Diff(arguments) => diff::run(&context, &arguments),

@@ -95,6 +95,14 @@ impl<'w, 's> Batch<'w, 's> {
         Ok(id)
     }
 
+    /// Whether a pack holds this blob already. What is only on its way does not count.
+    ///
+    /// # Errors
+    /// When a pack cannot be searched.
+    pub fn holds(&self, id: BlobId) -> Result<bool> {
+        self.writer.holds(id)
+    }
+
     fn add(&mut self, slot: Slot, id: Id, bytes: &[u8], hint: ContentHint) -> Result<()> {
         if bytes.len() >= BLOCK {
             return self.write(PackKind::Meta, &[slot], &[id], bytes, hint);

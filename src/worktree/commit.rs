@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::capture::secrets::{Fingerprint, SecretGuard};
 use crate::chunk::ContentHint;
 use crate::log::{Head, LogError, PlaceLog};
 use crate::map::Builder;
@@ -34,6 +35,8 @@ pub struct CommitOptions<'a> {
     pub acting_for: Vec<String>,
     /// Makes a commit even if nothing changed.
     pub allow_empty: bool,
+    /// Secrets that the user let pass.
+    pub allowed_secrets: &'a [Fingerprint],
     /// How many workers hash and code.
     pub threads: usize,
     /// Told how far it is.
@@ -55,7 +58,7 @@ pub enum CommitOutcome {
 /// Commits the folder: everything under the root that is not ignored.
 ///
 /// # Errors
-/// When something cannot be read, written or signed. The branch is as before then, and what was
+/// When something cannot be read, written or signed, or new content holds a secret. The branch is as before then, and what was
 /// stored already serves the next attempt.
 pub fn commit(
     repo: &Repository,
@@ -73,16 +76,22 @@ pub fn commit(
 
         let begun = now();
         let writer = repo.store().writer(&lease);
+        let guard = SecretGuard::new(options.allowed_secrets);
         let reading = Reading {
             head: files,
             threads: options.threads,
             progress: options.progress,
             list_ignored: false,
+            guard: Some(&guard),
         };
         let mut batch = Batch::new(&writer);
         let mut nodes = |id, bytes: Vec<u8>| batch.node(id, &bytes);
         let (tree, cache) = read_folder(repo, &writer, &reading, &mut nodes)?;
         batch.flush()?;
+        let found = guard.finish();
+        if !found.secrets.is_empty() {
+            return Err(WorktreeError::Secrets { secrets: found.secrets, more: found.more });
+        }
         let root = tree.root.ok_or(WorktreeError::Stopped)?;
         let unchanged = files == Some(root.id);
         if unchanged && !options.allow_empty {
@@ -114,6 +123,7 @@ pub fn commit(
             stored: written.bytes,
             seconds: started.elapsed().as_secs_f64(),
             ignored: tree.ignored,
+            unscanned: found.unscanned,
             warnings: tree.warnings,
         })));
     }

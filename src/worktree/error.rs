@@ -6,6 +6,7 @@ use bstr::BString;
 use thiserror::Error;
 
 use crate::capture::CaptureError;
+use crate::capture::secrets::Secret;
 use crate::disk::DiskError;
 use crate::log::LogError;
 use crate::map::MapError;
@@ -44,6 +45,14 @@ pub enum WorktreeError {
     /// A file cannot be captured.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// New content holds secrets. It was not stored.
+    #[error("the folder holds {} that would be kept for ever", secrets_in_words(secrets.len() as u64 + more))]
+    Secrets {
+        /// Where, by path and line.
+        secrets: Vec<Secret>,
+        /// How many more.
+        more: u64,
+    },
     /// A map cannot be written or read.
     #[error(transparent)]
     Map(#[from] Box<MapError<StoreError>>),
@@ -98,6 +107,10 @@ pub enum WorktreeError {
     /// A thread failed; the first error says why.
     #[error("stopped after an error in another thread")]
     Stopped,
+}
+
+fn secrets_in_words(count: u64) -> String {
+    if count == 1 { "a secret".into() } else { format!("{count} secrets") }
 }
 
 impl From<StoreError> for WorktreeError {

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use crossbeam_channel::bounded;
 
 use crate::capture::Pool;
+use crate::capture::secrets::SecretGuard;
 use crate::object::NodeId;
 use crate::repo::Repository;
 use crate::store::{Batch, PackWriter};
@@ -30,6 +31,8 @@ pub struct Reading<'a> {
     pub progress: &'a dyn Progress,
     /// The paths of what is ignored are wanted.
     pub list_ignored: bool,
+    /// Asked before a file is stored.
+    pub guard: Option<&'a SecretGuard<'a>>,
 }
 
 /// Reads the folder. Contents go to `writer`, the tree's nodes to `nodes`. Gives the tree, and
@@ -46,7 +49,7 @@ pub fn read_folder(
     let cache_path = repo.folder().join("local/stat-cache");
     let old = CacheReader::open(&cache_path);
     let mut cache = CacheWriter::create(repo.disk(), &cache_path);
-    let tree = Pool::run(writer, reading.threads, |pool| {
+    let tree = Pool::run(writer, reading.threads, reading.guard, |pool| {
         let (lots, found) = bounded(WAITING_LOTS);
         std::thread::scope(|scope| {
             let scan = scope.spawn(move || {

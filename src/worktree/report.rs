@@ -36,6 +36,8 @@ pub struct CommitReport {
     pub warnings: Vec<Warning>,
     /// How many files and folders the ignore rules left out.
     pub ignored: u64,
+    /// How many of the files that were read were not scanned for secrets: not UTF-8, or above 4 MiB.
+    pub unscanned: u64,
 }
 
 /// Something that the user should know of a capture.

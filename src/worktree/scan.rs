@@ -66,7 +66,7 @@ pub struct Scan<'a, 'w, 's> {
     pub repo: &'a Repository,
     /// The directory tree of HEAD: what is in it stays captured when it becomes ignored.
     pub head: Option<NodeId>,
-    pub pool: &'a Pool,
+    pub pool: &'a Pool<'a>,
     /// Helpers that look at what comes next.
     pub ahead: &'a Ahead,
     pub cache: CacheReader,

@@ -55,7 +55,7 @@ pub fn status(repo: &Repository, options: &StatusOptions<'_>) -> Result<Status, 
     };
     let files = head.map(|id| repo.files(&repo.commit(id)?.commit)).transpose()?;
     let StatusOptions { threads, progress, list_ignored } = *options;
-    let reading = Reading { head: files, threads, progress, list_ignored };
+    let reading = Reading { head: files, threads, progress, list_ignored, guard: None };
     let now = WorkingTree::read(repo, &reading)?;
     let mut changes = Vec::new();
     diff_trees(&now, files, Some(now.root.id), &mut |change| {

@@ -48,6 +48,7 @@ pub fn try_commit(
         author: None,
         acting_for: Vec::new(),
         allow_empty: false,
+        allowed_secrets: &[],
         threads: 2,
         progress: &Quiet,
     };

@@ -1,0 +1,165 @@
+//! The guard: what a capture asks before it stores a file.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use bstr::{BStr, BString};
+use thiserror::Error;
+
+use super::scanner::Scanner;
+
+/// Files above this length are not scanned.
+pub(in crate::capture) const SCAN_LIMIT: u64 = 4 << 20;
+
+/// How many findings are kept; further ones are counted.
+const KEPT: usize = 50;
+
+/// BLAKE3 context of fingerprints. They are no part of a repository.
+const CONTEXT: &str = "aisr 2026-11-25 secret finding v1";
+
+static SCANNER: LazyLock<Scanner> = LazyLock::new(Scanner::new);
+
+/// What names one secret at one path: a hash over rule, path and secret, which tells neither.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Fingerprint([u8; 16]);
+
+/// A text that is no fingerprint.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("a fingerprint has 32 hexadecimal digits")]
+pub struct InvalidFingerprint;
+
+impl Fingerprint {
+    /// The fingerprint of `secret`, found by `rule` at `path`.
+    pub fn of(rule: &str, path: &BStr, secret: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
+        for part in [rule.as_bytes(), path, secret] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+        }
+        let mut short = [0; 16];
+        hasher.finalize_xof().fill(&mut short);
+        Self(short)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = InvalidFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFingerprint> {
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes());
+        bytes.ok().and_then(|b| b.try_into().ok()).map(Self).ok_or(InvalidFingerprint)
+    }
+}
+
+/// A secret in a file. It says where, never what.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Secret {
+    /// The file, inside the root.
+    pub path: BString,
+    /// The line, from 1.
+    pub line: u64,
+    /// The rule that found it.
+    pub rule: String,
+    /// What allows it.
+    pub fingerprint: Fingerprint,
+}
+
+/// What a guard found in a whole capture.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Found {
+    /// The secrets, by path and line; at most 50.
+    pub secrets: Vec<Secret>,
+    /// How many more there are.
+    pub more: u64,
+    /// How many files were read but not scanned: not UTF-8, or above 4 MiB.
+    pub unscanned: u64,
+}
+
+/// Looks for secrets in what a capture reads, and gathers what it finds.
+pub struct SecretGuard<'a> {
+    allowed: &'a [Fingerprint],
+    secrets: Mutex<Vec<Secret>>,
+    more: AtomicU64,
+    unscanned: AtomicU64,
+}
+
+impl<'a> SecretGuard<'a> {
+    /// A guard that lets pass what `allowed` names.
+    pub fn new(allowed: &'a [Fingerprint]) -> Self {
+        let secrets = Mutex::default();
+        Self { allowed, secrets, more: AtomicU64::new(0), unscanned: AtomicU64::new(0) }
+    }
+
+    /// Whether the content of the file at `path` may be stored. What speaks against it is kept,
+    /// unless `known` says that the repository holds this content already.
+    pub(in crate::capture) fn passes(
+        &self,
+        path: impl Fn() -> BString,
+        bytes: &[u8],
+        known: impl FnOnce() -> bool,
+    ) -> bool {
+        if std::str::from_utf8(bytes).is_err() {
+            self.skip();
+            return true;
+        }
+        let findings = SCANNER.scan(bytes);
+        if findings.is_empty() {
+            return true;
+        }
+        let path = path();
+        let secrets = findings.into_iter().map(|finding| {
+            let secret = &bytes[finding.range];
+            let fingerprint = Fingerprint::of(&finding.rule, path.as_ref(), secret);
+            Secret { path: path.clone(), line: finding.line, rule: finding.rule, fingerprint }
+        });
+        let refused: Vec<_> =
+            secrets.filter(|secret| !self.allowed.contains(&secret.fingerprint)).collect();
+        if refused.is_empty() || known() {
+            return true;
+        }
+        let mut kept = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = KEPT.saturating_sub(kept.len());
+        self.more.fetch_add(refused.len().saturating_sub(room) as u64, Ordering::Relaxed);
+        kept.extend(refused.into_iter().take(room));
+        false
+    }
+
+    /// Counts a file that is not scanned.
+    pub(in crate::capture) fn skip(&self) {
+        self.unscanned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What was found.
+    pub fn finish(self) -> Found {
+        let mut secrets = self.secrets.into_inner().unwrap_or_else(PoisonError::into_inner);
+        secrets.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+        // A file that changed while it was read was scanned more than once.
+        secrets.dedup();
+        Found { secrets, more: self.more.into_inner(), unscanned: self.unscanned.into_inner() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fingerprint;
+
+    #[test]
+    fn a_fingerprint_depends_on_rule_path_and_secret() {
+        let of = |rule: &str, path: &str, secret: &str| {
+            Fingerprint::of(rule, path.into(), secret.as_bytes())
+        };
+        let one = of("r", "p", "s");
+        assert_eq!(one.to_string().parse(), Ok(one));
+        for other in [of("x", "p", "s"), of("r", "x", "s"), of("r", "p", "x"), of("rp", "", "s")] {
+            assert_ne!(one, other);
+        }
+        assert!("12".parse::<Fingerprint>().is_err());
+    }
+}

@@ -1,0 +1,15 @@
+//! Secrets in what is captured: rules as data, a scanner, and the guard that a capture asks.
+//!
+//! The scanner is pure: bytes in, findings out, whatever the bytes are. A capture asks the guard
+//! before it stores a file.
+
+mod allowed;
+mod checksum;
+mod guard;
+mod rules;
+mod scanner;
+
+pub use allowed::{AllowedError, AllowedSecrets};
+pub(super) use guard::SCAN_LIMIT;
+pub use guard::{Fingerprint, Found, InvalidFingerprint, Secret, SecretGuard};
+pub use scanner::{Finding, Scanner};
