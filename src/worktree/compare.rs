@@ -65,6 +65,7 @@ pub fn compare(
             threads: options.threads,
             progress: options.progress,
             list_ignored: false,
+            guard: None,
         };
         let now = WorkingTree::read(repo, &reading)?;
         let root = |side| match side {
