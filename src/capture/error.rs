@@ -19,6 +19,14 @@ pub enum CaptureError {
     /// The store cannot take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// SQLite cannot go on reading a database.
+    #[error("cannot read the database {path}")]
+    Database {
+        /// Its path inside the root.
+        path: BString,
+        /// Why.
+        source: rusqlite::Error,
+    },
     /// A worker is gone; the first error says why.
     #[error("capturing stopped after an error in another thread")]
     Stopped,

@@ -54,33 +54,46 @@ impl Piece {
     }
 }
 
-/// Where the bytes of a file come from.
-#[derive(Clone, Copy)]
-enum Source<'r> {
-    File(&'r OwnedFd),
-    /// Read whole already, because it was scanned: what is stored is what was scanned.
-    Memory(&'r [u8]),
+/// Bytes that are read front to back; only the head is asked for twice.
+pub(super) trait Source {
+    /// Fills the buffer with what lies at `offset`; less only at the end.
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, CaptureError>;
+    /// Told that what was read there is all zero.
+    fn zeros(&mut self, _offset: u64, _len: NonZeroU64) {}
 }
 
-impl Source<'_> {
-    /// Fills `buffer` from `offset` on, as far as there is something. Gives the length.
-    fn read(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
-        match self {
-            Self::File(file) => read_full(file, offset, buffer),
-            Self::Memory(bytes) => {
-                let rest = &bytes[bytes.len().min(offset as usize)..];
-                let len = rest.len().min(buffer.len());
-                buffer[..len].copy_from_slice(&rest[..len]);
-                Ok(len)
-            }
-        }
+/// A plain file.
+struct FileSource<'r> {
+    request: &'r Request,
+    file: &'r OwnedFd,
+}
+
+impl Source for FileSource<'_> {
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, CaptureError> {
+        read_full(self.file, offset, buffer).map_err(|e| self.request.failed(e))
+    }
+
+    fn zeros(&mut self, offset: u64, len: NonZeroU64) {
+        // A hole, most likely: zeros are not worth what they would push out of the page cache.
+        let _ = fadvise(self.file, offset, Some(len), Advice::DontNeed);
     }
 }
 
-/// Reads a file front to back and cuts it into pieces.
-struct PieceReader<'r> {
-    request: &'r Request,
-    source: Source<'r>,
+/// A file that was read whole already, because it was scanned: what is stored is what was scanned.
+struct MemorySource<'r>(&'r [u8]);
+
+impl Source for MemorySource<'_> {
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, CaptureError> {
+        let rest = &self.0[self.0.len().min(offset as usize)..];
+        let len = rest.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&rest[..len]);
+        Ok(len)
+    }
+}
+
+/// Reads a source front to back and cuts it into pieces.
+struct PieceReader<'s> {
+    source: &'s mut dyn Source,
     len: u64,
     cutter: Cutter,
     at: u64,
@@ -90,13 +103,13 @@ struct PieceReader<'r> {
     returned: Receiver<Vec<u8>>,
 }
 
-impl<'r> PieceReader<'r> {
-    fn new(request: &'r Request, source: Source<'r>, len: u64) -> Result<Self, CaptureError> {
+impl<'s> PieceReader<'s> {
+    fn new(source: &'s mut dyn Source, len: u64) -> Result<Self, CaptureError> {
         let mut head = Vec::new();
         let mut wanted = len.min(64 << 10) as usize;
         loop {
             head.resize(wanted, 0);
-            let got = source.read(0, &mut head).map_err(|e| request.failed(e))?;
+            let got = source.read(0, &mut head)?;
             head.truncate(got);
             match Cutter::bytes_needed(&head, len) {
                 Some(more) if got == wanted && more > wanted => wanted = more,
@@ -106,7 +119,7 @@ impl<'r> PieceReader<'r> {
         let cutter = Cutter::new(&head, len);
         let (buffers, returned) = unbounded();
         let left_over = Vec::new();
-        Ok(Self { request, source, len, cutter, at: 0, number: 0, left_over, buffers, returned })
+        Ok(Self { source, len, cutter, at: 0, number: 0, left_over, buffers, returned })
     }
 
     /// The next piece, or `None` at the end. A file that shrank ends where it ends now.
@@ -121,15 +134,11 @@ impl<'r> PieceReader<'r> {
         // What a returned buffer held is written over.
         bytes.resize(start + wanted, 0);
         bytes[..start].copy_from_slice(&self.left_over);
-        let got =
-            self.source.read(self.at, &mut bytes[start..]).map_err(|e| self.request.failed(e))?;
+        let got = self.source.read(self.at, &mut bytes[start..])?;
         bytes.truncate(start + got);
         let offset = self.at;
         if let Some(len) = NonZeroU64::new(got as u64).filter(|_| is_zero(&bytes[start..])) {
-            // A hole, most likely: zeros are not worth what they would push out of the page cache.
-            if let Source::File(file) = self.source {
-                let _ = fadvise(file, offset, Some(len), Advice::DontNeed);
-            }
+            self.source.zeros(offset, len);
         }
         self.at += got as u64;
         if got < wanted {
@@ -153,7 +162,11 @@ impl<'r> PieceReader<'r> {
     }
 }
 
-fn read_full(file: &OwnedFd, mut offset: u64, mut buffer: &mut [u8]) -> std::io::Result<usize> {
+pub(super) fn read_full(
+    file: &OwnedFd,
+    mut offset: u64,
+    mut buffer: &mut [u8],
+) -> std::io::Result<usize> {
     let wanted = buffer.len();
     while !buffer.is_empty() {
         match rustix::io::pread(file, &mut *buffer, offset) {
@@ -232,32 +245,58 @@ impl Pool<'_> {
         progress: &dyn Fn(u64),
     ) -> Result<Outcome, CaptureError> {
         let Some(file) = open(request)? else { return Ok(Outcome::Vanished) };
-        let (answer, answers) = unbounded();
-        let most = 2 * self.threads() + 2;
+        if request.is_database(&file)? {
+            return Ok(Outcome::Database);
+        }
         steady(request, &file, |len| {
             let whole = read_to_scan(request, &file, len, self.guard())?;
             if let Some(bytes) = refused(request, &whole, batch, self.guard())? {
                 return Ok((BlobId::of(bytes), bytes.len() as u64));
             }
-            let mut reader = PieceReader::new(request, source(&file, &whole), len)?;
-            let (mut assembly, mut flying, mut first) = (Assembly::default(), 0, None);
-            while let Some(piece) = reader.next()? {
-                progress(piece.window.len() as u64);
-                first = first.or_else(|| Some(first_window(&piece)));
-                self.send(Task::Piece(piece, answer.clone()))?;
-                flying += 1;
-                while flying >= most {
-                    assembly.add(batch, receive(&answers)?)?;
-                    flying -= 1;
-                }
-            }
-            for _ in 0..flying {
-                assembly.add(batch, receive(&answers)?)?;
-            }
-            let total = assembly.total;
-            Ok((assembly.finish(batch, first)?, total))
+            let mut source = source(request, &file, &whole);
+            let streamed = self.stream(&mut *source, len, batch, progress)?;
+            Ok((streamed.id, streamed.len))
         })
     }
+
+    /// Stores what `source` gives; the caller's thread reads, workers do the rest.
+    pub(super) fn stream(
+        &self,
+        source: &mut dyn Source,
+        len: u64,
+        batch: &mut Batch<'_, '_>,
+        progress: &dyn Fn(u64),
+    ) -> Result<Streamed, CaptureError> {
+        let (answer, answers) = unbounded();
+        let most = 2 * self.threads() + 2;
+        let mut reader = PieceReader::new(source, len)?;
+        let (mut assembly, mut flying) = (Assembly::default(), 0);
+        let mut first = None;
+        while let Some(piece) = reader.next()? {
+            progress(piece.window.len() as u64);
+            first = first.or_else(|| Some(first_window(&piece)));
+            self.send(Task::Piece(piece, answer.clone()))?;
+            flying += 1;
+            while flying >= most {
+                assembly.add(batch, receive(&answers)?)?;
+                flying -= 1;
+            }
+        }
+        for _ in 0..flying {
+            assembly.add(batch, receive(&answers)?)?;
+        }
+        let len = assembly.total;
+        let windows = assembly.windows.clone();
+        Ok(Streamed { id: assembly.finish(batch, first)?, len, windows })
+    }
+}
+
+/// What was streamed into the store.
+pub(super) struct Streamed {
+    pub id: BlobId,
+    pub len: u64,
+    /// The chaining values of its windows, of which it has more than one, or is one.
+    pub windows: Vec<ChainingValue>,
 }
 
 fn receive(
@@ -278,7 +317,8 @@ pub(super) fn capture_alone(
         if let Some(bytes) = refused(request, &whole, batch, guard)? {
             return Ok((BlobId::of(bytes), bytes.len() as u64));
         }
-        let mut reader = PieceReader::new(request, source(file, &whole), len)?;
+        let mut source = source(request, file, &whole);
+        let mut reader = PieceReader::new(&mut *source, len)?;
         let (mut assembly, mut first) = (Assembly::default(), None);
         while let Some(piece) = reader.next()? {
             first = first.or_else(|| Some(first_window(&piece)));
@@ -319,8 +359,15 @@ fn refused<'w>(
     Ok((!may_store(request, bytes, batch, guard)?).then_some(bytes))
 }
 
-fn source<'r>(file: &'r OwnedFd, whole: &'r Option<Vec<u8>>) -> Source<'r> {
-    whole.as_deref().map_or(Source::File(file), Source::Memory)
+fn source<'r>(
+    request: &'r Request,
+    file: &'r OwnedFd,
+    whole: &'r Option<Vec<u8>>,
+) -> Box<dyn Source + 'r> {
+    match whole {
+        Some(bytes) => Box::new(MemorySource(bytes)),
+        None => Box::new(FileSource { request, file }),
+    }
 }
 
 /// Reads a file until it holds still, at most [`ATTEMPTS`] times.

@@ -23,12 +23,29 @@ pub struct Request {
     pub name: BString,
     /// The path of the folder inside the root, for messages.
     pub folder_path: Arc<BString>,
+    /// What is done with a database.
+    pub databases: Databases,
+}
+
+/// What is done with a file that begins like a SQLite database.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Databases {
+    /// It is told apart, and not read.
+    Apart,
+    /// It is read like any file.
+    AsFiles,
 }
 
 impl Request {
     /// The path inside the root.
     pub fn path(&self) -> BString {
         join_path(&self.folder_path, &self.name)
+    }
+
+    /// Whether this is a database that is to be told apart.
+    pub(super) fn is_database(&self, file: &OwnedFd) -> Result<bool, CaptureError> {
+        let apart = self.databases == Databases::Apart;
+        Ok(apart && super::sqlite::begins_like_one(file).map_err(|e| self.failed(e))?)
     }
 
     pub(super) fn failed(&self, source: std::io::Error) -> CaptureError {
@@ -54,6 +71,8 @@ pub struct Captured {
 pub enum Outcome {
     /// It is in the store, unless the guard refused it.
     Captured(Captured),
+    /// It begins like a SQLite database, and was not read.
+    Database,
     /// It is no longer there, or no longer a file.
     Vanished,
 }

@@ -43,6 +43,9 @@ pub(super) fn capture(
     guard: Option<&SecretGuard<'_>>,
 ) -> Result<Outcome, CaptureError> {
     let Some(file) = open(request)? else { return Ok(Outcome::Vanished) };
+    if request.is_database(&file)? {
+        return Ok(Outcome::Database);
+    }
     let failed = |e| request.failed(e);
     for attempt in 1..=ATTEMPTS {
         let started = now_nanos();

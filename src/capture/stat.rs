@@ -6,7 +6,7 @@ use rustix::fs::{FileType, Stat};
 
 /// A clock step of the file systems that are supported, generously: a file whose times are
 /// younger than this when it is read may change again without showing it.
-const CLOCK_STEP_NANOS: i128 = 20_000_000;
+pub const CLOCK_STEP: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// What the file system says of a file, as far as it tells one content from another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -46,7 +46,7 @@ impl StatKey {
 
     /// Whether a change right after `now` could leave these very times (git's "racily clean").
     pub fn is_racy(&self, now: i128) -> bool {
-        self.mtime.max(self.ctime) + CLOCK_STEP_NANOS >= now
+        self.mtime.max(self.ctime) + CLOCK_STEP.as_nanos() as i128 >= now
     }
 }
 

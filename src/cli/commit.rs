@@ -130,6 +130,9 @@ fn draw(
         let files = plural(report.unscanned, "file", "files");
         writeln!(out, "  secrets  not looked for in {files} (not UTF-8, or above 4 MiB)")?;
     }
+    if report.lock_held > 0.0 {
+        writeln!(out, "  databases were held for up to {}", seconds(report.lock_held))?;
+    }
     let author = report.commit.author.as_deref();
     let author = author.map(|name| format!(", author {} (claimed)", Escaped(name.as_bytes())));
     let unknown = match report.commit.committer.principal {

@@ -51,11 +51,12 @@ pub struct Session {
 }
 
 /// How well a capture held one moment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Level {
     /// Every file is as it was at one single moment.
     Snapshot,
     /// Files were read one after the other while others may have written.
+    #[default]
     BestEffort,
 }
 

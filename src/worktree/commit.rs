@@ -14,9 +14,10 @@ use crate::repo::{FILES, Identity, RepoError, Repository, now};
 use crate::sign::Namespace;
 use crate::store::{Batch, PackWriter, StoreError};
 
+use super::coherent::{Aim, read_state};
 use super::error::WorktreeError;
 use super::folder_lock::lock_folder;
-use super::read_folder::{Reading, read_folder};
+use super::read_folder::Reading;
 use super::report::{CommitReport, Progress};
 use super::tree_builder::Tree;
 
@@ -86,18 +87,20 @@ pub fn commit(
         };
         let mut batch = Batch::new(&writer);
         let mut nodes = |id, bytes: Vec<u8>| batch.node(id, &bytes);
-        let (tree, cache) = read_folder(repo, &writer, &reading, &mut nodes)?;
+        let aim = if options.allow_empty { Aim::Moment } else { Aim::Change };
+        let mut state = read_state(repo, &writer, &reading, aim, &mut nodes)?;
         batch.flush()?;
         let found = guard.finish();
         if !found.secrets.is_empty() {
             return Err(WorktreeError::Secrets { secrets: found.secrets, more: found.more });
         }
+        let tree = std::mem::take(&mut state.tree);
         let root = tree.root.ok_or(WorktreeError::Stopped)?;
         let unchanged = files == Some(root.id);
         if unchanged && !options.allow_empty {
             // What a damaged pack had lost was stored again, though nothing changed.
             writer.finish()?;
-            cache.finish(root.id);
+            state.remember(repo, root.id);
             let head = head.ok_or(WorktreeError::Stopped)?;
             return Ok(CommitOutcome::Nothing { head });
         }
@@ -113,7 +116,8 @@ pub fn commit(
             Advance::Done(branch) => branch,
             Advance::Moved => continue,
         };
-        cache.finish(root.id);
+        let lock_held = state.lock_held.as_secs_f64();
+        state.remember(repo, root.id);
         return Ok(CommitOutcome::Made(Box::new(CommitReport {
             id,
             commit,
@@ -122,6 +126,7 @@ pub fn commit(
             bytes: root.bytes,
             stored: written.bytes,
             seconds: started.elapsed().as_secs_f64(),
+            lock_held,
             ignored: tree.ignored,
             unscanned: found.unscanned,
             warnings: tree.warnings,

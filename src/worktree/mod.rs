@@ -4,9 +4,12 @@
 
 mod ahead;
 mod checkout;
+mod coherent;
 mod commit;
 mod compare;
 mod content;
+mod database_cache;
+mod databases;
 mod error;
 mod folder_lock;
 mod ignores;
@@ -17,6 +20,7 @@ mod scan;
 mod stat_cache;
 mod status;
 mod tree_builder;
+mod tree_edit;
 mod working_tree;
 
 pub use checkout::{CheckoutReport, checkout_out};

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use bstr::BString;
 use crossbeam_channel::bounded;
 
 use crate::capture::Pool;
@@ -11,6 +12,7 @@ use crate::repo::Repository;
 use crate::store::{Batch, PackWriter};
 
 use super::ahead::Ahead;
+use super::database_cache::KnownDatabases;
 use super::error::WorktreeError;
 use super::ignores::Ignores;
 use super::report::Progress;
@@ -35,7 +37,19 @@ pub struct Reading<'a> {
     pub guard: Option<&'a SecretGuard<'a>>,
 }
 
-/// Reads the folder. Contents go to `writer`, the tree's nodes to `nodes`. Gives the tree, and
+/// What a scan of the folder goes by, beside the stat cache.
+pub struct Pass<'a> {
+    /// The databases, as they were last read.
+    pub known: &'a KnownDatabases,
+    /// Databases that are to be read after the scan, whatever the file system says of them. Their
+    /// files must not be opened meanwhile.
+    pub deferred: &'a [BString],
+    /// The folder was scanned by this very operation before: what changed since matters, and what
+    /// the stat cache names is stored.
+    pub again: bool,
+}
+
+/// Reads the folder, but for the databases that changed. Contents go to `writer`, the tree's nodes to `nodes`. Gives the tree, and
 /// the stat cache to put in place when the tree is what it should be.
 ///
 /// # Errors
@@ -44,6 +58,7 @@ pub fn read_folder(
     repo: &Repository,
     writer: &PackWriter<'_>,
     reading: &Reading<'_>,
+    pass: &Pass<'_>,
     nodes: &mut NodeSink<'_>,
 ) -> Result<(Tree, CacheWriter), WorktreeError> {
     let cache_path = repo.folder().join("local/stat-cache");
@@ -59,7 +74,8 @@ pub fn read_folder(
                         head: reading.head,
                         pool,
                         ahead,
-                        stored: is_stored(repo, reading.head, &old),
+                        stored: pass.again || is_stored(repo, reading.head, &old),
+                        pass,
                         cache: old,
                         lots,
                         progress: reading.progress,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use bstr::BString;
 
+use crate::capture::Refused;
 use crate::log::RefName;
 use crate::object::{Commit, CommitId, EscapedName, PortabilityProblem};
 
@@ -32,6 +33,8 @@ pub struct CommitReport {
     pub stored: u64,
     /// How long it took, in seconds.
     pub seconds: f64,
+    /// The longest time, in seconds, for which a database's writers or checkpoints were held up.
+    pub lock_held: f64,
     /// What the user should know.
     pub warnings: Vec<Warning>,
     /// How many files and folders the ignore rules left out.
@@ -86,8 +89,17 @@ pub enum Warning {
         /// Its path.
         path: BString,
     },
-    /// A database with a log that is not yet folded into it.
-    LiveDatabase {
+    /// A database that cannot be read now: it stays as HEAD has it.
+    Database {
+        /// Its path.
+        path: BString,
+        /// Why.
+        why: Refused,
+        /// HEAD has it.
+        kept: bool,
+    },
+    /// SQLite had to make a file beside a database, which stays.
+    MadeShared {
         /// The database's path.
         path: BString,
     },
@@ -104,18 +116,25 @@ impl Warning {
             | Self::NotPortable { path, .. }
             | Self::Vanished { path }
             | Self::Moved { path }
-            | Self::LiveDatabase { path } => path,
+            | Self::Database { path, .. }
+            | Self::MadeShared { path } => path,
         }
     }
 
     /// Whether the path is missing from the commit.
     pub fn is_skip(&self) -> bool {
-        matches!(self, Self::Special { .. } | Self::Name { .. } | Self::NestedRepository { .. })
+        matches!(
+            self,
+            Self::Special { .. }
+                | Self::Name { .. }
+                | Self::NestedRepository { .. }
+                | Self::Database { .. }
+        )
     }
 
     /// Whether it may be otherwise the next time.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Vanished { .. } | Self::Moved { .. } | Self::LiveDatabase { .. })
+        matches!(self, Self::Vanished { .. } | Self::Moved { .. } | Self::Database { .. })
     }
 
     /// The reason, in few words, as the commit's report keeps it.
@@ -128,16 +147,20 @@ impl Warning {
             Self::NotPortable { problem, .. } => problem.to_string(),
             Self::Vanished { .. } => "vanished".into(),
             Self::Moved { .. } => "changed while it was read".into(),
-            Self::LiveDatabase { .. } => "a database in use".into(),
+            Self::Database { why, .. } => why.to_string(),
+            Self::MadeShared { .. } => "a file was made beside it".into(),
         }
     }
 
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::LiveDatabase { .. } => Some(
-                "stop its writer and commit again: database and log were read one after the other",
-            ),
+            Self::Database { why: Refused::Locked, .. } => {
+                Some("commit again when the process that keeps it locked lets go of it")
+            }
+            Self::Database { why: Refused::HotJournal, .. } => {
+                Some("open it once with the program that it belongs to, which rolls it back")
+            }
             Self::Moved { .. } => Some("commit again while nothing writes to it"),
             Self::Name { .. } => Some("rename it, or ignore it in .aisrignore"),
             Self::OutsideLink { .. } => {
@@ -167,8 +190,12 @@ impl fmt::Display for Warning {
             }
             Self::Vanished { .. } => write!(f, "{path} vanished before it was read"),
             Self::Moved { .. } => write!(f, "{path} changed each time it was read"),
-            Self::LiveDatabase { .. } => {
-                write!(f, "{path} is in use: its log is captured as a file beside it")
+            Self::Database { why, kept: true, .. } => {
+                write!(f, "{path} is left as HEAD has it: {why}")
+            }
+            Self::Database { why, kept: false, .. } => write!(f, "{path} is not captured: {why}"),
+            Self::MadeShared { .. } => {
+                write!(f, "{path} has a -shm file beside it now, which SQLite made to read it")
             }
         }
     }

@@ -8,19 +8,24 @@ use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice};
 use crossbeam_channel::Sender;
-use rustix::fs::{FileType, Mode, OFlags, openat, readlinkat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 
-use crate::capture::{Captured, Outcome, Pool, Request, StatKey, Ticket, WHOLE_LIMIT};
+use crate::capture::{
+    Captured, DatabaseState, Databases, Outcome, Pool, Request, StatKey, Ticket, WHOLE_LIMIT,
+    begins_like_one,
+};
 use crate::chunk::ContentHint;
 use crate::object::{NodeId, RepoPath, TreeEntry, check_name, join_path, limits, not_portable};
 use crate::repo::{FOLDER, Repository};
 use crate::store::Batch;
 
 use super::ahead::Ahead;
+use super::database_cache::KnownDatabase;
 use super::error::WorktreeError;
 use super::ignores::{IGNORE_FILE, Ignores};
 use super::listing::Listing;
+use super::read_folder::Pass;
 use super::report::{Progress, Warning};
 use super::stat_cache::CacheReader;
 
@@ -29,6 +34,8 @@ const LOT_FILES: usize = 64;
 const LOT_BYTES: u64 = 512 << 10;
 /// What is found goes to the builder in lots of this many.
 const LOT_EVENTS: usize = 1024;
+/// What SQLite keeps beside a database.
+const BESIDE_DATABASES: [&[u8]; 3] = [b"-journal", b"-shm", b"-wal"];
 const IGNORE_FILE_LIMIT: u64 = 1 << 20;
 
 /// What a scan finds, in order.
@@ -41,6 +48,12 @@ pub enum Event {
     Known(BString, Captured),
     /// A file that was just read.
     Read(BString, Captured),
+    /// A database that has not changed since it was read.
+    KnownDatabase(BString, Captured),
+    /// A database that is to be read after the scan.
+    Database(BString),
+    /// A file that is not what it was when this operation read it before.
+    Changed(BString),
     /// A file that is being read: its outcome is the next of the lot's.
     Reading(BString),
     /// A link.
@@ -74,6 +87,8 @@ pub struct Scan<'a, 'w, 's> {
     pub stored: bool,
     /// The paths of what is left out are wanted.
     pub list_ignored: bool,
+    /// What this scan goes by.
+    pub pass: &'a Pass<'a>,
     pub lots: Sender<Lot>,
     pub progress: &'a dyn Progress,
     pub batch: Batch<'w, 's>,
@@ -246,18 +261,25 @@ impl Scan<'_, '_, '_> {
         path: RepoPath,
         stat: StatKey,
     ) -> Result<(), WorktreeError> {
-        if let Some(database) = name.strip_suffix(b"-shm")
-            && listing.contains(database)
+        let beside = BESIDE_DATABASES.iter().find_map(|suffix| name.strip_suffix(*suffix));
+        if let Some(database) = beside.filter(|database| listing.contains(database))
+            && self.is_database(place, listing, database.as_bstr())?
         {
             return Ok(());
         }
-        let log = name.strip_suffix(b"-wal").or_else(|| name.strip_suffix(b"-journal"));
-        if let Some(database) = log.filter(|database| stat.size > 0 && listing.contains(database)) {
-            let path = join_path(place.path.as_bytes(), database);
-            self.event(Event::Warn(Warning::LiveDatabase { path }))?;
+        let path_bytes = path.as_bytes().as_bstr();
+        if self.pass.deferred.iter().any(|deferred| deferred == path_bytes) {
+            return self.event(Event::Database(name.into()));
+        }
+        if let Some(known) = self.pass.known.get(path_bytes) {
+            return self.known_database(listing, name, stat, *known);
         }
         let known = self.cache.get(path.as_bytes().as_bstr());
-        if let Some(known) = known.filter(|known| known.stat == stat && !known.racy)
+        let same = known.as_ref().is_some_and(|known| known.stat == stat);
+        if self.pass.again && !same {
+            self.event(Event::Changed(path.as_bytes().into()))?;
+        }
+        if let Some(known) = known.filter(|known| same && !known.racy)
             && (self.stored || self.repo.store().has_blob(known.id)?)
         {
             self.progress.advance(1, stat.size);
@@ -268,6 +290,7 @@ impl Scan<'_, '_, '_> {
             folder: listing.folder().clone(),
             name: name.into(),
             folder_path: place.shared_path.clone(),
+            databases: Databases::Apart,
         };
         if stat.size > WHOLE_LIMIT {
             return self.large(name, &request);
@@ -281,6 +304,47 @@ impl Scan<'_, '_, '_> {
         Ok(())
     }
 
+    fn known_database(
+        &mut self,
+        listing: &Listing,
+        name: &BStr,
+        stat: StatKey,
+        known: KnownDatabase,
+    ) -> Result<(), WorktreeError> {
+        let log = [name.as_bytes(), b"-wal"].concat();
+        let wal = match listing.contains(&log) {
+            true => statat(listing.folder(), log.as_slice(), AtFlags::SYMLINK_NOFOLLOW).ok(),
+            false => None,
+        };
+        let wal = wal.map(|wal| StatKey::of(&wal)).filter(|wal| wal.size > 0);
+        let same = known.state == DatabaseState { main: stat, wal } && !known.racy;
+        if !same || !(self.stored || self.repo.store().has_blob(known.image.id)?) {
+            return self.event(Event::Database(name.into()));
+        }
+        self.progress.advance(1, stat.size);
+        let stat = StatKey { size: known.image.size, ..stat };
+        let captured = Captured { id: known.image.id, stat, racy: false, moved: false };
+        self.event(Event::KnownDatabase(name.into(), captured))
+    }
+
+    /// Whether there is a database of this name. Those that are known are not opened.
+    fn is_database(
+        &self,
+        place: &Place,
+        listing: &Listing,
+        name: &BStr,
+    ) -> Result<bool, WorktreeError> {
+        let path = join_path(place.path.as_bytes(), name);
+        if self.pass.known.contains_key(&path) || self.pass.deferred.contains(&path) {
+            return Ok(true);
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match openat(listing.folder(), name.as_bytes(), flags, Mode::empty()) {
+            Ok(file) => Ok(begins_like_one(&file).unwrap_or(false)),
+            Err(_) => Ok(false),
+        }
+    }
+
     fn large(&mut self, name: &BStr, request: &Request) -> Result<(), WorktreeError> {
         self.send()?;
         let progress = self.progress;
@@ -289,6 +353,7 @@ impl Scan<'_, '_, '_> {
         progress.advance(1, 0);
         match outcome {
             Outcome::Captured(captured) => self.event(Event::Read(name.into(), captured)),
+            Outcome::Database => self.event(Event::Database(name.into())),
             Outcome::Vanished => {
                 self.event(Event::Warn(Warning::Vanished { path: request.path() }))
             }

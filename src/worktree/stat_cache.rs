@@ -17,7 +17,7 @@ use crate::disk::{Dir, Disk, DiskError, NewFile, OnExisting};
 use crate::object::{BlobId, ID_LEN, Id, NodeId, limits};
 
 const MAGIC: &[u8; 8] = b"AISRSTAT";
-const VERSION: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 2];
+const VERSION: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 3];
 const START: usize = 16 + ID_LEN;
 const FIXED: usize = 2 + 8 + 12 + 12 + 8 + 1 + ID_LEN;
 const EXECUTABLE: u8 = 1;

@@ -1,15 +1,17 @@
 //! Builds the directory tree out of what a scan finds, bottom up, in one pass.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use bstr::BString;
 use crossbeam_channel::Receiver;
 
 use crate::capture::{CaptureError, Captured, Outcome, StatKey};
 use crate::map::{Builder, MapRoot};
-use crate::object::{NodeId, Report, Schema, TreeEntry, ValueRef, join_path};
+use crate::object::{Level, NodeId, Report, Schema, TreeEntry, ValueRef, join_path};
 use crate::store::StoreError;
 
+use super::databases::placeholder;
 use super::error::WorktreeError;
 use super::report::Warning;
 use super::scan::{Event, Lot};
@@ -31,6 +33,18 @@ pub struct Tree {
     pub ignored_paths: Vec<BString>,
     /// How many files were read, because the stat cache did not know them.
     pub read: u64,
+    /// Whether one of those may change again without its stat showing it.
+    pub racy: bool,
+    /// How many changed each time they were read.
+    pub moved: u64,
+    /// Files that changed since this operation read them before.
+    pub changed: Vec<BString>,
+    /// The databases that are still to be read; a placeholder stands for each.
+    pub deferred: Vec<BString>,
+    /// The databases that have not changed.
+    pub databases: BTreeSet<BString>,
+    /// How well one moment was held.
+    pub level: Level,
     /// How many paths could not be captured.
     pub skipped: u64,
     /// What the user should know.
@@ -102,11 +116,23 @@ pub fn build(
                         tree.read += 1;
                         file(&mut tree, cache, top, &path, &name, captured)?;
                     }
+                    Some(Outcome::Database) => defer(&mut tree, top, &path, &name)?,
                     Some(Outcome::Vanished) => {
                         tree.warn(Warning::Vanished { path: join_path(&path, &name) });
                     }
                     None => return Err(CaptureError::Stopped.into()),
                 },
+                Event::KnownDatabase(name, captured) => {
+                    tree.databases.insert(join_path(&path, &name));
+                    put(Some(top), &name, &entry_of(&captured))?;
+                    tree.files += 1;
+                }
+                Event::Database(name) => defer(&mut tree, top, &path, &name)?,
+                Event::Changed(path) => {
+                    if tree.changed.len() < MAX_WARNINGS {
+                        tree.changed.push(path);
+                    }
+                }
                 Event::Warn(warning) => tree.warn(warning),
                 Event::Ignored => tree.ignored += 1,
                 Event::IgnoredPath(path) => {
@@ -151,23 +177,41 @@ fn file(
     captured: Captured,
 ) -> Result<(), WorktreeError> {
     let Captured { id, stat, racy, moved } = captured;
-    let StatKey { size, executable, .. } = stat;
     let path = join_path(folder_path, name);
+    tree.racy |= racy;
     if moved {
+        tree.moved += 1;
         tree.warn(Warning::Moved { path: path.clone() });
     }
     tree.files += 1;
-    let entry = match executable {
-        true => TreeEntry::executable(id, size),
-        false => TreeEntry::file(id, size),
-    };
-    put(Some(folder), name, &entry)?;
+    put(Some(folder), name, &entry_of(&captured))?;
     cache.push(&CacheEntry { path, stat, racy, id });
     Ok(())
 }
 
+fn entry_of(captured: &Captured) -> TreeEntry {
+    let StatKey { size, executable, .. } = captured.stat;
+    match executable {
+        true => TreeEntry::executable(captured.id, size),
+        false => TreeEntry::file(captured.id, size),
+    }
+}
+
+/// Leaves a database for later.
+fn defer(
+    tree: &mut Tree,
+    folder: &mut Folder<'_>,
+    folder_path: &BString,
+    name: &BString,
+) -> Result<(), WorktreeError> {
+    tree.files += 1;
+    tree.deferred.push(join_path(folder_path, name));
+    put(Some(folder), name, &placeholder())
+}
+
 impl Tree {
-    fn warn(&mut self, warning: Warning) {
+    /// Takes note of something that the user should know.
+    pub fn warn(&mut self, warning: Warning) {
         self.skipped += u64::from(warning.is_skip());
         if self.warnings.len() < MAX_WARNINGS {
             self.warnings.push(warning);
@@ -178,18 +222,24 @@ impl Tree {
     pub fn report(&self, window: (i64, i64)) -> Report {
         let listed = |path: &BString| path.len() <= 512;
         let skipped = self.warnings.iter().filter(|w| w.is_skip() && listed(w.path()));
-        let moved =
-            self.warnings.iter().filter(|w| matches!(w, Warning::Moved { .. }) && listed(w.path()));
+        let mut moved = self.changed.clone();
+        let warned = self.warnings.iter().filter(|w| matches!(w, Warning::Moved { .. }));
+        moved.extend(warned.map(|w| w.path().clone()));
+        moved.retain(listed);
+        moved.sort();
+        moved.dedup();
+        // What is a snapshot names none: those changed again after a pass that failed.
+        moved.truncate(if self.level == Level::Snapshot { 0 } else { Report::LISTED });
         Report {
             window,
-            level: crate::object::Level::BestEffort,
+            level: self.level,
             ignored: self.ignored,
             skipped: self.skipped,
             skipped_paths: skipped
                 .take(Report::LISTED)
                 .map(|w| (w.path().to_vec(), w.reason()))
                 .collect(),
-            moved: moved.take(Report::LISTED).map(|w| w.path().to_vec()).collect(),
+            moved: moved.into_iter().map(Vec::from).collect(),
         }
     }
 }

@@ -9,8 +9,9 @@ use crate::object::NodeId;
 use crate::repo::Repository;
 use crate::store::{Store, StoreError};
 
+use super::coherent::{Aim, read_state};
 use super::error::WorktreeError;
-use super::read_folder::{Reading, read_folder};
+use super::read_folder::Reading;
 use super::report::Warning;
 
 /// The folder as it is now. A source of its own tree's nodes, and of the store's.
@@ -36,15 +37,12 @@ impl<'r> WorkingTree<'r> {
     /// When a file or folder cannot be read.
     pub fn read(repo: &'r Repository, reading: &Reading<'_>) -> Result<Self, WorktreeError> {
         let writer = repo.store().dry_writer();
-        let mut memory = MemoryNodes::new();
-        let mut keep = |_, bytes| {
-            memory.insert(bytes);
-            Ok(())
-        };
-        let (tree, cache) = read_folder(repo, &writer, reading, &mut keep)?;
-        let root = tree.root.ok_or(WorktreeError::Stopped)?;
+        let mut state = read_state(repo, &writer, reading, Aim::Content, &mut |_, _| Ok(()))?;
+        let root = state.tree.root.ok_or(WorktreeError::Stopped)?;
+        let memory = std::mem::take(&mut state.memory);
+        let tree = std::mem::take(&mut state.tree);
         if tree.read > 0 {
-            cache.finish(root.id);
+            state.remember(repo, root.id);
         }
         Ok(Self {
             root,

@@ -1,0 +1,165 @@
+//! The image of a database: its pages in order, as one transaction sees them.
+
+use bstr::BString;
+use rusqlite::Rows;
+
+use crate::chunk::ContentHint;
+use crate::object::{BlobId, Id};
+use crate::store::{Batch, Store, StoreError};
+
+use super::error::CaptureError;
+use super::large::Source;
+use super::pool::Pool;
+use super::small::WHOLE_LIMIT;
+use super::sqlite::{OpenDatabase, PAGES};
+use super::whole_hash::{self, WINDOW};
+
+/// What differs between two images of one state: the way it is journalled, the change counter,
+/// the schema cookie, and the version that the counter is valid for (SQLite file format §1.3).
+const COUNTERS: [std::ops::Range<usize>; 4] = [18..20, 24..28, 40..44, 92..96];
+
+/// The hash of an image without what differs between two images of one state. Never stored in a
+/// repository.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StateId(pub Id);
+
+/// A database that was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DatabaseImage {
+    /// The image's bytes.
+    pub id: BlobId,
+    /// How many they are.
+    pub size: u64,
+    /// The state that they are an image of.
+    pub state: StateId,
+}
+
+/// The pages of an open transaction.
+struct Pages<'r> {
+    rows: Rows<'r>,
+    path: &'r BString,
+    /// What was taken out of the rows and not yet handed on lies behind `at`.
+    held: Vec<u8>,
+    at: usize,
+    /// Where `held[at..]` lies in the image.
+    offset: u64,
+    /// The beginning of the image, without what differs between images of one state.
+    first: Vec<u8>,
+}
+
+impl Pages<'_> {
+    fn fill(&mut self, wanted: usize) -> Result<(), CaptureError> {
+        let failed = |source| CaptureError::Database { path: self.path.clone(), source };
+        while self.held.len() - self.at < wanted {
+            let Some(row) = self.rows.next().map_err(failed)? else { break };
+            let page = row.get_ref(0).map_err(failed)?;
+            let page = page.as_blob().map_err(|e| failed(e.into()))?;
+            if self.at > 0 {
+                self.held.drain(..self.at);
+                self.at = 0;
+            }
+            self.held.extend_from_slice(page);
+        }
+        Ok(())
+    }
+}
+
+impl Source for Pages<'_> {
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, CaptureError> {
+        let again = usize::try_from(offset - self.offset).unwrap_or(usize::MAX);
+        self.at += again;
+        self.offset = offset;
+        self.fill(buffer.len())?;
+        let got = buffer.len().min(self.held.len() - self.at);
+        buffer[..got].copy_from_slice(&self.held[self.at..self.at + got]);
+        if offset == 0 && got > self.first.len() {
+            self.first = buffer[..got].to_vec();
+            blank_counters(&mut self.first);
+        }
+        Ok(got)
+    }
+}
+
+impl OpenDatabase {
+    /// Stores the database's image.
+    ///
+    /// # Errors
+    /// When SQLite cannot read it, or the store cannot take it.
+    pub fn capture(
+        &self,
+        pool: &Pool,
+        batch: &mut Batch<'_, '_>,
+        progress: &dyn Fn(u64),
+    ) -> Result<DatabaseImage, CaptureError> {
+        let failed = |source| CaptureError::Database { path: self.path.clone(), source };
+        let number = |what: &str| {
+            self.connection
+                .pragma_query_value(None, what, |row| row.get::<_, i64>(0))
+                .map(i64::unsigned_abs)
+        };
+        let pages = number("page_count").map_err(failed)?;
+        let len = pages * number("page_size").map_err(failed)?;
+        let mut statement = self.connection.prepare(PAGES).map_err(failed)?;
+        let mut pages = Pages {
+            rows: statement.query([]).map_err(failed)?,
+            path: &self.path,
+            held: Vec::new(),
+            at: 0,
+            offset: 0,
+            first: Vec::new(),
+        };
+        if len <= WHOLE_LIMIT {
+            let mut bytes = vec![0; len as usize];
+            let got = pages.read(0, &mut bytes)?;
+            bytes.truncate(got);
+            progress(got as u64);
+            let id = batch.blob(&bytes, ContentHint::Block)?;
+            let state = StateId(BlobId::of(&pages.first).id());
+            return Ok(DatabaseImage { id, size: got as u64, state });
+        }
+        let streamed = pool.stream(&mut pages, len, batch, progress)?;
+        let state = match streamed.windows.as_slice() {
+            [_, rest @ ..] if !rest.is_empty() => {
+                let first = whole_hash::window(0, &pages.first[..WINDOW.min(pages.first.len())]);
+                whole_hash::root(&[&[first], rest].concat())
+            }
+            _ => BlobId::of(&pages.first),
+        };
+        Ok(DatabaseImage { id: streamed.id, size: streamed.len, state: StateId(state.id()) })
+    }
+}
+
+/// The state that a stored image is of.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn state_of_blob(store: &Store, id: BlobId) -> Result<StateId, StoreError> {
+    let mut hasher = blake3::Hasher::new();
+    let mut head = Vec::new();
+    let mut begun = false;
+    store.blob(id)?.copy_to(&mut |bytes: &[u8]| {
+        if begun {
+            hasher.update(bytes);
+            return Ok::<_, StoreError>(());
+        }
+        head.extend_from_slice(bytes);
+        if head.len() >= COUNTERS[3].end {
+            begun = true;
+            blank_counters(&mut head);
+            hasher.update(&head);
+        }
+        Ok(())
+    })?;
+    if !begun {
+        hasher.update(&head);
+    }
+    Ok(StateId(Id::new(*hasher.finalize().as_bytes())))
+}
+
+fn blank_counters(head: &mut [u8]) {
+    for range in COUNTERS {
+        if let Some(counter) = head.get_mut(range) {
+            counter.fill(0);
+        }
+    }
+}

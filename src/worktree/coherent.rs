@@ -1,0 +1,145 @@
+//! Reading the folder as it is at one moment, as far as that can be had.
+//!
+//! Plain files are read first. Then a read transaction is begun on every database that changed.
+//! Then the folder is scanned again: if nothing changed since it was first read, the start of the
+//! last transaction is a moment at which all of it was so. Pages are read afterwards, out of the
+//! open transactions.
+
+use std::time::Duration;
+
+use bstr::BString;
+
+use crate::capture::CLOCK_STEP;
+use crate::map::MemoryNodes;
+use crate::object::{Level, NodeId};
+use crate::repo::Repository;
+use crate::store::{Lookup, PackWriter};
+
+use super::database_cache::{self, KnownDatabases};
+use super::databases::{HeldDatabases, Overlay};
+use super::error::WorktreeError;
+use super::read_folder::{Pass, Reading, read_folder};
+use super::stat_cache::CacheWriter;
+use super::tree_builder::{NodeSink, Tree};
+use super::tree_edit::edit_tree;
+
+/// How often the folder is scanned again to see that it held still.
+const PASSES: usize = 3;
+
+/// What a reading of the folder is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Aim {
+    /// To know what is in it: each file as it is when its turn comes.
+    Content,
+    /// To state what it was at one moment, if it is not what HEAD says.
+    Change,
+    /// To state what it was at one moment.
+    Moment,
+}
+
+/// The folder as it was read.
+pub struct FolderState {
+    pub tree: Tree,
+    /// The nodes of the tree that the store does not have.
+    pub memory: MemoryNodes,
+    /// The longest time for which a database was kept from its writers or checkpoints.
+    pub lock_held: Duration,
+    cache: CacheWriter,
+    databases: KnownDatabases,
+}
+
+/// Reads the folder. Contents go to `writer`, the tree's nodes to `nodes`.
+///
+/// # Errors
+/// When a file or folder cannot be read, or the store cannot take it.
+pub fn read_state(
+    repo: &Repository,
+    writer: &PackWriter<'_>,
+    reading: &Reading<'_>,
+    aim: Aim,
+    nodes: &mut NodeSink<'_>,
+) -> Result<FolderState, WorktreeError> {
+    let mut databases = database_cache::load(&repo.folder().join("local/databases"));
+    let scan = |deferred: &[BString], again: bool, known: &_, nodes: &mut NodeSink<'_>| {
+        let mut memory = MemoryNodes::new();
+        let mut sink = |id: NodeId, bytes: Vec<u8>| {
+            if !matches!(repo.store().kind(id.id())?, Lookup::Here(_)) {
+                memory.insert(bytes.clone());
+            }
+            nodes(id, bytes)
+        };
+        let pass = Pass { known, deferred, again };
+        let (tree, cache) = read_folder(repo, writer, reading, &pass, &mut sink)?;
+        Ok::<_, WorktreeError>((tree, cache, memory))
+    };
+    let (mut tree, mut cache, mut memory) = scan(&[], false, &databases, nodes)?;
+    let idle = tree.deferred.is_empty() && tree.root.map(|root| root.id) == reading.head;
+    let mut held = None;
+    let passes = match aim {
+        Aim::Moment => PASSES,
+        Aim::Change if !idle => PASSES,
+        _ => 0,
+    };
+    for _ in 0..passes {
+        if tree.racy {
+            // What is written from now on shows.
+            std::thread::sleep(CLOCK_STEP);
+        }
+        let begun = HeldDatabases::begin(repo, &tree.deferred);
+        let before = tree.root.ok_or(WorktreeError::Stopped)?.id;
+        let moved = tree.moved;
+        cache.finish(before);
+        (tree, cache, memory) = scan(&tree.deferred, true, &databases, nodes)?;
+        let same = tree.root.map(|root| root.id) == Some(before);
+        let still = same && moved == 0 && tree.moved == 0 && tree.changed.is_empty();
+        let whole = begun.together() && begun.are(&tree.deferred);
+        held = Some(begun);
+        if still && whole {
+            tree.level = Level::Snapshot;
+            break;
+        }
+        if still && passes > 0 && held.as_ref().is_some_and(HeldDatabases::refused_any) {
+            break;
+        }
+    }
+    let held = match held {
+        Some(held) if held.are(&tree.deferred) => held,
+        _ => HeldDatabases::begin(repo, &tree.deferred),
+    };
+    let read = held.read(repo, writer, reading, &mut databases)?;
+    if !read.moved.is_empty() {
+        tree.level = Level::BestEffort;
+    }
+    tree.changed.extend(read.moved);
+    tree.read += read.entries.len() as u64;
+    tree.files -= read.entries.values().filter(|entry| entry.is_none()).count() as u64;
+    let root = tree.root.ok_or(WorktreeError::Stopped)?;
+    let mut added = Vec::new();
+    let root = edit_tree(
+        &Overlay { memory: &memory, store: repo.store() },
+        root.id,
+        &read.entries,
+        &mut |id, bytes| {
+            added.push(bytes.clone());
+            nodes(id, bytes)
+        },
+    )?;
+    added.into_iter().for_each(|bytes| {
+        memory.insert(bytes);
+    });
+    tree.root = Some(root);
+    read.warnings.into_iter().for_each(|warning| tree.warn(warning));
+    databases.retain(|path, _| tree.databases.contains(path) || read.entries.contains_key(path));
+    Ok(FolderState { tree, memory, lock_held: read.held, cache, databases })
+}
+
+impl FolderState {
+    /// Notes what was read, for the next time; `root` is the tree's.
+    pub fn remember(self, repo: &Repository, root: NodeId) {
+        self.cache.finish(root);
+        let path = repo.folder().join("local/databases");
+        if !self.databases.is_empty() || path.exists() {
+            database_cache::save(repo.disk(), &path, &self.databases);
+        }
+    }
+}
