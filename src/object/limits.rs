@@ -32,3 +32,5 @@ pub const COMPONENT: usize = 16 << 20;
 pub const DELTA_DEPTH: u8 = 3;
 /// Deepest nesting of arrays and maps in one encoded object.
 pub const NESTING: usize = 16;
+/// The file of an operation.
+pub const OPERATION: usize = 1 << 30;

@@ -214,7 +214,7 @@ impl RefTarget {
 }
 
 impl RefChange {
-    fn write(&self, w: &mut Writer) {
+    pub(super) fn write(&self, w: &mut Writer) {
         let mut m = MapWriter::new();
         m.field("name", |w| {
             w.bytes(&self.name);
@@ -227,7 +227,7 @@ impl RefChange {
         m.write(w);
     }
 
-    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (mut name, mut old, mut new, mut kind) = (None, None, None, None);
         r.fields(|r, field| match field {
             "name" => set(&mut name, r.bytes()?.to_vec()),

@@ -17,6 +17,7 @@ mod name;
 pub(crate) mod node;
 #[cfg(test)]
 mod node_tests;
+mod operation;
 mod recipe;
 mod signed;
 mod tag;
@@ -39,6 +40,7 @@ pub use name::{
     EscapedName, NameError, PortabilityProblem, RepoPath, check_name, join_path, not_portable,
 };
 pub use node::{Node, NodeHeader, Schema, Value, ValueRef};
+pub use operation::{Operation, Step};
 pub use recipe::{Part, RecipeNode};
 pub use signed::{ActingFor, Actor, Cause, Extensions, KEY_LEN, PAYLOAD_VERSION, Signed, Stamp};
 pub use tag::Tag;

@@ -3,7 +3,7 @@
 //! Uses `capture`, `diff`, `repo`, `log`, `store`, `map`, `object` and `disk`.
 
 mod ahead;
-mod checkout;
+mod checkout_out;
 mod coherent;
 mod commit;
 mod compare;
@@ -22,8 +22,9 @@ mod status;
 mod tree_builder;
 mod tree_edit;
 mod working_tree;
+mod writers;
 
-pub use checkout::{CheckoutReport, checkout_out};
+pub use checkout_out::{CheckoutReport, checkout_out};
 pub use commit::{CommitOptions, CommitOutcome, commit};
 pub use compare::{CompareOptions, Compared, Side, compare};
 pub use content::{Content, TEXT_LIMIT, read_text};

@@ -1,0 +1,19 @@
+//! Changes of the working folder: planned first, then done whole or not at all.
+//!
+//! What comes is written beside (`.aisr/undo/pending/files`) and made durable together with a
+//! plan. Then each path changes place with what was written for it, in one step; what lay there
+//! is set aside. The log entry comes last. A crash before the plan is durable leaves the folder as
+//! it was; after it, the next command that works in the folder goes on to the end.
+
+mod look;
+mod pending;
+mod perform;
+mod plan;
+mod recover;
+mod steps;
+
+pub use look::{Found, Looker};
+pub use pending::{OPERATIONS, kept_file, load};
+pub use perform::{Performed, perform};
+pub use plan::{Conflict, Plan, Planner, Wanted};
+pub use recover::{Recovered, is_interrupted, recover};
