@@ -1,0 +1,145 @@
+//! Going on with an operation that a crash interrupted.
+
+use crate::disk::{Lock, Wait};
+use crate::log::PlaceLog;
+use crate::object::{
+    ChangeKind, LogEntryId, Operation, RefChange, RefTarget, RepoPath, TreeEntry,
+};
+use crate::repo::Repository;
+use crate::worktree::error::WorktreeError;
+use crate::worktree::folder_lock::folder_lock_path;
+
+use super::look::{Found, Looker};
+use super::pending::{Pending, discard, slot};
+use super::perform::finish;
+use super::steps::{Move, Mover, moves};
+
+/// What became of an operation that was interrupted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Recovered {
+    /// It had not begun to change the folder, which is as it was.
+    Back,
+    /// It was brought to its end.
+    Forward {
+        /// What it was: `checkout`, `restore`, `undo`, …
+        kind: String,
+        /// Its log entry.
+        entry: LogEntryId,
+        /// Paths that somebody changed since, which were left as they are.
+        left: Vec<RepoPath>,
+    },
+}
+
+/// Whether an operation was interrupted, or is under way.
+pub fn is_interrupted(repo: &Repository) -> bool {
+    Pending::exists(repo)
+}
+
+/// Brings an operation to its end that was interrupted, or takes back what it had prepared.
+///
+/// # Errors
+/// When its plan is damaged, or the disk says no.
+pub fn recover(repo: &Repository) -> Result<Option<Recovered>, WorktreeError> {
+    if !Pending::exists(repo) {
+        return Ok(None);
+    }
+    let _folder = Lock::exclusive(&folder_lock_path(repo), Wait::Forever)?;
+    // It may just have ended by itself.
+    if !Pending::exists(repo) {
+        return Ok(None);
+    }
+    repo.ensure_writable()?;
+    let Some((pending, operation)) = Pending::open(repo)? else {
+        discard(repo)?;
+        return Ok(Some(Recovered::Back));
+    };
+    let mut log = repo.log()?;
+    let mut left = Vec::new();
+    let entry = match entry_of(&log, &operation)? {
+        Some(entry) => entry,
+        None => {
+            left = go_on(repo, &pending, &operation)?;
+            let changes = rebase(&log, &operation.changes);
+            repo.move_refs(&mut log, changes, operation.cause.clone())?
+        }
+    };
+    let is_as_planned = |n: usize| {
+        let before = operation.steps[n].before;
+        let found = Looker::at(pending.files.clone()).look_at(&slot(n));
+        found.is_ok_and(|found| found == Found::Nothing || found.is(before))
+    };
+    let kind = operation.cause.kind.clone();
+    // The names of slots are looked at before the folder that holds them is renamed.
+    let planned: Vec<bool> = (0..operation.steps.len()).map(is_as_planned).collect();
+    finish(pending, &operation, entry, &|n| planned[n]);
+    Ok(Some(Recovered::Forward { kind, entry, left }))
+}
+
+/// The operation's own log entry, if it had come to that.
+fn entry_of(log: &PlaceLog, operation: &Operation) -> Result<Option<LogEntryId>, WorktreeError> {
+    let mut found = None;
+    log.walk(&mut |id, entry| {
+        if entry.sequence > operation.log_before
+            && entry.cause == operation.cause
+            && entry.changes == operation.changes
+        {
+            found = found.or(Some(id));
+        }
+    })?;
+    Ok(found)
+}
+
+/// Does what was not done yet. Gives the paths where neither the old nor the new is.
+fn go_on(
+    repo: &Repository,
+    pending: &Pending,
+    operation: &Operation,
+) -> Result<Vec<RepoPath>, WorktreeError> {
+    let mut looker = Looker::new(repo)?;
+    let mut mover = Mover::new(pending, operation, &mut looker);
+    let mut left = Vec::new();
+    for this in moves(operation) {
+        let step = &operation.steps[this.step()];
+        let found = mover.look(this.step())?;
+        let is_folder = |entry: Option<TreeEntry>| entry.is_some_and(|e| e.root().is_some());
+        let (to_do, is_done) = match this {
+            Move::Out(_) => (found.is(step.before), found == Found::Nothing || found.is(step.after)),
+            Move::RemoveFolder(_) => (found == Found::Folder, !is_folder(step.after)),
+            Move::MakeFolder(_) => (found == Found::Nothing, found == Found::Folder),
+            Move::Exchange(_) => (found.is(step.before), found.is(step.after)),
+            Move::In(_) => (found == Found::Nothing, found.is(step.after)),
+        };
+        if to_do {
+            mover.forward(this)?;
+        } else if !is_done {
+            left.push(step.path.clone());
+        }
+    }
+    mover.sync()?;
+    Ok(left)
+}
+
+/// The changes, from the values that the refs have now.
+fn rebase(log: &PlaceLog, changes: &[RefChange]) -> Vec<RefChange> {
+    let refs = log.refs();
+    let now = |name: &[u8]| {
+        if name == b"HEAD" {
+            return Some(crate::worktree::head_target(&refs.head));
+        }
+        let found = refs.refs.iter().find(|(ref_name, _)| ref_name.as_bytes() == name);
+        found.map(|(_, id)| RefTarget::Object(*id))
+    };
+    let mut rebased = Vec::new();
+    for change in changes {
+        let old = now(&change.name);
+        let kind = match (&old, &change.new) {
+            (None, None) => continue,
+            (None, Some(_)) => ChangeKind::Create,
+            (Some(_), None) => ChangeKind::Delete,
+            (Some(_), Some(_)) if old == change.old => change.kind,
+            _ => ChangeKind::Force,
+        };
+        rebased.push(RefChange { old, kind, ..change.clone() });
+    }
+    rebased
+}

@@ -1,0 +1,178 @@
+//! What the steps of an operation do to the folder, in which order, and how each is taken back.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+
+use bstr::ByteSlice;
+
+use crate::disk::{Dir, OnExisting};
+use crate::object::{Operation, RepoPath, Step, TreeEntry};
+use crate::worktree::error::WorktreeError;
+
+use super::look::{Found, Looker};
+use super::pending::{Pending, slot};
+
+/// One thing that is done to the folder, for the step of this number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Move {
+    /// A file goes out of the way.
+    Out(usize),
+    /// A folder that should be empty by now goes.
+    RemoveFolder(usize),
+    /// A folder comes.
+    MakeFolder(usize),
+    /// A file changes place with what was written for it.
+    Exchange(usize),
+    /// A file comes where nothing is.
+    In(usize),
+}
+
+impl Move {
+    /// The number of its step.
+    pub fn step(self) -> usize {
+        let (Self::Out(n)
+        | Self::RemoveFolder(n)
+        | Self::MakeFolder(n)
+        | Self::Exchange(n)
+        | Self::In(n)) = self;
+        n
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Nothing,
+    File,
+    Folder,
+}
+
+fn kind(entry: Option<TreeEntry>) -> Kind {
+    match entry {
+        None => Kind::Nothing,
+        Some(entry) if entry.root().is_some() => Kind::Folder,
+        Some(_) => Kind::File,
+    }
+}
+
+/// Whether something is written for the step before the operation begins.
+pub fn writes(step: &Step) -> bool {
+    kind(step.after) == Kind::File
+}
+
+/// What has to be done, in order: what is in the way goes first, children before parents; folders
+/// come before what lies in them.
+pub fn moves(operation: &Operation) -> Vec<Move> {
+    let steps = || operation.steps.iter().enumerate();
+    let out = steps().filter(|(_, s)| kind(s.before) == Kind::File && !writes(s));
+    let gone = steps().rev().filter(|(_, s)| {
+        kind(s.before) == Kind::Folder && kind(s.after) != Kind::Folder
+    });
+    let new = steps().filter(|(_, s)| {
+        kind(s.after) == Kind::Folder && kind(s.before) != Kind::Folder
+    });
+    let exchange = steps().filter(|(_, s)| kind(s.before) == Kind::File && writes(s));
+    let come = steps().filter(|(_, s)| kind(s.before) != Kind::File && writes(s));
+    out.map(|(n, _)| Move::Out(n))
+        .chain(gone.map(|(n, _)| Move::RemoveFolder(n)))
+        .chain(new.map(|(n, _)| Move::MakeFolder(n)))
+        .chain(exchange.map(|(n, _)| Move::Exchange(n)))
+        .chain(come.map(|(n, _)| Move::In(n)))
+        .collect()
+}
+
+/// Does moves, and notes the folders whose names they changed.
+pub struct Mover<'a> {
+    pending: &'a Pending,
+    operation: &'a Operation,
+    looker: &'a mut Looker,
+    /// The folders whose names changed.
+    pub touched: Vec<Arc<Dir>>,
+    /// Folders that were to go and have something in them that is in no commit: they stay.
+    pub left: Vec<RepoPath>,
+}
+
+impl<'a> Mover<'a> {
+    pub fn new(pending: &'a Pending, operation: &'a Operation, looker: &'a mut Looker) -> Self {
+        Self { pending, operation, looker, touched: Vec::new(), left: Vec::new() }
+    }
+
+    /// What lies at the path of a step.
+    pub fn look(&mut self, step: usize) -> Result<Found, WorktreeError> {
+        self.looker.look(&self.operation.steps[step].path)
+    }
+
+    /// The folder of a step's path.
+    pub fn parent(&mut self, step: usize) -> Result<Arc<Dir>, WorktreeError> {
+        let path = &self.operation.steps[step].path;
+        let parent = self.looker.parent(path)?;
+        parent.map_err(|_| WorktreeError::ChangedMeanwhile { path: path.as_bytes().into() })
+    }
+
+    /// Does a move; gives whether there was something to do.
+    pub fn forward(&mut self, this: Move) -> Result<bool, WorktreeError> {
+        let (parent, files) = (self.parent(this.step())?, &self.pending.files);
+        let path = self.operation.steps[this.step()].path.clone();
+        let name = OsStr::from_bytes(path.file_name().unwrap_or_default().as_bytes());
+        let slot = slot(this.step());
+        match this {
+            Move::Out(_) => parent.rename(name, files, slot, OnExisting::Refuse)?,
+            Move::RemoveFolder(_) => {
+                self.looker.forget();
+                match parent.remove_dir(name) {
+                    Err(e) if e.io_kind() == Some(std::io::ErrorKind::DirectoryNotEmpty) => {
+                        self.left.push(path);
+                        return Ok(false);
+                    }
+                    done => done?,
+                }
+            }
+            Move::MakeFolder(_) => parent.create_dir(name, 0o777)?,
+            Move::Exchange(_) => files.exchange(slot, &parent, name)?,
+            Move::In(_) => files.rename(slot, &parent, name, OnExisting::Refuse)?,
+        }
+        self.touch(parent);
+        Ok(true)
+    }
+
+    /// Takes a move back that was done.
+    pub fn backward(&mut self, this: Move) -> Result<(), WorktreeError> {
+        let (parent, files) = (self.parent(this.step())?, &self.pending.files);
+        let path = &self.operation.steps[this.step()].path;
+        let name = OsStr::from_bytes(path.file_name().unwrap_or_default().as_bytes());
+        let slot = slot(this.step());
+        match this {
+            Move::Out(_) => files.rename(slot, &parent, name, OnExisting::Refuse)?,
+            Move::RemoveFolder(_) => parent.create_dir(name, 0o777)?,
+            Move::MakeFolder(_) => {
+                self.looker.forget();
+                parent.remove_dir(name)?;
+            }
+            Move::Exchange(_) => files.exchange(slot, &parent, name)?,
+            Move::In(_) => parent.rename(name, files, slot, OnExisting::Refuse)?,
+        }
+        Ok(())
+    }
+
+    fn touch(&mut self, folder: Arc<Dir>) {
+        if self.touched.last().is_none_or(|last| last.path() != folder.path()) {
+            self.touched.push(folder);
+        }
+    }
+
+    /// Makes what was done durable.
+    pub fn sync(&mut self) -> Result<(), WorktreeError> {
+        self.touched.sort_by(|a, b| a.path().cmp(b.path()));
+        self.touched.dedup_by(|a, b| a.path() == b.path());
+        if self.touched.len() > FEW {
+            return Ok(self.pending.files.sync_filesystem()?);
+        }
+        for folder in &self.touched {
+            folder.sync()?;
+        }
+        Ok(())
+    }
+}
+
+/// Up to this many files or folders are synced one by one; more by one sync of all.
+pub const FEW: usize = 8;
