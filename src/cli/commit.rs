@@ -38,7 +38,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     if names.into_iter().any(|name| name.trim().is_empty()) {
         return Err(CliError::usage("a name is empty"));
     }
-    let repo = context.repository()?;
+    let repo = context.working_repository()?;
     let message = match &arguments.messages[..] {
         [] => write_message(
             context.disk(),

@@ -6,10 +6,11 @@ use aisr::disk::Disk;
 use aisr::history::Revisions;
 use aisr::repo::{Identity, Repository, load_identity};
 use aisr::sign::permissions_too_open;
+use aisr::worktree::{Recovered, recover};
 
 use super::Global;
 use super::error::CliError;
-use super::output::{HINT, Output, Paging, Progress, WARNING};
+use super::output::{Escaped, HINT, Output, Paging, Progress, WARNING};
 use super::surroundings::{ask_passphrase, surroundings};
 
 /// What a command works in.
@@ -50,6 +51,37 @@ impl Context {
     pub fn repository(&self) -> Result<Repository, CliError> {
         let config = surroundings()?.config;
         Ok(Repository::discover(self.disk.clone(), &self.directory, &config)?)
+    }
+
+    /// The repository, to work in its folder: what a crash interrupted there is ended first.
+    pub fn working_repository(&self) -> Result<Repository, CliError> {
+        let repo = self.repository()?;
+        match recover(&repo)? {
+            None => {}
+            Some(Recovered::Back) => self
+                .note("An operation that was interrupted before it changed anything is discarded."),
+            Some(Recovered::Forward { kind, left, .. }) => {
+                let kind = Escaped(kind.as_bytes()).to_string();
+                self.note(&format!("A {kind} that was interrupted is brought to its end."));
+                for path in left {
+                    self.note(&format!("Left as it is, because it was changed since: {path}"));
+                }
+            }
+        }
+        Ok(repo)
+    }
+
+    fn note(&self, text: &str) {
+        if !self.quiet {
+            anstream::eprintln!("{text}");
+        }
+    }
+
+    /// Says what to do next.
+    pub fn hint(&self, text: &str) {
+        if !self.quiet {
+            anstream::eprintln!("{HINT}hint:{HINT:#} {text}");
+        }
     }
 
     /// Who signs; without a key, one is made only where `make` says so.

@@ -8,12 +8,13 @@ use aisr::capture::secrets::{AllowedError, Secret};
 use aisr::history::{HistoryError, WalkError};
 use aisr::log::LogError;
 use aisr::map::MapError;
+use aisr::object::RepoPath;
 use aisr::repo::{ConfigError, IdentityError, RepoError};
 use aisr::sign::SignError;
 use aisr::store::StoreError;
 use aisr::trust::TrustError;
 use aisr::upkeep::FsckError;
-use aisr::worktree::WorktreeError;
+use aisr::worktree::{Conflict, WorktreeError};
 
 use super::output::{ERROR, Escaped, HINT};
 
@@ -158,6 +159,15 @@ impl From<WorktreeError> for CliError {
             WorktreeError::NotEmpty { .. } => vec!["name a folder that does not exist yet".into()],
             WorktreeError::NoRoom { .. } => vec!["free some room, or name another place".into()],
             WorktreeError::Sign(e) => remedy(e),
+            WorktreeError::InTheWay { conflicts } => in_the_way_hints(conflicts),
+            WorktreeError::Interrupted => vec!["run the command again: it ends that first".into()],
+            WorktreeError::Plan { path, .. } => {
+                let folder = path.parent().unwrap_or(path).display();
+                vec![format!(
+                    "look into {folder}/files for what it had set aside, then move {folder} away"
+                )]
+            }
+            WorktreeError::ChangedMeanwhile { .. } => vec!["run the command again".into()],
             WorktreeError::Secrets { secrets, .. } => secret_hints(secrets),
             _ => Vec::new(),
         };
@@ -218,6 +228,22 @@ impl From<IdentityError> for CliError {
         };
         Self::caused_by(error, hints)
     }
+}
+
+fn in_the_way_hints(conflicts: &[(RepoPath, Conflict)]) -> Vec<String> {
+    if conflicts.iter().all(|(_, why)| why.yields_to_force()) {
+        return vec![
+            "`aisr commit` first, --keep PATH, or --force: `aisr undo` brings back what that drops"
+                .into(),
+        ];
+    }
+    if conflicts.iter().any(|(_, why)| *why == Conflict::InUse) {
+        return vec![
+            "end the programs that have the database open; a last writer removes its -wal and -shm"
+                .into(),
+        ];
+    }
+    vec!["move it away, or leave it with --keep PATH".into()]
 }
 
 fn remedy(error: &SignError) -> Vec<String> {

@@ -16,16 +16,19 @@ mod log;
 mod ls;
 mod output;
 mod pathspec;
+mod restore;
 mod show;
 mod status;
 mod surroundings;
 mod target;
+mod undo;
 mod verify;
 mod version;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use aisr::worktree::Direction;
 use clap::{Parser, Subcommand};
 
 use context::Context;
@@ -71,6 +74,10 @@ enum Command {
     Ls(ls::Arguments),
     Cat(cat::Arguments),
     Checkout(checkout::Arguments),
+    Restore(restore::Arguments),
+    Undo(undo::Arguments),
+    /// Do again what was undone last.
+    Redo(undo::Arguments),
     Verify(verify::Arguments),
     Fsck(fsck::Arguments),
     Version(version::Arguments),
@@ -100,6 +107,9 @@ pub fn run() -> ExitCode {
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),
         Command::Checkout(arguments) => checkout::run(&context, &arguments),
+        Command::Restore(arguments) => restore::run(&context, &arguments),
+        Command::Undo(arguments) => undo::run(&context, &arguments, Direction::Undo),
+        Command::Redo(arguments) => undo::run(&context, &arguments, Direction::Redo),
         Command::Verify(arguments) => verify::run(&context, &arguments),
         Command::Fsck(arguments) => fsck::run(&context, &arguments),
         Command::Version(arguments) => version::run(&context, &arguments),

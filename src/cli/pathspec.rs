@@ -1,6 +1,6 @@
 //! Paths as they are typed: relative to the current folder, or absolute.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -34,4 +34,13 @@ pub fn repo_path(
     }
     RepoPath::parse(inside.as_os_str().as_bytes())
         .map_err(|e| CliError::usage(format!("`{shown}` is not a path: {e}")))
+}
+
+/// The paths inside the tree that arguments name.
+pub fn repo_paths(
+    context: &Context,
+    repo: &Repository,
+    typed: &[OsString],
+) -> Result<Vec<RepoPath>, CliError> {
+    typed.iter().map(|typed| repo_path(context, repo, typed)).collect()
 }

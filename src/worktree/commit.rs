@@ -237,3 +237,11 @@ fn advance(
         Err(e) => Err(e.into()),
     }
 }
+
+/// What the log says of HEAD.
+pub fn head_target(head: &Head) -> RefTarget {
+    match head {
+        Head::Branch(name) => RefTarget::Symbolic(name.as_bytes().to_vec()),
+        Head::Detached(id) => RefTarget::Object(*id),
+    }
+}

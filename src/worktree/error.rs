@@ -10,10 +10,12 @@ use crate::capture::secrets::Secret;
 use crate::disk::DiskError;
 use crate::log::LogError;
 use crate::map::MapError;
-use crate::object::{CommitId, NameError};
+use crate::object::{CommitId, DecodeError, NameError, RepoPath};
 use crate::repo::RepoError;
 use crate::sign::SignError;
 use crate::store::StoreError;
+
+use super::operation::Conflict;
 
 /// What can go wrong with the folder.
 #[derive(Debug, Error)]
@@ -104,6 +106,47 @@ pub enum WorktreeError {
         /// What is free.
         free: u64,
     },
+    /// An operation that changes the folder was interrupted and must be brought to its end.
+    #[error("an operation on the folder was interrupted")]
+    Interrupted,
+    /// The plan of an operation is damaged.
+    #[error("{} is not a plan that can be read", path.display())]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: DecodeError,
+    },
+    /// What would be overwritten is in no commit, or cannot be replaced.
+    #[error("{} in the way: {}", plural(conflicts.len()), listed(conflicts))]
+    InTheWay {
+        /// The paths, and what is the matter with each.
+        conflicts: Vec<(RepoPath, Conflict)>,
+    },
+    /// Somebody wrote to a file after it was planned to replace it.
+    #[error("{path} was changed by somebody else meanwhile; nothing is changed")]
+    ChangedMeanwhile {
+        /// Its path inside the root.
+        path: BString,
+    },
+    /// A file would have to move between file systems.
+    #[error("{path} lies on another file system than .aisr")]
+    OtherDevice {
+        /// Its path inside the root.
+        path: BString,
+    },
+    /// A path is neither in the folder nor in the state.
+    #[error("{path} is neither in the folder nor in that state")]
+    NoSuchPath {
+        /// The path.
+        path: RepoPath,
+    },
+    /// There is no operation to take back.
+    #[error("there is nothing to {what}")]
+    NothingTo {
+        /// `undo` or `redo`.
+        what: &'static str,
+    },
     /// A thread failed; the first error says why.
     #[error("stopped after an error in another thread")]
     Stopped,
@@ -111,6 +154,21 @@ pub enum WorktreeError {
 
 fn secrets_in_words(count: u64) -> String {
     if count == 1 { "a secret".into() } else { format!("{count} secrets") }
+}
+
+fn plural(count: usize) -> String {
+    if count == 1 { "a path is".into() } else { format!("{count} paths are") }
+}
+
+/// The first few, each with what is the matter.
+fn listed(conflicts: &[(RepoPath, Conflict)]) -> String {
+    const SHOWN: usize = 8;
+    let shown = conflicts.iter().take(SHOWN);
+    let mut text: Vec<_> = shown.map(|(path, why)| format!("{path} ({})", why.reason())).collect();
+    if conflicts.len() > SHOWN {
+        text.push(format!("and {} more", conflicts.len() - SHOWN));
+    }
+    text.join(", ")
 }
 
 impl From<StoreError> for WorktreeError {

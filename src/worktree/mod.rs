@@ -3,6 +3,7 @@
 //! Uses `capture`, `diff`, `repo`, `log`, `store`, `map`, `object` and `disk`.
 
 mod ahead;
+mod checkout;
 mod checkout_out;
 mod coherent;
 mod commit;
@@ -14,24 +15,31 @@ mod error;
 mod folder_lock;
 mod ignores;
 mod listing;
+mod operation;
 mod read_folder;
 mod report;
+mod restore;
 mod scan;
 mod stat_cache;
 mod status;
 mod tree_builder;
 mod tree_edit;
+mod undo;
 mod working_tree;
 mod writers;
 
+pub use checkout::{CheckoutOptions, checkout};
 pub use checkout_out::{CheckoutReport, checkout_out};
 pub use commit::{CommitOptions, CommitOutcome, commit};
 pub use compare::{CompareOptions, Compared, Side, compare};
 pub use content::{Content, TEXT_LIMIT, read_text};
 pub use error::WorktreeError;
 pub use ignores::{DEFAULT_IGNORES, IGNORE_FILE};
+pub use operation::{Conflict, Performed, Recovered, is_interrupted, recover};
 pub use read_folder::Reading;
 pub use report::{CommitReport, Progress, Warning};
+pub use restore::{RestoreOptions, restore};
 pub use stat_cache::{CacheEntry, decode_entry, encode_entry};
 pub use status::{Status, StatusOptions, status};
+pub use undo::{Direction, UndoOptions, Undone, undo};
 pub use working_tree::WorkingTree;

@@ -285,6 +285,36 @@ impl OpenCache {
     }
 }
 
+/// Puts entries in place of what the cache at `path` says of these paths, given in the order of a
+/// scan; `tree` is the directory tree that names all its ids then, if one does.
+pub fn patch(
+    disk: &Disk,
+    path: &Path,
+    updates: Vec<(BString, Option<CacheEntry>)>,
+    tree: Option<NodeId>,
+) {
+    let mut old = CacheReader::open(path);
+    let mut new = CacheWriter::create(disk, path);
+    for (at, update) in updates {
+        while let Some(next) = &old.next
+            && scan_order(next.path.as_ref(), at.as_ref()) == Ordering::Less
+        {
+            new.push(next);
+            old.advance();
+        }
+        old.get(at.as_ref());
+        if let Some(entry) = update {
+            new.push(&entry);
+        }
+    }
+    while let Some(next) = &old.next {
+        new.push(next);
+        old.advance();
+    }
+    // No tree has this id.
+    new.finish(tree.unwrap_or(NodeId::from_id(Id::new([0; ID_LEN]))));
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

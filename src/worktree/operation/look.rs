@@ -13,6 +13,7 @@ use crate::capture::{StatKey, now_nanos};
 use crate::disk::Dir;
 use crate::object::{BlobId, RepoPath, TreeEntry};
 use crate::repo::Repository;
+use crate::worktree::database_cache::{self, KnownDatabases};
 use crate::worktree::error::WorktreeError;
 use crate::worktree::stat_cache::CacheReader;
 
@@ -49,6 +50,7 @@ impl Found {
 pub struct Looker {
     root: Dir,
     cache: CacheReader,
+    databases: KnownDatabases,
     parent: Option<(RepoPath, Arc<Dir>)>,
 }
 
@@ -60,7 +62,8 @@ impl Looker {
     pub fn new(repo: &Repository) -> Result<Self, WorktreeError> {
         let root = repo.disk().open_dir(repo.root())?;
         let cache = CacheReader::open(&repo.folder().join("local/stat-cache"));
-        Ok(Self { root, cache, parent: None })
+        let databases = database_cache::load(&repo.folder().join("local/databases"));
+        Ok(Self { root, cache, databases, parent: None })
     }
 
     /// The folder that `path` lies in; `None` where there is none. No link is followed.
@@ -100,10 +103,8 @@ impl Looker {
             Ok(parent) => parent,
             Err(found) => return Ok(found),
         };
-        let failed = |source: std::io::Error| WorktreeError::Read {
-            path: path.as_bytes().into(),
-            source,
-        };
+        let failed =
+            |source: std::io::Error| WorktreeError::Read { path: path.as_bytes().into(), source };
         let name = path.file_name().unwrap_or_default().as_bytes();
         let stat = match statat(&*parent, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
@@ -114,15 +115,20 @@ impl Looker {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => Ok(Found::Folder),
             FileType::Symlink => {
-                let target = readlinkat(&*parent, name, Vec::new()).map_err(|e| failed(e.into()))?;
+                let target =
+                    readlinkat(&*parent, name, Vec::new()).map_err(|e| failed(e.into()))?;
                 let entry = TreeEntry::symlink(target.as_bytes());
                 Ok(entry.map_or(Found::Special, |entry| Found::File(entry, key)))
             }
             FileType::RegularFile => {
-                let known = self.cache.get(path.as_bytes().as_bstr());
-                let known = known.filter(|known| known.stat == key && !known.racy);
+                let bytes = path.as_bytes().as_bstr();
+                let cached = self.cache.get(bytes).filter(|known| known.stat == key && !known.racy);
+                let database = self.databases.get(bytes).filter(|known| {
+                    known.state.main == key && known.state.wal.is_none() && !known.racy
+                });
+                let known = cached.map(|known| known.id).or(database.map(|known| known.image.id));
                 let (id, key) = match known {
-                    Some(known) => (known.id, key),
+                    Some(id) => (id, key),
                     None => hash(&parent, name).map_err(failed)?,
                 };
                 let entry = match key.executable {
@@ -136,15 +142,39 @@ impl Looker {
     }
 }
 
+/// What a file is, by its content alone.
+pub fn look_at(folder: &Dir, name: &OsStr) -> std::io::Result<Found> {
+    let name = name.as_bytes();
+    let stat = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Ok(Found::Nothing),
+        Err(e) => return Err(e.into()),
+    };
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Symlink => {
+            let target = readlinkat(folder, name, Vec::new())?;
+            let entry = TreeEntry::symlink(target.as_bytes());
+            Ok(entry.map_or(Found::Special, |entry| Found::File(entry, StatKey::of(&stat))))
+        }
+        FileType::RegularFile => {
+            let (id, key) = hash(folder, name)?;
+            let entry = match key.executable {
+                true => TreeEntry::executable(id, key.size),
+                false => TreeEntry::file(id, key.size),
+            };
+            Ok(Found::File(entry, key))
+        }
+        _ => Ok(Found::Special),
+    }
+}
+
 fn open_beneath(root: &Dir, path: &RepoPath) -> crate::disk::Result<Dir> {
     path.components().try_fold(root.clone(), |dir, name| dir.sub_dir(OsStr::from_bytes(name)))
 }
 
+/// A link counts as no folder: it is opened as itself.
 fn is_no_folder(error: &crate::disk::DiskError) -> bool {
-    matches!(
-        error.io_kind(),
-        Some(std::io::ErrorKind::NotADirectory | std::io::ErrorKind::FilesystemLoop)
-    )
+    error.io_kind() == Some(std::io::ErrorKind::NotADirectory)
 }
 
 /// The id of a file's content. One that changes meanwhile has the id of what was read: it is
@@ -165,6 +195,16 @@ fn hash(parent: &Dir, name: &[u8]) -> std::io::Result<(BlobId, StatKey)> {
     }
     let after = StatKey::of_file(&file)?.unwrap_or(stat);
     Ok((BlobId::from_id(crate::object::Id::new(*hasher.finalize().as_bytes())), after))
+}
+
+/// Whether a database at this path has a log beside it that belongs to what is there: whoever
+/// replaces the file alone would have SQLite apply it to other content.
+pub fn has_database_log(parent: &Dir, name: &[u8]) -> bool {
+    let lies_beside = |suffix: &[u8]| {
+        let name = [name, suffix].concat();
+        statat(parent, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    };
+    [b"-wal".as_slice(), b"-shm", b"-journal"].into_iter().any(lies_beside)
 }
 
 /// Whether two looks at a file saw the same one, unchanged: a rename between them may have moved

@@ -12,8 +12,7 @@ mod plan;
 mod recover;
 mod steps;
 
-pub use look::{Found, Looker};
-pub use pending::{OPERATIONS, kept_file, load};
-pub use perform::{Performed, perform};
+pub use pending::load;
+pub use perform::{Performed, Performing, perform};
 pub use plan::{Conflict, Plan, Planner, Wanted};
 pub use recover::{Recovered, is_interrupted, recover};

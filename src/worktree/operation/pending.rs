@@ -119,7 +119,10 @@ pub fn discard(repo: &Repository) -> Result<(), WorktreeError> {
 }
 
 fn names(folder: &Dir) -> Result<Vec<OsString>, WorktreeError> {
-    let failed = |source| WorktreeError::Read { path: folder.path().as_os_str().as_encoded_bytes().into(), source };
+    let failed = |source| WorktreeError::Read {
+        path: folder.path().as_os_str().as_encoded_bytes().into(),
+        source,
+    };
     let entries = std::fs::read_dir(folder.path()).map_err(failed)?;
     entries.map(|entry| entry.map(|e| e.file_name()).map_err(failed)).collect()
 }

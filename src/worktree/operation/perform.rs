@@ -4,19 +4,17 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
 use rustix::fs::{AtFlags, statat};
 
 use crate::capture::StatKey;
 use crate::disk::ReadFile;
 use crate::log::PlaceLog;
-use crate::object::{
-    Cause, EntryKind, LogEntryId, NodeId, Operation, RefChange, RepoPath, Step,
-};
+use crate::object::{Cause, EntryKind, LogEntryId, NodeId, Operation, RefChange, RepoPath, Step};
 use crate::repo::Repository;
 use crate::worktree::error::WorktreeError;
 use crate::worktree::report::Progress;
-use crate::worktree::stat_cache::{CacheEntry, patch};
+use crate::worktree::stat_cache::{CacheEntry, patch, scan_order};
 use crate::worktree::writers::{FileTask, Writers, ensure_room};
 
 use super::look::{Looker, may_have_changed, same_file};
@@ -69,7 +67,8 @@ pub fn perform(
     plan: Plan,
     how: Performing<'_>,
 ) -> Result<Performed, WorktreeError> {
-    let bytes = plan.steps.iter().filter(|s| writes(s)).filter_map(|s| s.after).map(|e| e.size()).sum();
+    let bytes =
+        plan.steps.iter().filter(|s| writes(s)).filter_map(|s| s.after).map(|e| e.size()).sum();
     ensure_room(repo.root(), bytes)?;
     how.progress.total(bytes);
     let operation = Operation {
@@ -105,10 +104,13 @@ pub fn perform(
         }
     };
     note(repo, &operation, &staged, &mut looker, how.tree);
-    let unchanged = |n: usize| match (slot_stat(&pending, n), plan.stats[n]) {
-        (Some(now), Some(planned)) => same_file(now, planned),
-        _ => true,
-    };
+    // Somebody may have gone on writing to a file that he had open.
+    let unchanged =
+        |(n, planned): (usize, &Option<StatKey>)| match (slot_stat(&pending, n), planned) {
+            (Some(now), Some(planned)) => same_file(now, *planned),
+            _ => true,
+        };
+    let unchanged: Vec<bool> = plan.stats.iter().enumerate().map(unchanged).collect();
     let set_aside = finish(pending, &operation, entry, &unchanged);
     let count = |which: &dyn Fn(&Step) -> bool| operation.steps.iter().filter(|s| which(s)).count();
     let is_file = |s: &Step| s.before.is_some_and(|e| e.root().is_none());
@@ -227,7 +229,8 @@ fn keep_mode(
         statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| stat.st_mode & 0o777).ok()
     };
     let slot = slot(n);
-    let (Some(old), Some(new)) = (mode(&parent, name), mode(&pending.files, slot.as_bytes())) else {
+    let (Some(old), Some(new)) = (mode(&parent, name), mode(&pending.files, slot.as_bytes()))
+    else {
         return Ok(());
     };
     let executable = after.is_some_and(|e| e.kind() == EntryKind::Executable);
@@ -287,9 +290,8 @@ fn note(
     let mut updates = Vec::new();
     looker.forget();
     for (n, step) in operation.steps.iter().enumerate() {
-        let entry = step.after.filter(|e| {
-            matches!(e.kind(), EntryKind::File | EntryKind::Executable)
-        });
+        let entry =
+            step.after.filter(|e| matches!(e.kind(), EntryKind::File | EntryKind::Executable));
         let placed = entry.and_then(|entry| {
             let parent = looker.parent(&step.path).ok()?.ok()?;
             let name = step.path.file_name()?.as_bytes();
@@ -305,6 +307,7 @@ fn note(
         });
         updates.push((step.path.as_bytes().into(), placed));
     }
+    updates.sort_by(|(a, _): &(BString, _), (b, _)| scan_order(a.as_ref(), b.as_ref()));
     patch(repo.disk(), &repo.folder().join("local/stat-cache"), updates, tree);
 }
 
@@ -314,14 +317,14 @@ pub(super) fn finish(
     pending: Pending,
     operation: &Operation,
     entry: LogEntryId,
-    is_as_planned: &dyn Fn(usize) -> bool,
+    as_planned: &[bool],
 ) -> Vec<RepoPath> {
     let mut set_aside = Vec::new();
     for (n, step) in operation.steps.iter().enumerate() {
         if step.before.is_none_or(|before| before.root().is_some()) {
             continue;
         }
-        if step.keep || !is_as_planned(n) {
+        if step.keep || !as_planned[n] {
             set_aside.push(step.path.clone());
         } else {
             let _ = pending.files.remove_file(OsStr::from_bytes(slot(n).as_bytes()));

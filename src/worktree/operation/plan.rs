@@ -3,12 +3,14 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use bstr::ByteSlice;
+
 use crate::capture::StatKey;
 use crate::object::{LogEntryId, RepoPath, Step, TreeEntry};
 use crate::repo::Repository;
 use crate::worktree::error::WorktreeError;
 
-use super::look::{Found, Looker};
+use super::look::{Found, Looker, has_database_log};
 
 /// What should be at a path.
 pub struct Wanted {
@@ -37,6 +39,8 @@ pub enum Conflict {
     Special,
     /// A part of the path is a link or a file.
     Blocked,
+    /// A database that is in use, or was not closed.
+    InUse,
 }
 
 impl Conflict {
@@ -53,6 +57,7 @@ impl Conflict {
             Self::Folder => "a folder with files that are in no commit",
             Self::Special => "a FIFO, socket or device",
             Self::Blocked => "below something that is no folder",
+            Self::InUse => "a database that is open, or was not closed",
         }
     }
 }
@@ -116,6 +121,9 @@ impl Planner {
             Found::Folder => self.conflict(wanted, Conflict::Folder),
             // Where a directory of HEAD was, and should go, something else is the user's own.
             Found::File(..) if wanted.after.is_none() && is_folder(wanted.known) => {}
+            Found::File(..) if self.is_database_in_use(&wanted.path)? => {
+                self.conflict(wanted, Conflict::InUse);
+            }
             Found::File(entry, stat) if expected || self.force => {
                 let keep = wanted.keep || !expected;
                 self.step(wanted, Some(entry), Some(stat), keep);
@@ -129,6 +137,11 @@ impl Planner {
             }
         }
         Ok(())
+    }
+
+    fn is_database_in_use(&mut self, path: &RepoPath) -> Result<bool, WorktreeError> {
+        let Ok(parent) = self.looker.parent(path)? else { return Ok(false) };
+        Ok(has_database_log(&parent, path.file_name().unwrap_or_default().as_bytes()))
     }
 
     fn step(
@@ -149,9 +162,9 @@ impl Planner {
     /// Whether a file above `path` gives way to a folder.
     fn is_replaced_above(&self, path: &RepoPath) -> bool {
         let above = |step: &Step| path.is_within(&step.path) && step.path != *path;
-        self.steps.iter().any(|(step, _)| {
-            above(step) && step.after.is_some_and(|entry| entry.root().is_some())
-        })
+        self.steps
+            .iter()
+            .any(|(step, _)| above(step) && step.after.is_some_and(|entry| entry.root().is_some()))
     }
 
     /// The plan.

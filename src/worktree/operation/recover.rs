@@ -2,17 +2,16 @@
 
 use crate::disk::{Lock, Wait};
 use crate::log::PlaceLog;
-use crate::object::{
-    ChangeKind, LogEntryId, Operation, RefChange, RefTarget, RepoPath, TreeEntry,
-};
+use crate::object::{ChangeKind, LogEntryId, Operation, RefChange, RefTarget, RepoPath, TreeEntry};
 use crate::repo::Repository;
 use crate::worktree::error::WorktreeError;
 use crate::worktree::folder_lock::folder_lock_path;
 
-use super::look::{Found, Looker};
+use super::look::{Found, Looker, look_at};
 use super::pending::{Pending, discard, slot};
 use super::perform::finish;
 use super::steps::{Move, Mover, moves};
+use crate::worktree::commit::head_target;
 
 /// What became of an operation that was interrupted.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,13 +64,12 @@ pub fn recover(repo: &Repository) -> Result<Option<Recovered>, WorktreeError> {
     };
     let is_as_planned = |n: usize| {
         let before = operation.steps[n].before;
-        let found = Looker::at(pending.files.clone()).look_at(&slot(n));
+        let found = look_at(&pending.files, &slot(n));
         found.is_ok_and(|found| found == Found::Nothing || found.is(before))
     };
     let kind = operation.cause.kind.clone();
-    // The names of slots are looked at before the folder that holds them is renamed.
-    let planned: Vec<bool> = (0..operation.steps.len()).map(is_as_planned).collect();
-    finish(pending, &operation, entry, &|n| planned[n]);
+    let as_planned: Vec<bool> = (0..operation.steps.len()).map(is_as_planned).collect();
+    finish(pending, &operation, entry, &as_planned);
     Ok(Some(Recovered::Forward { kind, entry, left }))
 }
 
@@ -103,7 +101,9 @@ fn go_on(
         let found = mover.look(this.step())?;
         let is_folder = |entry: Option<TreeEntry>| entry.is_some_and(|e| e.root().is_some());
         let (to_do, is_done) = match this {
-            Move::Out(_) => (found.is(step.before), found == Found::Nothing || found.is(step.after)),
+            Move::Out(_) => {
+                (found.is(step.before), found == Found::Nothing || found.is(step.after))
+            }
             Move::RemoveFolder(_) => (found == Found::Folder, !is_folder(step.after)),
             Move::MakeFolder(_) => (found == Found::Nothing, found == Found::Folder),
             Move::Exchange(_) => (found.is(step.before), found.is(step.after)),
@@ -124,7 +124,7 @@ fn rebase(log: &PlaceLog, changes: &[RefChange]) -> Vec<RefChange> {
     let refs = log.refs();
     let now = |name: &[u8]| {
         if name == b"HEAD" {
-            return Some(crate::worktree::head_target(&refs.head));
+            return Some(head_target(&refs.head));
         }
         let found = refs.refs.iter().find(|(ref_name, _)| ref_name.as_bytes() == name);
         found.map(|(_, id)| RefTarget::Object(*id))

@@ -65,12 +65,11 @@ pub fn writes(step: &Step) -> bool {
 pub fn moves(operation: &Operation) -> Vec<Move> {
     let steps = || operation.steps.iter().enumerate();
     let out = steps().filter(|(_, s)| kind(s.before) == Kind::File && !writes(s));
-    let gone = steps().rev().filter(|(_, s)| {
-        kind(s.before) == Kind::Folder && kind(s.after) != Kind::Folder
-    });
-    let new = steps().filter(|(_, s)| {
-        kind(s.after) == Kind::Folder && kind(s.before) != Kind::Folder
-    });
+    let gone = steps()
+        .rev()
+        .filter(|(_, s)| kind(s.before) == Kind::Folder && kind(s.after) != Kind::Folder);
+    let new =
+        steps().filter(|(_, s)| kind(s.after) == Kind::Folder && kind(s.before) != Kind::Folder);
     let exchange = steps().filter(|(_, s)| kind(s.before) == Kind::File && writes(s));
     let come = steps().filter(|(_, s)| kind(s.before) != Kind::File && writes(s));
     out.map(|(n, _)| Move::Out(n))

@@ -1,0 +1,90 @@
+//! Restoring paths of the folder from a commit, without moving HEAD.
+
+use crate::diff::diff_trees;
+use crate::object::{Cause, CommitId, RepoPath, TreeEntry};
+use crate::repo::Repository;
+
+use super::checkout::plan;
+use super::error::WorktreeError;
+use super::folder_lock::lock_folder;
+use super::operation::{Performed, Performing, perform};
+use super::read_folder::Reading;
+use super::report::Progress;
+use super::working_tree::WorkingTree;
+
+/// How paths are restored.
+pub struct RestoreOptions<'a> {
+    /// The commit whose state they take on.
+    pub from: CommitId,
+    /// The paths: files, or folders with all that is in them.
+    pub paths: &'a [RepoPath],
+    /// How many workers write.
+    pub threads: usize,
+    /// Told how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+/// Makes paths of the folder what a commit holds there. What is replaced and in no commit is set
+/// aside for `undo`; what HEAD does not know and the commit does not have stays. Gives nothing
+/// where there was nothing to do.
+///
+/// # Errors
+/// When a path is nowhere, or something cannot be read or written. The folder is as before then.
+pub fn restore(
+    repo: &Repository,
+    options: &RestoreOptions<'_>,
+) -> Result<Option<Performed>, WorktreeError> {
+    repo.ensure_writable()?;
+    let _folder = lock_folder(repo)?;
+    let _lease = repo.store().lease()?;
+    let mut log = repo.log()?;
+    let head = log.refs().head_object().map(CommitId::from_id);
+    let head = head.map(|id| repo.files(&repo.commit(id)?.commit)).transpose()?;
+    let from = repo.files(&repo.commit(options.from)?.commit)?;
+    let reading = Reading {
+        head,
+        threads: options.threads,
+        progress: options.progress,
+        list_ignored: false,
+        guard: None,
+    };
+    let now = WorkingTree::read(repo, &reading)?;
+    for path in options.paths {
+        let is_there = |tree| Ok::<_, WorktreeError>(repo.entry_at(tree, path)?.is_some());
+        let lies_here = repo.root().join(os_path(path)).symlink_metadata().is_ok();
+        if !lies_here && !is_there(from)? {
+            return Err(WorktreeError::NoSuchPath { path: path.clone() });
+        }
+    }
+    let mut wants = std::collections::BTreeMap::new();
+    diff_trees(&now, Some(now.root.id), Some(from), &mut |change| {
+        if !options.paths.iter().any(|path| change.path.is_within(path)) {
+            return Ok(());
+        }
+        let known: Option<TreeEntry> = match head {
+            Some(head) => repo.entry_at(head, &change.path)?,
+            None => None,
+        };
+        if change.after.is_some() || known.is_some() {
+            wants.insert(change.path, (known, change.after));
+        }
+        Ok::<_, WorktreeError>(())
+    })?;
+    let plan = plan(repo, wants, true)?;
+    if plan.steps.is_empty() {
+        return Ok(None);
+    }
+    let how = Performing {
+        cause: Cause { ids: vec![options.from.id()], ..Cause::of("restore") },
+        changes: Vec::new(),
+        tree: None,
+        threads: options.threads,
+        progress: options.progress,
+    };
+    perform(repo, &mut log, plan, how).map(Some)
+}
+
+fn os_path(path: &RepoPath) -> &std::path::Path {
+    use std::os::unix::ffi::OsStrExt;
+    std::path::Path::new(std::ffi::OsStr::from_bytes(path.as_bytes()))
+}

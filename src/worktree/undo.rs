@@ -1,0 +1,150 @@
+//! Taking back the last operation, and doing it again.
+
+use std::collections::BTreeMap;
+
+use crate::log::PlaceLog;
+use crate::object::{Cause, ChangeKind, LogEntry, LogEntryId, RefChange};
+use crate::repo::Repository;
+
+use super::checkout::refuse_conflicts;
+use super::error::WorktreeError;
+use super::folder_lock::lock_folder;
+use super::operation::{Performed, Performing, Planner, Wanted, load, perform};
+use super::report::Progress;
+use super::stat_cache::scan_order;
+
+const UNDO: &str = "undo";
+const REDO: &str = "redo";
+
+/// Which way to go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// The last operation is taken back.
+    Undo,
+    /// What was taken back last is done again.
+    Redo,
+}
+
+/// How an operation is taken back.
+pub struct UndoOptions<'a> {
+    /// Which way.
+    pub direction: Direction,
+    /// What was changed since gives way, and is set aside.
+    pub force: bool,
+    /// How many workers write.
+    pub threads: usize,
+    /// Told how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+/// What was taken back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Undone {
+    /// What it was: `commit`, `checkout`, `restore`, …
+    pub kind: String,
+    /// Its log entry's number.
+    pub sequence: u64,
+    /// What was done to the folder.
+    pub performed: Performed,
+}
+
+/// Takes back the last operation of this clone's log, or does again what was taken back last:
+/// refs go back, and so do the files that it changed. A commit's files stay as they are.
+///
+/// # Errors
+/// When there is nothing to take back, when files were changed since, or when something cannot be
+/// read or written. The folder is as before then.
+pub fn undo(repo: &Repository, options: &UndoOptions<'_>) -> Result<Undone, WorktreeError> {
+    repo.ensure_writable()?;
+    let _folder = lock_folder(repo)?;
+    let _lease = repo.store().lease()?;
+    let mut log = repo.log()?;
+    let found = find(&log, options.direction)?;
+    let (word, found) = match (options.direction, found) {
+        (Direction::Undo, Some(found)) => (UNDO, found),
+        (Direction::Redo, Some(found)) => (REDO, found),
+        (Direction::Undo, None) => return Err(WorktreeError::NothingTo { what: UNDO }),
+        (Direction::Redo, None) => return Err(WorktreeError::NothingTo { what: REDO }),
+    };
+    let mut planner = Planner::new(repo, options.force)?;
+    if let Some(operation) = load(repo, found.invert)? {
+        let mut steps: Vec<_> = operation.steps.into_iter().enumerate().collect();
+        steps.sort_by(|(_, a), (_, b)| {
+            scan_order(a.path.as_bytes().into(), b.path.as_bytes().into())
+        });
+        for (n, step) in steps {
+            planner.want(Wanted {
+                path: step.path,
+                known: step.after,
+                after: step.before,
+                from: step.keep.then_some((found.invert, n as u64)),
+                keep: step.from.is_some(),
+            })?;
+        }
+    }
+    let plan = refuse_conflicts(planner.finish()?)?;
+    let how = Performing {
+        cause: Cause { ids: vec![found.target.id()], ..Cause::of(word) },
+        changes: found.changes.iter().map(inverse).collect(),
+        tree: None,
+        threads: options.threads,
+        progress: options.progress,
+    };
+    let performed = perform(repo, &mut log, plan, how)?;
+    Ok(Undone { kind: found.kind, sequence: found.sequence, performed })
+}
+
+struct Target {
+    /// The operation that is taken back or done again.
+    target: LogEntryId,
+    kind: String,
+    sequence: u64,
+    /// The log entry whose changes are inverted: the operation's own, or that of its undoing.
+    invert: LogEntryId,
+    changes: Vec<RefChange>,
+}
+
+fn find(log: &PlaceLog, direction: Direction) -> Result<Option<Target>, WorktreeError> {
+    let mut entries: Vec<(LogEntryId, LogEntry)> = Vec::new();
+    log.walk(&mut |id, entry| entries.push((id, entry)))?;
+    let kinds: BTreeMap<LogEntryId, (String, u64)> =
+        entries.iter().map(|(id, e)| (*id, (e.cause.kind.clone(), e.sequence))).collect();
+    // Of each operation the last word counts: that it was undone, or done again.
+    let mut undone: BTreeMap<LogEntryId, bool> = BTreeMap::new();
+    for (id, entry) in entries.into_iter().rev() {
+        let named = entry.cause.ids.first().map(|id| LogEntryId::from_id(*id));
+        let word = match (entry.cause.kind.as_str(), named) {
+            (UNDO, Some(named)) => Some((named, true)),
+            (REDO, Some(named)) => Some((named, false)),
+            _ => None,
+        };
+        if let Some((named, is_undone)) = word {
+            let first_word = !undone.contains_key(&named);
+            undone.entry(named).or_insert(is_undone);
+            if direction == Direction::Redo && is_undone && first_word {
+                let Some((kind, sequence)) = kinds.get(&named).cloned() else { return Ok(None) };
+                let changes = entry.changes;
+                return Ok(Some(Target { target: named, kind, sequence, invert: id, changes }));
+            }
+            continue;
+        }
+        if direction == Direction::Redo || entry.sequence == 0 {
+            return Ok(None);
+        }
+        if undone.get(&id) != Some(&true) {
+            let LogEntry { cause, sequence, changes, .. } = entry;
+            let kind = cause.kind;
+            return Ok(Some(Target { target: id, kind, sequence, invert: id, changes }));
+        }
+    }
+    Ok(None)
+}
+
+fn inverse(change: &RefChange) -> RefChange {
+    let kind = match (&change.old, &change.new) {
+        (None, _) => ChangeKind::Delete,
+        (_, None) => ChangeKind::Create,
+        _ => ChangeKind::Force,
+    };
+    RefChange { name: change.name.clone(), old: change.new.clone(), new: change.old.clone(), kind }
+}
