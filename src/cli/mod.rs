@@ -3,9 +3,11 @@
 
 mod add;
 mod allow;
+mod branch;
 mod cat;
 mod checkout;
 mod commit;
+mod config;
 mod context;
 mod diff;
 mod editor;
@@ -15,11 +17,13 @@ mod git_words;
 mod init;
 mod log;
 mod ls;
+mod op;
 mod output;
 mod pathspec;
 mod show;
 mod status;
 mod surroundings;
+mod tag;
 mod target;
 mod verify;
 mod version;
@@ -72,6 +76,10 @@ enum Command {
     Ls(ls::Arguments),
     Cat(cat::Arguments),
     Checkout(checkout::Arguments),
+    Branch(branch::Arguments),
+    Tag(tag::Arguments),
+    Op(op::Arguments),
+    Config(config::Arguments),
     Verify(verify::Arguments),
     Fsck(fsck::Arguments),
     Version(version::Arguments),
@@ -107,6 +115,10 @@ pub fn run() -> ExitCode {
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),
         Command::Checkout(arguments) => checkout::run(&context, &arguments),
+        Command::Branch(arguments) => branch::run(&context, &arguments),
+        Command::Tag(arguments) => tag::run(&context, &arguments),
+        Command::Op(arguments) => op::run(&context, &arguments),
+        Command::Config(arguments) => config::run(&context, &arguments),
         Command::Verify(arguments) => verify::run(&context, &arguments),
         Command::Fsck(arguments) => fsck::run(&context, &arguments),
         Command::Version(arguments) => version::run(&context, &arguments),

@@ -25,7 +25,7 @@ mod tree_edit;
 mod working_tree;
 
 pub use checkout::{CheckoutReport, checkout_out};
-pub use commit::{CommitOptions, CommitOutcome, commit};
+pub use commit::{CommitOptions, CommitOutcome, amend, commit};
 pub use compare::{CompareOptions, Compared, Side, compare};
 pub use content::{Content, TEXT_LIMIT, read_text};
 pub use error::WorktreeError;

@@ -27,5 +27,5 @@ pub use json::{JsonList, PathText, write_json};
 pub use numbers::{count, plural, seconds, size};
 pub use progress::Progress;
 pub use stream::{Output, Paging};
-pub use time::clock;
+pub use time::{clock, iso, moment};
 pub use warning::warn;
