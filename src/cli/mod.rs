@@ -25,6 +25,7 @@ mod status;
 mod surroundings;
 mod tag;
 mod target;
+mod untrack;
 mod verify;
 mod version;
 
@@ -78,6 +79,7 @@ enum Command {
     Checkout(checkout::Arguments),
     Branch(branch::Arguments),
     Tag(tag::Arguments),
+    Untrack(untrack::Arguments),
     Op(op::Arguments),
     Config(config::Arguments),
     Verify(verify::Arguments),
@@ -117,6 +119,7 @@ pub fn run() -> ExitCode {
         Command::Checkout(arguments) => checkout::run(&context, &arguments),
         Command::Branch(arguments) => branch::run(&context, &arguments),
         Command::Tag(arguments) => tag::run(&context, &arguments),
+        Command::Untrack(arguments) => untrack::run(&context, &arguments),
         Command::Op(arguments) => op::run(&context, &arguments),
         Command::Config(arguments) => config::run(&context, &arguments),
         Command::Verify(arguments) => verify::run(&context, &arguments),

@@ -22,6 +22,7 @@ mod stat_cache;
 mod status;
 mod tree_builder;
 mod tree_edit;
+mod untrack;
 mod working_tree;
 
 pub use checkout::{CheckoutReport, checkout_out};
@@ -34,4 +35,5 @@ pub use read_folder::Reading;
 pub use report::{CommitReport, Progress, Warning};
 pub use stat_cache::{CacheEntry, decode_entry, encode_entry};
 pub use status::{Status, StatusOptions, status};
+pub use untrack::{Untracked, untrack};
 pub use working_tree::WorkingTree;
