@@ -3,25 +3,31 @@
 
 mod add;
 mod allow;
+mod branch;
 mod cat;
 mod checkout;
 mod commit;
+mod config;
 mod context;
 mod diff;
 mod editor;
 mod error;
 mod fsck;
+mod git_words;
 mod init;
 mod log;
 mod ls;
+mod op;
 mod output;
 mod pathspec;
 mod restore;
 mod show;
 mod status;
 mod surroundings;
+mod tag;
 mod target;
 mod undo;
+mod untrack;
 mod verify;
 mod version;
 
@@ -78,11 +84,22 @@ enum Command {
     Undo(undo::Arguments),
     /// Do again what was undone last.
     Redo(undo::Arguments),
+    Branch(branch::Arguments),
+    Tag(tag::Arguments),
+    Untrack(untrack::Arguments),
+    Op(op::Arguments),
+    Config(config::Arguments),
     Verify(verify::Arguments),
     Fsck(fsck::Arguments),
     Version(version::Arguments),
     #[command(hide = true)]
     Add(add::Arguments),
+    #[command(hide = true)]
+    Switch(git_words::Arguments),
+    #[command(hide = true)]
+    Reset(git_words::Arguments),
+    #[command(hide = true)]
+    Stash(git_words::Arguments),
 }
 
 /// What a command that ran to its end has to say.
@@ -110,10 +127,18 @@ pub fn run() -> ExitCode {
         Command::Restore(arguments) => restore::run(&context, &arguments),
         Command::Undo(arguments) => undo::run(&context, &arguments, Direction::Undo),
         Command::Redo(arguments) => undo::run(&context, &arguments, Direction::Redo),
+        Command::Branch(arguments) => branch::run(&context, &arguments),
+        Command::Tag(arguments) => tag::run(&context, &arguments),
+        Command::Untrack(arguments) => untrack::run(&context, &arguments),
+        Command::Op(arguments) => op::run(&context, &arguments),
+        Command::Config(arguments) => config::run(&context, &arguments),
         Command::Verify(arguments) => verify::run(&context, &arguments),
         Command::Fsck(arguments) => fsck::run(&context, &arguments),
         Command::Version(arguments) => version::run(&context, &arguments),
         Command::Add(arguments) => add::run(&arguments),
+        Command::Switch(_) => git_words::switch(),
+        Command::Reset(_) => git_words::reset(),
+        Command::Stash(_) => git_words::stash(),
     });
     match result {
         Ok(Answer::Yes) => ExitCode::SUCCESS,

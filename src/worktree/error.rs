@@ -81,6 +81,24 @@ pub enum WorktreeError {
         /// How often.
         times: usize,
     },
+    /// HEAD does not hold it.
+    #[error("{path} is not in HEAD")]
+    NotInHead {
+        /// Its path inside the root.
+        path: BString,
+    },
+    /// No pattern leaves it out, so the next commit would capture it again.
+    #[error("{path} is not ignored, so the next commit would capture it again")]
+    NotIgnored {
+        /// Its path inside the root.
+        path: BString,
+    },
+    /// There is no commit yet whose place another could take.
+    #[error("there is no commit to amend")]
+    NothingToAmend,
+    /// Others moved the branch, so another commit would be replaced than the one that was meant.
+    #[error("the branch moved while the folder was captured, so nothing is amended")]
+    AmendedMoved,
     /// HEAD names something that is no commit.
     #[error("HEAD names {0}, which is no commit that can be read")]
     NoCommit(CommitId),
