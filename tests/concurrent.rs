@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aisr::disk::Disk;
 use aisr::log::RefName;
+use aisr::object::Level;
 use aisr::object::{Cause, ChangeKind, CommitId, RefChange, RefTarget};
 use aisr::repo::Repository;
 use aisr::worktree::{CommitOptions, CommitOutcome, Progress, commit};
@@ -31,6 +32,7 @@ fn commits_made_at_once_all_end_in_history() {
                         author: None,
                         acting_for: Vec::new(),
                         allow_empty: true,
+                        level: Level::Snapshot,
                         allowed_secrets: &[],
                         threads: 1,
                         progress: &Quiet,
@@ -102,6 +104,7 @@ fn a_branch_that_moves_during_a_capture_is_not_reverted() {
         author: None,
         acting_for: Vec::new(),
         allow_empty: false,
+        level: Level::Snapshot,
         allowed_secrets: &[],
         threads: 2,
         progress: &mover,

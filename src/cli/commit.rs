@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use aisr::capture::secrets::AllowedSecrets;
-use aisr::object::CommitId;
+use aisr::object::{CommitId, Level};
 use aisr::repo::{Identity, Repository};
 use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, amend, commit};
 
@@ -66,6 +66,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         author: arguments.author.clone(),
         acting_for: arguments.acting_for.clone(),
         allow_empty: arguments.allow_empty,
+        level: Level::Snapshot,
         allowed_secrets: allowed.fingerprints(),
         threads: context.threads(),
         progress: &progress,

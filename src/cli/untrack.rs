@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-use aisr::object::RepoPath;
+use aisr::object::{Level, RepoPath};
 use aisr::worktree::{CommitOptions, untrack};
 
 use super::Answer;
@@ -38,6 +38,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         author: None,
         acting_for: Vec::new(),
         allow_empty: false,
+        level: Level::Snapshot,
         allowed_secrets: &[],
         threads: context.threads(),
         progress: &progress,

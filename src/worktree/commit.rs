@@ -7,8 +7,8 @@ use crate::chunk::ContentHint;
 use crate::log::{Head, LogError, PlaceLog};
 use crate::map::Builder;
 use crate::object::{
-    ActingFor, Cause, ChangeKind, Commit, CommitId, NodeId, ObjectType, RefChange, RefTarget,
-    Report, Schema, Signed, ValueRef, limits,
+    ActingFor, Cause, ChangeKind, Commit, CommitId, Level, NodeId, ObjectType, RefChange,
+    RefTarget, Report, Schema, Signed, ValueRef, limits,
 };
 use crate::repo::{FILES, Identity, RepoError, Repository, now};
 use crate::sign::Namespace;
@@ -35,6 +35,8 @@ pub struct CommitOptions<'a> {
     pub acting_for: Vec<String>,
     /// Makes a commit even if nothing changed.
     pub allow_empty: bool,
+    /// What is aimed at: that all of it belongs to one moment, or each file by itself.
+    pub level: Level,
     /// Secrets that the user let pass.
     pub allowed_secrets: &'a [Fingerprint],
     /// How many workers hash and code.
@@ -120,7 +122,11 @@ fn capture(
         };
         let mut batch = Batch::new(&writer);
         let mut nodes = |id, bytes: Vec<u8>| batch.node(id, &bytes);
-        let aim = if options.allow_empty || replaced.is_some() { Aim::Moment } else { Aim::Change };
+        let aim = match options.level {
+            Level::BestEffort => Aim::Content,
+            Level::Snapshot if options.allow_empty || replaced.is_some() => Aim::Moment,
+            Level::Snapshot => Aim::Change,
+        };
         let mut state = read_state(repo, &writer, &reading, aim, &mut nodes)?;
         batch.flush()?;
         let found = guard.finish();

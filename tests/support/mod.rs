@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 use aisr::disk::Disk;
 use aisr::log::RefName;
-use aisr::object::CommitId;
+use aisr::object::{CommitId, Level};
 use aisr::repo::{Identity, InitOptions, Repository, init};
 use aisr::sign::SecretKey;
 use aisr::worktree::{CommitOptions, CommitOutcome, Progress, WorktreeError, commit};
@@ -42,12 +42,23 @@ pub fn try_commit(
     identity: &Identity,
     message: &str,
 ) -> Result<CommitOutcome, WorktreeError> {
+    try_commit_at(repo, identity, message, Level::Snapshot)
+}
+
+/// The same, aiming at this level: a snapshot waits for the clock of the file system.
+pub fn try_commit_at(
+    repo: &Repository,
+    identity: &Identity,
+    message: &str,
+    level: Level,
+) -> Result<CommitOutcome, WorktreeError> {
     let options = CommitOptions {
         identity,
         message: Some(message.into()),
         author: None,
         acting_for: Vec::new(),
         allow_empty: false,
+        level,
         allowed_secrets: &[],
         threads: 2,
         progress: &Quiet,
