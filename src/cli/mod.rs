@@ -11,6 +11,7 @@ mod diff;
 mod editor;
 mod error;
 mod fsck;
+mod git_words;
 mod init;
 mod log;
 mod ls;
@@ -83,6 +84,12 @@ enum Command {
     Version(version::Arguments),
     #[command(hide = true)]
     Add(add::Arguments),
+    #[command(hide = true)]
+    Switch(git_words::Arguments),
+    #[command(hide = true)]
+    Reset(git_words::Arguments),
+    #[command(hide = true)]
+    Stash(git_words::Arguments),
 }
 
 /// What a command that ran to its end has to say.
@@ -114,6 +121,9 @@ pub fn run() -> ExitCode {
         Command::Fsck(arguments) => fsck::run(&context, &arguments),
         Command::Version(arguments) => version::run(&context, &arguments),
         Command::Add(arguments) => add::run(&arguments),
+        Command::Switch(_) => git_words::switch(),
+        Command::Reset(_) => git_words::reset(),
+        Command::Stash(_) => git_words::stash(),
     });
     match result {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
