@@ -2,14 +2,9 @@
 //!
 //! Only these files count, never `.gitignore`: teams ignore their models and databases in git.
 
-use std::path::Path;
-
 use bstr::{BStr, ByteSlice};
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use crate::object::join_path;
-
-use super::error::WorktreeError;
+use super::ignore_pattern::{Pattern, patterns};
 
 /// The name of the files that say what is not captured.
 pub const IGNORE_FILE: &str = ".aisrignore";
@@ -62,50 +57,40 @@ credentials.json
 /// The ignore files that are in force in a folder, the outermost first.
 #[derive(Default)]
 pub struct Ignores {
-    levels: Vec<(usize, Gitignore)>,
+    levels: Vec<Level>,
+}
+
+/// One ignore file.
+struct Level {
+    depth: usize,
+    /// How long the path of its folder is, with a slash behind it.
+    base: usize,
+    patterns: Vec<Pattern>,
 }
 
 impl Ignores {
-    /// Takes up the ignore file of the folder at `folder`, whose `text` this is.
-    ///
-    /// # Errors
-    /// When a pattern is not one.
-    pub fn enter(&mut self, folder: &BStr, depth: usize, text: &[u8]) -> Result<(), WorktreeError> {
-        let mut builder = GitignoreBuilder::new(folder.to_path_lossy());
-        let invalid = |why: String| {
-            let path = join_path(folder, IGNORE_FILE.as_bytes());
-            WorktreeError::Ignore { path, why }
-        };
-        for (number, line) in text.lines().enumerate() {
-            let line =
-                line.to_str().map_err(|_| invalid(format!("line {} is not UTF-8", number + 1)))?;
-            builder
-                .add_line(None, line)
-                .map_err(|e| invalid(format!("line {}: {e}", number + 1)))?;
-        }
-        let matcher = builder.build().map_err(|e| invalid(e.to_string()))?;
-        self.levels.push((depth, matcher));
-        Ok(())
+    /// Takes up the ignore file of the folder at `folder`, whose `text` this is. Whatever it says
+    /// is a pattern, as in git, though perhaps one that matches nothing.
+    pub fn enter(&mut self, folder: &BStr, depth: usize, text: &[u8]) {
+        let base = if folder.is_empty() { 0 } else { folder.len() + 1 };
+        self.levels.push(Level { depth, base, patterns: patterns(text) });
     }
 
     /// Leaves the folders that are as deep as `depth` or deeper.
     pub fn leave(&mut self, depth: usize) {
-        while self.levels.last().is_some_and(|(d, _)| *d >= depth) {
+        while self.levels.last().is_some_and(|level| level.depth >= depth) {
             self.levels.pop();
         }
     }
 
-    /// Whether the path is left out. The innermost file that has an opinion decides.
+    /// Whether the path is left out; it lies below every folder that was entered. The innermost
+    /// file that has an opinion decides, and in it the last pattern. That nothing below a folder
+    /// that is left out can be taken in again is for the caller, who does not ask there.
     pub fn is_ignored(&self, path: &BStr, directory: bool) -> bool {
-        use std::os::unix::ffi::OsStrExt;
-        let path = Path::new(std::ffi::OsStr::from_bytes(path));
-        for (_, matcher) in self.levels.iter().rev() {
-            match matcher.matched(path, directory) {
-                ignore::Match::Ignore(_) => return true,
-                ignore::Match::Whitelist(_) => return false,
-                ignore::Match::None => {}
-            }
-        }
-        false
+        let decides = self.levels.iter().rev().find_map(|level| {
+            let path = path.get(level.base..).unwrap_or_default().as_bstr();
+            level.patterns.iter().rev().find(|pattern| pattern.matches(path, directory))
+        });
+        decides.is_some_and(|pattern| !pattern.negated)
     }
 }

@@ -13,6 +13,7 @@ mod database_cache;
 mod databases;
 mod error;
 mod folder_lock;
+mod ignore_pattern;
 mod ignores;
 mod listing;
 mod operation;

@@ -156,7 +156,8 @@ impl Scan<'_, '_, '_> {
         let mut text = Vec::new();
         std::io::Read::read_to_end(&mut std::fs::File::from(file), &mut text)
             .map_err(|e| io_error(path, e))?;
-        self.ignores.enter(path, place.depth, &text)
+        self.ignores.enter(path, place.depth, &text);
+        Ok(())
     }
 
     fn entry(
