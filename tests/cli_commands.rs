@@ -276,6 +276,8 @@ fn words_that_git_has_get_an_answer() {
     assert_snapshot!(desk.shown(["clone"]), @r"
     error: unrecognized subcommand 'clone'
 
+      tip: a similar subcommand exists: 'config'
+
     Usage: aisr [OPTIONS] <COMMAND>
 
     For more information, try '--help'.

@@ -5,7 +5,7 @@ use std::io::Write;
 use aisr::capture::secrets::AllowedSecrets;
 use aisr::object::CommitId;
 use aisr::repo::{Identity, Repository};
-use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, commit};
+use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, amend, commit};
 
 use super::Answer;
 use super::context::{Context, MakeKey};
@@ -31,6 +31,9 @@ pub struct Arguments {
     /// Commit even if nothing changed.
     #[arg(long)]
     allow_empty: bool,
+    /// Take the place of the last commit, and keep its message unless there is -m.
+    #[arg(long)]
+    amend: bool,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
@@ -40,14 +43,15 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     let repo = context.working_repository()?;
     let message = match &arguments.messages[..] {
-        [] => write_message(
+        [] if arguments.amend => None,
+        [] => Some(write_message(
             context.disk(),
             &repo.folder().join("local/COMMIT_EDITMSG"),
             &template(&repo)?,
-        )?,
-        given => clean(given.join("\n\n").lines()),
+        )?),
+        given => Some(clean(given.join("\n\n").lines())),
     };
-    if message.is_empty() {
+    if message.as_ref().is_some_and(String::is_empty) {
         if !context.quiet {
             anstream::eprintln!("Nothing is committed: the message is empty.");
         }
@@ -58,7 +62,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let allowed = AllowedSecrets::load(&surroundings()?.config_dir)?;
     let options = CommitOptions {
         identity: &identity,
-        message: Some(message),
+        message,
         author: arguments.author.clone(),
         acting_for: arguments.acting_for.clone(),
         allow_empty: arguments.allow_empty,
@@ -66,7 +70,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         threads: context.threads(),
         progress: &progress,
     };
-    let outcome = commit(&repo, &options)?;
+    let outcome = match arguments.amend {
+        true => amend(&repo, &options),
+        false => commit(&repo, &options),
+    }?;
     progress.finish();
     let mut out = context.output(Paging::Off);
     let answer = match outcome {

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use aisr::disk::Disk;
 use aisr::history::Revisions;
-use aisr::repo::{Identity, Repository, load_identity};
+use aisr::repo::{
+    CONFIG_FILE, FOLDER, Identity, Origin, Repository, Setting, SettingsFile, Surroundings,
+    load_identity,
+};
 use aisr::sign::permissions_too_open;
 use aisr::worktree::{Recovered, recover};
 
@@ -90,13 +93,33 @@ impl Context {
             MakeKey::IfNone => Some(&self.disk),
             MakeKey::Never => None,
         };
-        let identity = load_identity(&surroundings()?, &mut ask_passphrase, make)?;
+        let mut around = surroundings()?;
+        if make.is_none() {
+            self.add_repository_settings(&mut around)?;
+        }
+        let identity = load_identity(&around, &mut ask_passphrase, make)?;
         if permissions_too_open(&identity.path).unwrap_or(false) {
             let path = identity.path.display();
             anstream::eprintln!("{WARNING}warning:{WARNING:#} others may read your key, {path}");
             anstream::eprintln!("{HINT}hint:{HINT:#} `chmod 600 {path}`");
         }
         Ok(identity)
+    }
+
+    /// What the repository's own configuration says where the user's does not. It has no say in
+    /// which key signs.
+    fn add_repository_settings(&self, around: &mut Surroundings) -> Result<(), CliError> {
+        if around.config.user.email.is_some() {
+            return Ok(());
+        }
+        let Ok(root) = Repository::find_root(&self.directory, &around.config) else {
+            return Ok(());
+        };
+        let path = root.join(FOLDER).join(CONFIG_FILE);
+        let file = SettingsFile::load(&path, Origin::Repository)?;
+        let email = file.get(Setting::find("user.email")?)?;
+        around.config.user.email = email.and_then(|values| values.into_iter().next());
+        Ok(())
     }
 
     /// Where results go.

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use std::io;
 
 use aisr::capture::secrets::{AllowedError, Secret};
-use aisr::history::{HistoryError, WalkError};
+use aisr::history::{HistoryError, RefError, WalkError};
 use aisr::log::LogError;
 use aisr::map::MapError;
 use aisr::object::RepoPath;
-use aisr::repo::{ConfigError, IdentityError, RepoError};
+use aisr::repo::{ConfigError, IdentityError, RepoError, SETTINGS, SettingError};
 use aisr::sign::SignError;
 use aisr::store::StoreError;
 use aisr::trust::TrustError;
@@ -157,6 +157,10 @@ impl From<WorktreeError> for CliError {
         let hints = match &error {
             WorktreeError::Repo(e) => repo_hints(e),
             WorktreeError::NotEmpty { .. } => vec!["name a folder that does not exist yet".into()],
+            WorktreeError::NothingToAmend => vec!["`aisr commit` makes the first one".into()],
+            WorktreeError::AmendedMoved => {
+                vec!["look at what is there now with `aisr log`, then amend that".into()]
+            }
             WorktreeError::NoRoom { .. } => vec!["free some room, or name another place".into()],
             WorktreeError::Sign(e) => remedy(e),
             WorktreeError::InTheWay { conflicts } => in_the_way_hints(conflicts),
@@ -205,6 +209,27 @@ impl From<AllowedError> for CliError {
     }
 }
 
+impl From<RefError> for CliError {
+    fn from(error: RefError) -> Self {
+        let hints = match &error {
+            RefError::Repo(e) => repo_hints(e),
+            RefError::Store(e) => store_hints(e),
+            RefError::Sign(e) => remedy(e),
+            RefError::Current { .. } => {
+                vec!["rename it with `aisr branch -m`, or check out another first".into()]
+            }
+            RefError::Unmerged { name, .. } => {
+                let name = name.short();
+                vec![format!("`aisr branch -D {name}` deletes it all the same")]
+            }
+            RefError::NotFound { name } if name.is_tag() => vec!["`aisr tag` lists them".into()],
+            RefError::NotFound { .. } => vec!["`aisr branch` lists them".into()],
+            _ => Vec::new(),
+        };
+        Self::caused_by(error, hints)
+    }
+}
+
 impl From<FsckError> for CliError {
     fn from(error: FsckError) -> Self {
         Self::caused_by(error, Vec::new())
@@ -214,6 +239,22 @@ impl From<FsckError> for CliError {
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
         Self::caused_by(error, Vec::new())
+    }
+}
+
+impl From<SettingError> for CliError {
+    fn from(error: SettingError) -> Self {
+        let hint = match &error {
+            SettingError::Unknown { .. } => {
+                let keys = SETTINGS.iter().map(|setting| setting.key()).collect::<Vec<_>>();
+                Some(format!("there are {}", keys.join(", ")))
+            }
+            SettingError::UserOnly { key } => {
+                Some(format!("set it for yourself: aisr config --user {key} VALUE"))
+            }
+            _ => None,
+        };
+        Self::caused_by(error, hint.into_iter().collect())
     }
 }
 

@@ -3,9 +3,11 @@
 
 mod add;
 mod allow;
+mod branch;
 mod cat;
 mod checkout;
 mod commit;
+mod config;
 mod context;
 mod diff;
 mod editor;
@@ -15,12 +17,14 @@ mod git_words;
 mod init;
 mod log;
 mod ls;
+mod op;
 mod output;
 mod pathspec;
 mod restore;
 mod show;
 mod status;
 mod surroundings;
+mod tag;
 mod target;
 mod undo;
 mod verify;
@@ -79,6 +83,10 @@ enum Command {
     Undo(undo::Arguments),
     /// Do again what was undone last.
     Redo(undo::Arguments),
+    Branch(branch::Arguments),
+    Tag(tag::Arguments),
+    Op(op::Arguments),
+    Config(config::Arguments),
     Verify(verify::Arguments),
     Fsck(fsck::Arguments),
     Version(version::Arguments),
@@ -117,6 +125,10 @@ pub fn run() -> ExitCode {
         Command::Restore(arguments) => restore::run(&context, &arguments),
         Command::Undo(arguments) => undo::run(&context, &arguments, Direction::Undo),
         Command::Redo(arguments) => undo::run(&context, &arguments, Direction::Redo),
+        Command::Branch(arguments) => branch::run(&context, &arguments),
+        Command::Tag(arguments) => tag::run(&context, &arguments),
+        Command::Op(arguments) => op::run(&context, &arguments),
+        Command::Config(arguments) => config::run(&context, &arguments),
         Command::Verify(arguments) => verify::run(&context, &arguments),
         Command::Fsck(arguments) => fsck::run(&context, &arguments),
         Command::Version(arguments) => version::run(&context, &arguments),

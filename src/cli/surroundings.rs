@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use aisr::repo::{Surroundings, UserConfig};
+use aisr::repo::{CONFIG_FILE, Surroundings, UserConfig};
 use aisr::sign::SignError;
 use zeroize::Zeroizing;
 
@@ -14,7 +14,7 @@ use super::error::CliError;
 pub fn surroundings() -> Result<Surroundings, CliError> {
     let home = folder("HOME");
     let config_dir = config_dir(home.as_deref())?;
-    let config = UserConfig::load(&config_dir.join("config.toml"))?;
+    let config = UserConfig::load(&config_dir.join(CONFIG_FILE))?;
     let git_email = git_email(home.as_deref());
     Ok(Surroundings { config, config_dir, home, git_email, login: login() })
 }

@@ -87,3 +87,8 @@ fn blob_by_start(repo: &Repository, text: &str) -> Result<Option<BlobId>, CliErr
 pub fn or_head(argument: &Option<OsString>) -> &OsStr {
     argument.as_deref().unwrap_or(OsStr::new("HEAD"))
 }
+
+/// A name that no branch or tag can have.
+pub fn bad_name(error: aisr::log::RefNameError) -> CliError {
+    CliError::usage(error.to_string()).hint("names follow git's rules (git-check-ref-format(1))")
+}

@@ -1,14 +1,23 @@
 //! Revisions and walks: which commit a word names, and what lies behind it.
 //!
 //! A revision is what a person types: an id or the start of one, a ref, `HEAD`, with git's
-//! suffixes. Uses `repo` and the rooms below; writes nothing.
+//! suffixes. Branches and tags are made, renamed and deleted here, by entries of the clone's log.
+//! Uses `repo` and the rooms below.
 
+mod branches;
 mod error;
+mod operations;
+mod ref_error;
 mod revision;
+mod tags;
 mod unique;
 mod walk;
 
+pub use branches::{Unmerged, create_branch, delete_branch, rename_branch};
 pub use error::HistoryError;
+pub use operations::{Operation, operations};
+pub use ref_error::RefError;
 pub use revision::{Found, Range, Revisions, split_path};
+pub use tags::{TagOptions, create_tag, delete_tag};
 pub use unique::{SHOWN_DIGITS, Shortest, shortest};
 pub use walk::{CommitWalk, Tips, WalkError, tips};

@@ -67,6 +67,14 @@ impl RefName {
         Self::new(format!("refs/heads/{short}").as_bytes())
     }
 
+    /// The tag of this short name.
+    ///
+    /// # Errors
+    /// As [`RefName::new`].
+    pub fn tag(short: &str) -> Result<Self, RefNameError> {
+        Self::new(format!("refs/tags/{short}").as_bytes())
+    }
+
     /// The full name's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -10,6 +10,7 @@ mod identity;
 mod init;
 mod objects;
 mod repository;
+mod settings;
 mod tree;
 
 pub use config::{ConfigError, UserConfig};
@@ -19,6 +20,9 @@ pub use identity::{Identity, IdentityError, Surroundings, load_identity};
 pub use init::{InitOptions, init};
 pub use objects::{SignatureState, StoredCommit, StoredTag};
 pub use repository::{FOLDER, Repository};
+pub use settings::{
+    CONFIG_FILE, Origin, SETTINGS, Scope, Setting, SettingError, SettingsFile, in_force,
+};
 pub use tree::{Descend, FILES, tree_entry};
 
 use crate::object::Stamp;

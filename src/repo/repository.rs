@@ -131,10 +131,12 @@ impl Repository {
     pub fn move_refs(
         &self,
         log: &mut PlaceLog,
-        changes: Vec<RefChange>,
+        mut changes: Vec<RefChange>,
         cause: Cause,
     ) -> Result<LogEntryId, RepoError> {
         self.ensure_writable()?;
+        // The one order that an entry may hold them in.
+        changes.sort_by(|a, b| a.name.cmp(&b.name));
         let path = self.folder.join("local/replica-key");
         let key = SecretKey::load(&path, &mut |_| Ok(None))?;
         let trust_root = self.trust.root_id;

@@ -8,7 +8,7 @@ use crate::log::{Head, LogError, PlaceLog};
 use crate::map::Builder;
 use crate::object::{
     ActingFor, Cause, ChangeKind, Commit, CommitId, NodeId, ObjectType, RefChange, RefTarget,
-    Schema, Signed, Stamp, ValueRef, limits,
+    Report, Schema, Signed, ValueRef, limits,
 };
 use crate::repo::{FILES, Identity, RepoError, Repository, now};
 use crate::sign::Namespace;
@@ -19,7 +19,6 @@ use super::error::WorktreeError;
 use super::folder_lock::lock_folder;
 use super::read_folder::Reading;
 use super::report::{CommitReport, Progress};
-use super::tree_builder::Tree;
 
 /// How often the scan is repeated because the branch moved meanwhile.
 const ATTEMPTS: usize = 10;
@@ -56,14 +55,44 @@ pub enum CommitOutcome {
     },
 }
 
+/// What a commit does to the one that HEAD is on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Onto {
+    /// It follows it.
+    Head,
+    /// It takes its place.
+    Amend,
+}
+
 /// Commits the folder: everything under the root that is not ignored.
 ///
 /// # Errors
-/// When something cannot be read, written or signed, or new content holds a secret. The branch is as before then, and what was
-/// stored already serves the next attempt.
+/// When something cannot be read, written or signed, or new content holds a secret. The branch is
+/// as before then, and what was stored already serves the next attempt.
 pub fn commit(
     repo: &Repository,
     options: &CommitOptions<'_>,
+) -> Result<CommitOutcome, WorktreeError> {
+    capture(repo, options, Onto::Head)
+}
+
+/// Commits the folder in place of the commit that HEAD is on: with its parents, and what it says
+/// but for what `options` say.
+///
+/// # Errors
+/// As [`commit`], when there is no commit yet, and when the branch moved meanwhile: what then is
+/// there, nobody asked to replace.
+pub fn amend(
+    repo: &Repository,
+    options: &CommitOptions<'_>,
+) -> Result<CommitOutcome, WorktreeError> {
+    capture(repo, options, Onto::Amend)
+}
+
+fn capture(
+    repo: &Repository,
+    options: &CommitOptions<'_>,
+    onto: Onto,
 ) -> Result<CommitOutcome, WorktreeError> {
     repo.ensure_writable()?;
     let started = Instant::now();
@@ -74,6 +103,10 @@ pub fn commit(
         let head = log.refs().head_object().map(CommitId::from_id);
         let parent = head.map(|id| repo.commit(id)).transpose()?;
         let files = parent.as_ref().map(|p| repo.files(&p.commit)).transpose()?;
+        let replaced = match onto {
+            Onto::Head => None,
+            Onto::Amend => Some(&parent.as_ref().ok_or(WorktreeError::NothingToAmend)?.commit),
+        };
 
         let begun = now();
         let writer = repo.store().writer(&lease);
@@ -97,7 +130,7 @@ pub fn commit(
         let tree = std::mem::take(&mut state.tree);
         let root = tree.root.ok_or(WorktreeError::Stopped)?;
         let unchanged = files == Some(root.id);
-        if unchanged && !options.allow_empty {
+        if unchanged && !options.allow_empty && replaced.is_none() {
             // What a damaged pack had lost was stored again, though nothing changed.
             writer.finish()?;
             state.remember(repo, root.id);
@@ -105,16 +138,25 @@ pub fn commit(
             return Ok(CommitOutcome::Nothing { head });
         }
         if moved(repo, &log)? {
+            ensure_repeatable(onto)?;
             continue;
         }
 
         let (id, commit) = store_commit(&writer, options, root.id, |state| {
-            describe(repo, options, head, state, &tree, begun)
+            let report = |end| Some(tree.report((begun.micros, end)));
+            let new = describe(repo, options, head, state, report);
+            match replaced {
+                Some(old) => in_place_of(repo, old, new, options),
+                None => new,
+            }
         })?;
         let written = writer.finish()?;
-        let branch = match advance(repo, log, head, id)? {
+        let branch = match advance(repo, log, head, id, onto)? {
             Advance::Done(branch) => branch,
-            Advance::Moved => continue,
+            Advance::Moved => {
+                ensure_repeatable(onto)?;
+                continue;
+            }
         };
         let lock_held = state.lock_held.as_secs_f64();
         state.remember(repo, root.id);
@@ -133,6 +175,13 @@ pub fn commit(
         })));
     }
     Err(WorktreeError::BranchKeepsMoving { times: ATTEMPTS })
+}
+
+fn ensure_repeatable(onto: Onto) -> Result<(), WorktreeError> {
+    match onto {
+        Onto::Head => Ok(()),
+        Onto::Amend => Err(WorktreeError::AmendedMoved),
+    }
 }
 
 /// Stores the root map over `files`, and the signed commit that `describe` makes of it.
@@ -169,8 +218,7 @@ fn describe(
     options: &CommitOptions<'_>,
     parent: Option<CommitId>,
     root: NodeId,
-    tree: &Tree,
-    begun: Stamp,
+    report: impl FnOnce(i64) -> Option<Report>,
 ) -> Commit {
     let committer = repo.trust().actor(&options.identity.key.public());
     let committed = now();
@@ -191,12 +239,41 @@ fn describe(
         committed,
         cause: Cause::of("manual"),
         sessions: Vec::new(),
-        report: Some(tree.report((begun.micros, committed.micros))),
+        report: report(committed.micros),
         origins: None,
         observed: Vec::new(),
         message: options.message.clone().filter(|text| !text.is_empty()),
         ext: Vec::new(),
     }
+}
+
+/// The commit `new` in place of `old`: what `options` do not say is as it was.
+fn in_place_of(
+    repo: &Repository,
+    old: &Commit,
+    mut new: Commit,
+    options: &CommitOptions<'_>,
+) -> Commit {
+    new.parents.clone_from(&old.parents);
+    new.authored = old.authored;
+    new.sessions.clone_from(&old.sessions);
+    new.observed.clone_from(&old.observed);
+    new.origins = old.origins;
+    new.ext.clone_from(&old.ext);
+    if options.message.is_none() {
+        new.message.clone_from(&old.message);
+    }
+    if options.acting_for.is_empty() {
+        new.acting_for.clone_from(&old.acting_for);
+    }
+    if options.author.is_none() && (old.author.is_some() || old.committer != new.committer) {
+        // Whom the old signature proved is a claim once another signs.
+        let principals = &repo.trust().root.principals;
+        let signer = principals.iter().find(|p| Some(p.id) == old.committer.principal);
+        let signer = signer.and_then(|p| p.names.first().cloned());
+        new.author = old.author.clone().or(signer).or(new.author);
+    }
+    new
 }
 
 fn sign(identity: &Identity, commit: &Commit) -> Result<(CommitId, Vec<u8>), WorktreeError> {
@@ -223,15 +300,20 @@ fn advance(
     mut log: PlaceLog,
     old: Option<CommitId>,
     new: CommitId,
+    onto: Onto,
 ) -> Result<Advance, WorktreeError> {
     let target = |id: CommitId| RefTarget::Object(id.id());
     let (name, branch) = match &log.refs().head {
         Head::Branch(name) => (name.as_bytes().to_vec(), Some(name.clone())),
         Head::Detached(_) => (b"HEAD".to_vec(), None),
     };
-    let kind = if old.is_some() { ChangeKind::Forward } else { ChangeKind::Create };
+    let (kind, cause) = match (old, onto) {
+        (_, Onto::Amend) => (ChangeKind::Force, "amend"),
+        (Some(_), Onto::Head) => (ChangeKind::Forward, "commit"),
+        (None, Onto::Head) => (ChangeKind::Create, "commit"),
+    };
     let change = RefChange { name, old: old.map(target), new: Some(target(new)), kind };
-    match repo.move_refs(&mut log, vec![change], Cause::of("commit")) {
+    match repo.move_refs(&mut log, vec![change], Cause::of(cause)) {
         Ok(_) => Ok(Advance::Done(branch)),
         Err(RepoError::Log(LogError::Moved { .. })) => Ok(Advance::Moved),
         Err(e) => Err(e.into()),

@@ -81,6 +81,12 @@ pub enum WorktreeError {
         /// How often.
         times: usize,
     },
+    /// There is no commit yet whose place another could take.
+    #[error("there is no commit to amend")]
+    NothingToAmend,
+    /// Others moved the branch, so another commit would be replaced than the one that was meant.
+    #[error("the branch moved while the folder was captured, so nothing is amended")]
+    AmendedMoved,
     /// HEAD names something that is no commit.
     #[error("HEAD names {0}, which is no commit that can be read")]
     NoCommit(CommitId),

@@ -31,7 +31,7 @@ mod writers;
 
 pub use checkout::{CheckoutOptions, checkout};
 pub use checkout_out::{CheckoutReport, checkout_out};
-pub use commit::{CommitOptions, CommitOutcome, commit};
+pub use commit::{CommitOptions, CommitOutcome, amend, commit};
 pub use compare::{CompareOptions, Compared, Side, compare};
 pub use content::{Content, TEXT_LIMIT, read_text};
 pub use error::WorktreeError;

@@ -29,5 +29,5 @@ pub use numbers::{count, plural, seconds, size};
 pub use performed::draw_performed;
 pub use progress::Progress;
 pub use stream::{Output, Paging};
-pub use time::clock;
+pub use time::{clock, iso, moment};
 pub use warning::warn;
