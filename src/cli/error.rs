@@ -157,6 +157,10 @@ impl From<WorktreeError> for CliError {
         let hints = match &error {
             WorktreeError::Repo(e) => repo_hints(e),
             WorktreeError::NotEmpty { .. } => vec!["name a folder that does not exist yet".into()],
+            WorktreeError::NotInHead { .. } => vec!["`aisr ls -r` lists what is".into()],
+            WorktreeError::NotIgnored { .. } => {
+                vec!["add it to .aisrignore first, then untrack it".into()]
+            }
             WorktreeError::NothingToAmend => vec!["`aisr commit` makes the first one".into()],
             WorktreeError::AmendedMoved => {
                 vec!["look at what is there now with `aisr log`, then amend that".into()]

@@ -27,6 +27,7 @@ mod surroundings;
 mod tag;
 mod target;
 mod undo;
+mod untrack;
 mod verify;
 mod version;
 
@@ -85,6 +86,7 @@ enum Command {
     Redo(undo::Arguments),
     Branch(branch::Arguments),
     Tag(tag::Arguments),
+    Untrack(untrack::Arguments),
     Op(op::Arguments),
     Config(config::Arguments),
     Verify(verify::Arguments),
@@ -127,6 +129,7 @@ pub fn run() -> ExitCode {
         Command::Redo(arguments) => undo::run(&context, &arguments, Direction::Redo),
         Command::Branch(arguments) => branch::run(&context, &arguments),
         Command::Tag(arguments) => tag::run(&context, &arguments),
+        Command::Untrack(arguments) => untrack::run(&context, &arguments),
         Command::Op(arguments) => op::run(&context, &arguments),
         Command::Config(arguments) => config::run(&context, &arguments),
         Command::Verify(arguments) => verify::run(&context, &arguments),

@@ -21,7 +21,7 @@ use super::read_folder::Reading;
 use super::report::{CommitReport, Progress};
 
 /// How often the scan is repeated because the branch moved meanwhile.
-const ATTEMPTS: usize = 10;
+pub(super) const ATTEMPTS: usize = 10;
 
 /// How a commit is made.
 pub struct CommitOptions<'a> {
@@ -57,7 +57,7 @@ pub enum CommitOutcome {
 
 /// What a commit does to the one that HEAD is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Onto {
+pub(super) enum Onto {
     /// It follows it.
     Head,
     /// It takes its place.
@@ -120,7 +120,7 @@ fn capture(
         };
         let mut batch = Batch::new(&writer);
         let mut nodes = |id, bytes: Vec<u8>| batch.node(id, &bytes);
-        let aim = if options.allow_empty { Aim::Moment } else { Aim::Change };
+        let aim = if options.allow_empty || replaced.is_some() { Aim::Moment } else { Aim::Change };
         let mut state = read_state(repo, &writer, &reading, aim, &mut nodes)?;
         batch.flush()?;
         let found = guard.finish();
@@ -185,7 +185,7 @@ fn ensure_repeatable(onto: Onto) -> Result<(), WorktreeError> {
 }
 
 /// Stores the root map over `files`, and the signed commit that `describe` makes of it.
-fn store_commit(
+pub(super) fn store_commit(
     writer: &PackWriter<'_>,
     options: &CommitOptions<'_>,
     files: NodeId,
@@ -213,7 +213,7 @@ fn root_map(batch: &mut Batch<'_, '_>, files: NodeId) -> Result<NodeId, Worktree
     Ok(map.finish()?.id)
 }
 
-fn describe(
+pub(super) fn describe(
     repo: &Repository,
     options: &CommitOptions<'_>,
     parent: Option<CommitId>,
@@ -289,13 +289,13 @@ fn sign(identity: &Identity, commit: &Commit) -> Result<(CommitId, Vec<u8>), Wor
     Ok((CommitId::of(&object), object))
 }
 
-enum Advance {
+pub(super) enum Advance {
     Done(Option<crate::log::RefName>),
     Moved,
 }
 
 /// Moves HEAD's branch, or HEAD itself where it is detached, from `old` to `new`.
-fn advance(
+pub(super) fn advance(
     repo: &Repository,
     mut log: PlaceLog,
     old: Option<CommitId>,

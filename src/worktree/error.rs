@@ -81,6 +81,18 @@ pub enum WorktreeError {
         /// How often.
         times: usize,
     },
+    /// HEAD does not hold it.
+    #[error("{path} is not in HEAD")]
+    NotInHead {
+        /// Its path inside the root.
+        path: BString,
+    },
+    /// No pattern leaves it out, so the next commit would capture it again.
+    #[error("{path} is not ignored, so the next commit would capture it again")]
+    NotIgnored {
+        /// Its path inside the root.
+        path: BString,
+    },
     /// There is no commit yet whose place another could take.
     #[error("there is no commit to amend")]
     NothingToAmend,

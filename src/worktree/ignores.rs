@@ -2,12 +2,23 @@
 //!
 //! Only these files count, never `.gitignore`: teams ignore their models and databases in git.
 
-use bstr::{BStr, ByteSlice};
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::path::Path;
 
+use bstr::{BStr, ByteSlice};
+use rustix::fs::{Mode, OFlags, open, openat};
+
+use crate::capture::StatKey;
+use crate::object::RepoPath;
+
+use super::error::WorktreeError;
 use super::ignore_pattern::{Pattern, patterns};
 
 /// The name of the files that say what is not captured.
 pub const IGNORE_FILE: &str = ".aisrignore";
+
+const IGNORE_FILE_LIMIT: u64 = 1 << 20;
 
 /// What `aisr init` writes into the first one. The program itself ignores nothing, so that two
 /// versions of it capture the same.
@@ -93,4 +104,59 @@ impl Ignores {
         });
         decides.is_some_and(|pattern| !pattern.negated)
     }
+}
+
+/// The text of the ignore file in `folder`, whose path is `path`. A link or folder of that name
+/// says nothing.
+///
+/// # Errors
+/// When it cannot be read, or is absurdly long.
+pub fn read_ignore_file(folder: impl AsFd, path: &BStr) -> Result<Option<Vec<u8>>, WorktreeError> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = openat(folder, IGNORE_FILE, flags, Mode::empty()) else { return Ok(None) };
+    let read = |source| WorktreeError::Read { path: path.into(), source };
+    let Some(stat) = StatKey::of_file(&file).map_err(read)? else { return Ok(None) };
+    if stat.size > IGNORE_FILE_LIMIT {
+        let why = format!("it is over {IGNORE_FILE_LIMIT} bytes");
+        return Err(WorktreeError::Ignore { path: path.into(), why });
+    }
+    let mut text = Vec::new();
+    std::fs::File::from(file).read_to_end(&mut text).map_err(read)?;
+    Ok(Some(text))
+}
+
+/// Whether what lies at `path` under `root` is left out by the ignore files that lie there now.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn is_ignored_now(
+    root: &Path,
+    path: &RepoPath,
+    directory: bool,
+) -> Result<bool, WorktreeError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Ok(mut folder) = open(root, flags - OFlags::NOFOLLOW, Mode::empty()) else {
+        return Ok(false);
+    };
+    let mut ignores = Ignores::default();
+    let mut end = 0;
+    let whole = path.as_bytes().as_bstr();
+    for (depth, name) in path.components().enumerate() {
+        let at = whole[..end].as_bstr();
+        if let Some(text) = read_ignore_file(&folder, at)? {
+            ignores.enter(at, depth, &text);
+        }
+        end += name.len() + usize::from(end > 0);
+        let is_last = end == whole.len();
+        if ignores.is_ignored(whole[..end].as_bstr(), !is_last || directory) {
+            return Ok(true);
+        }
+        if !is_last {
+            let Ok(below) = openat(&folder, name.as_bytes(), flags, Mode::empty()) else {
+                return Ok(false);
+            };
+            folder = below;
+        }
+    }
+    Ok(false)
 }

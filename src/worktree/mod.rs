@@ -26,6 +26,7 @@ mod status;
 mod tree_builder;
 mod tree_edit;
 mod undo;
+mod untrack;
 mod working_tree;
 mod writers;
 
@@ -43,4 +44,5 @@ pub use restore::{RestoreOptions, restore};
 pub use stat_cache::{CacheEntry, decode_entry, encode_entry};
 pub use status::{Status, StatusOptions, status};
 pub use undo::{Direction, UndoOptions, Undone, undo};
+pub use untrack::{Untracked, untrack};
 pub use working_tree::WorkingTree;

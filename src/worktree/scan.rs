@@ -23,7 +23,7 @@ use crate::store::Batch;
 use super::ahead::Ahead;
 use super::database_cache::KnownDatabase;
 use super::error::WorktreeError;
-use super::ignores::{IGNORE_FILE, Ignores};
+use super::ignores::{IGNORE_FILE, Ignores, read_ignore_file};
 use super::listing::Listing;
 use super::read_folder::Pass;
 use super::report::{Progress, Warning};
@@ -36,7 +36,6 @@ const LOT_BYTES: u64 = 512 << 10;
 const LOT_EVENTS: usize = 1024;
 /// What SQLite keeps beside a database.
 const BESIDE_DATABASES: [&[u8]; 3] = [b"-journal", b"-shm", b"-wal"];
-const IGNORE_FILE_LIMIT: u64 = 1 << 20;
 
 /// What a scan finds, in order.
 pub enum Event {
@@ -141,22 +140,9 @@ impl Scan<'_, '_, '_> {
             return Ok(());
         }
         let path = place.path.as_bytes().as_bstr();
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let Ok(file) = openat(listing.folder(), IGNORE_FILE, flags, Mode::empty()) else {
-            // A link or folder of that name says nothing.
-            return Ok(());
-        };
-        let Some(stat) = StatKey::of_file(&file).map_err(|e| io_error(path, e))? else {
-            return Ok(());
-        };
-        if stat.size > IGNORE_FILE_LIMIT {
-            let why = format!("it is over {IGNORE_FILE_LIMIT} bytes");
-            return Err(WorktreeError::Ignore { path: path.into(), why });
+        if let Some(text) = read_ignore_file(listing.folder(), path)? {
+            self.ignores.enter(path, place.depth, &text);
         }
-        let mut text = Vec::new();
-        std::io::Read::read_to_end(&mut std::fs::File::from(file), &mut text)
-            .map_err(|e| io_error(path, e))?;
-        self.ignores.enter(path, place.depth, &text);
         Ok(())
     }
 
