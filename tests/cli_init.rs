@@ -16,7 +16,13 @@ fn models_and_memory_that_git_ignores_are_captured_and_build_output_is_not() {
     {
         desk.write(path, "x");
     }
-    assert_snapshot!(desk.shown(["init"]), @"");
+    assert_snapshot!(desk.shown(["init"]), @r"
+    Signing key   ~/.config/aisr/id_ed25519 (SHA256:<key>), made just now, principal mara@example.org
+    Repository    <dir>/desk/.aisr (branch main)
+    Wrote         .aisrignore, with 2 lines of .gitignore
+    Not taken     *.safetensors, models/, /memory.sqlite, !.env: that would hide models or memory, or show secrets
+    [0]
+    ");
     let ignores = std::fs::read_to_string(desk.path().join(".aisrignore")).unwrap();
     assert!(ignores.ends_with("\n# From .gitignore\n*.log\nout/\n"), "{ignores}");
     desk.ok(["commit", "-m", "First"]);

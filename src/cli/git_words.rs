@@ -20,7 +20,9 @@ pub fn switch() -> Result<Answer, CliError> {
 pub fn reset() -> Result<Answer, CliError> {
     Err(CliError::usage("there is no `aisr reset`: nothing is staged, and history is kept")
         .hint("take files back from a commit: aisr restore --from REV PATH")
-        .hint("take back the last operation: aisr undo; the last commit's words: aisr commit --amend"))
+        .hint(
+            "take back the last operation: aisr undo; the last commit's words: aisr commit --amend",
+        ))
 }
 
 pub fn stash() -> Result<Answer, CliError> {
