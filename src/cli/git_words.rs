@@ -14,15 +14,18 @@ pub struct Arguments {
 
 pub fn switch() -> Result<Answer, CliError> {
     Err(CliError::usage("there is no `aisr switch`: `aisr checkout` is the command")
-        .hint("write a branch or commit to a new folder: aisr checkout REV --out DIR"))
+        .hint("move the folder to a branch or commit: aisr checkout REV; to a new branch: aisr checkout -b NAME"))
 }
 
 pub fn reset() -> Result<Answer, CliError> {
     Err(CliError::usage("there is no `aisr reset`: nothing is staged, and history is kept")
-        .hint("write an earlier state to a new folder: aisr checkout REV --out DIR"))
+        .hint("take files back from a commit: aisr restore --from REV PATH")
+        .hint(
+            "take back the last operation: aisr undo; the last commit's words: aisr commit --amend",
+        ))
 }
 
 pub fn stash() -> Result<Answer, CliError> {
     Err(CliError::usage("there is no `aisr stash`: a commit keeps the whole folder")
-        .hint("keep the present state: aisr commit -m MESSAGE"))
+        .hint("keep the present state on a branch of its own: aisr checkout -b NAME, aisr commit"))
 }

@@ -3,15 +3,17 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use aisr::disk::Disk;
 use aisr::log::RefName;
 use aisr::repo::{Identity, InitOptions, init};
-use aisr::worktree::{DEFAULT_IGNORES, IGNORE_FILE};
+use aisr::worktree::{IGNORE_FILE, Proposals, write_first_ignore_file};
 
 use super::Answer;
 use super::context::{Context, MakeKey};
 use super::error::CliError;
-use super::output::{Escaped, Paging};
+use super::output::{Escaped, Output, Paging, plural};
+
+/// How many lines that are not taken over are listed.
+const SHOWN: usize = 8;
 
 /// Make a repository of a folder, founded by your key.
 #[derive(clap::Args)]
@@ -39,15 +41,15 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     disk.create_dir_all_synced(&root, 0o777).map_err(aisr::repo::RepoError::from)?;
     let founder = context.identity(MakeKey::IfNone)?;
     let repo = init(disk, &root, &InitOptions { founder: &founder, branch })?;
-    let wrote = write_ignores(disk, repo.root())?;
+    let wrote = write_first_ignore_file(disk, repo.root())?;
     if context.quiet {
         return Ok(Answer::Yes);
     }
     let mut out = context.output(Paging::Off);
     writeln!(out, "Signing key   {}", describe(&founder))?;
     writeln!(out, "Repository    {} (branch {})", shown(repo.folder()), arguments.branch)?;
-    if wrote {
-        writeln!(out, "Wrote         {IGNORE_FILE}")?;
+    if let Some(proposals) = wrote {
+        draw(&proposals, &mut out)?;
     }
     out.finish()?;
     Ok(Answer::Yes)
@@ -71,11 +73,22 @@ fn shown(path: &Path) -> String {
     Escaped(path.as_os_str().as_encoded_bytes()).to_string()
 }
 
-/// Writes the default ignore file, unless there is one.
-fn write_ignores(disk: &Disk, root: &Path) -> Result<bool, CliError> {
-    match disk.create_whole(&root.join(IGNORE_FILE), DEFAULT_IGNORES.as_bytes(), 0o644) {
-        Ok(()) => Ok(true),
-        Err(e) if e.is_already_exists() => Ok(false),
-        Err(e) => Err(aisr::repo::RepoError::from(e).into()),
+/// What was written, and what of git's file was not taken over, and why.
+fn draw(proposals: &Proposals, out: &mut Output) -> Result<(), CliError> {
+    let taken = match proposals.taken.len() as u64 {
+        0 => String::new(),
+        lines => format!(", with {} of .gitignore", plural(lines, "line", "lines")),
+    };
+    writeln!(out, "Wrote         {IGNORE_FILE}{taken}")?;
+    let left_out = &proposals.left_out;
+    if !left_out.is_empty() {
+        let shown = left_out.iter().take(SHOWN).map(|line| Escaped(line).to_string());
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let more = if left_out.len() > SHOWN { ", …" } else { "" };
+        writeln!(
+            out,
+            "Not taken     {shown}{more}: that would hide models or memory, or show secrets"
+        )?;
     }
+    Ok(())
 }

@@ -25,7 +25,7 @@ pub struct Arguments {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
-    let repo = context.repository()?;
+    let repo = context.working_repository()?;
     let typed = arguments.paths.iter().map(|path| repo_path(context, &repo, path));
     let paths = typed.collect::<Result<Vec<_>, _>>()?;
     let given = clean(arguments.messages.join("\n\n").lines());

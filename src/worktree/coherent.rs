@@ -13,7 +13,7 @@ use crate::capture::CLOCK_STEP;
 use crate::map::MemoryNodes;
 use crate::object::{Level, NodeId};
 use crate::repo::Repository;
-use crate::store::{Lookup, PackWriter};
+use crate::store::PackWriter;
 
 use super::database_cache::{self, KnownDatabases};
 use super::databases::{HeldDatabases, Overlay};
@@ -40,7 +40,7 @@ pub enum Aim {
 /// The folder as it was read.
 pub struct FolderState {
     pub tree: Tree,
-    /// The nodes of the tree that the store does not have.
+    /// The nodes of the tree, where they may be needed.
     pub memory: MemoryNodes,
     /// The longest time for which a database was kept from its writers or checkpoints.
     pub lock_held: Duration,
@@ -60,10 +60,13 @@ pub fn read_state(
     nodes: &mut NodeSink<'_>,
 ) -> Result<FolderState, WorktreeError> {
     let mut databases = database_cache::load(&repo.folder().join("local/databases"));
+    // Who compares needs the nodes, and who puts databases into the tree; else they would only
+    // take memory.
     let scan = |deferred: &[BString], again: bool, known: &_, nodes: &mut NodeSink<'_>| {
         let mut memory = MemoryNodes::new();
+        let wanted = aim == Aim::Content || !deferred.is_empty();
         let mut sink = |id: NodeId, bytes: Vec<u8>| {
-            if !matches!(repo.store().kind(id.id())?, Lookup::Here(_)) {
+            if wanted {
                 memory.insert(bytes.clone());
             }
             nodes(id, bytes)

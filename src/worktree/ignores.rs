@@ -112,8 +112,17 @@ impl Ignores {
 /// # Errors
 /// When it cannot be read, or is absurdly long.
 pub fn read_ignore_file(folder: impl AsFd, path: &BStr) -> Result<Option<Vec<u8>>, WorktreeError> {
+    read_named(folder, IGNORE_FILE, path)
+}
+
+/// The same of a file called `name`.
+pub(super) fn read_named(
+    folder: impl AsFd,
+    name: &str,
+    path: &BStr,
+) -> Result<Option<Vec<u8>>, WorktreeError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(file) = openat(folder, IGNORE_FILE, flags, Mode::empty()) else { return Ok(None) };
+    let Ok(file) = openat(folder, name, flags, Mode::empty()) else { return Ok(None) };
     let read = |source| WorktreeError::Read { path: path.into(), source };
     let Some(stat) = StatKey::of_file(&file).map_err(read)? else { return Ok(None) };
     if stat.size > IGNORE_FILE_LIMIT {

@@ -77,10 +77,10 @@ fn removals(
     let mut edits = BTreeMap::new();
     for path in paths {
         let shown = || path.as_bytes().into();
-        let entry = match path.is_root() {
-            true => None,
-            false => repo.entry_at(files, path)?,
-        };
+        if path.is_root() {
+            return Err(WorktreeError::NotIgnored { path: ".".into() });
+        }
+        let entry = repo.entry_at(files, path)?;
         let entry = entry.ok_or_else(|| WorktreeError::NotInHead { path: shown() })?;
         let directory = entry.kind() == EntryKind::Directory;
         if !is_ignored_now(repo.root(), path, directory)? {
