@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
-use crate::capture::CLOCK_STEP;
+use crate::capture::{CLOCK_STEP, now_nanos};
 use crate::map::MemoryNodes;
 use crate::object::{Level, NodeId};
 use crate::repo::Repository;
@@ -20,6 +20,7 @@ use super::databases::{HeldDatabases, Overlay};
 use super::error::WorktreeError;
 use super::read_folder::{Pass, Reading, read_folder};
 use super::stat_cache::CacheWriter;
+use super::still::held_still;
 use super::tree_builder::{NodeSink, Tree};
 use super::tree_edit::edit_tree;
 
@@ -59,6 +60,7 @@ pub fn read_state(
     aim: Aim,
     nodes: &mut NodeSink<'_>,
 ) -> Result<FolderState, WorktreeError> {
+    let begun = now_nanos();
     let mut databases = database_cache::load(&repo.folder().join("local/databases"));
     // Who compares needs the nodes, and who puts databases into the tree; else they would only
     // take memory.
@@ -78,11 +80,17 @@ pub fn read_state(
     let (mut tree, mut cache, mut memory) = scan(&[], false, &databases, nodes)?;
     let idle = tree.deferred.is_empty() && tree.root.map(|root| root.id) == reading.head;
     let mut held = None;
-    let passes = match aim {
+    let mut passes = match aim {
         Aim::Moment => PASSES,
         Aim::Change if !idle => PASSES,
         _ => 0,
     };
+    let settled = tree.deferred.is_empty() && tree.moved == 0 && !tree.racy;
+    if passes > 0 && settled && held_still(repo, reading, begun)? {
+        // The times alone tell it, at a third of what a scan costs.
+        tree.level = Level::Snapshot;
+        passes = 0;
+    }
     for _ in 0..passes {
         if tree.racy {
             // What is written from now on shows.

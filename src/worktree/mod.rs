@@ -24,6 +24,7 @@ mod restore;
 mod scan;
 mod stat_cache;
 mod status;
+mod still;
 mod tree_builder;
 mod tree_edit;
 mod undo;

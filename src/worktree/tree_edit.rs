@@ -40,7 +40,7 @@ fn folder<S: NodeSource<Error = StoreError>>(
     for group in edits.chunk_by(|(a, _), (b, _)| first(a).0 == first(b).0) {
         let (name, rest) = first(group[0].0);
         let entry = match rest {
-            None => group[0].1.clone(),
+            None => *group[0].1,
             Some(_) => {
                 let below: Vec<Edit<'_>> = group
                     .iter()
@@ -52,7 +52,7 @@ fn folder<S: NodeSource<Error = StoreError>>(
                 Some(TreeEntry::directory(root.id, root.bytes))
             }
         };
-        changes.push((name.to_vec(), entry.map(|entry| Value::Inline(entry.encode().into()))));
+        changes.push((name.to_vec(), entry.map(|entry| Value::Inline(entry.encode()))));
     }
     Ok(update(&map, changes, sink)?)
 }
