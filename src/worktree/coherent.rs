@@ -80,6 +80,7 @@ pub fn read_state(
     let (mut tree, mut cache, mut memory) = scan(&[], false, &databases, nodes)?;
     let idle = tree.deferred.is_empty() && tree.root.map(|root| root.id) == reading.head;
     let mut held = None;
+    let mut keeps_nodes = false;
     let mut passes = match aim {
         Aim::Moment => PASSES,
         Aim::Change if !idle => PASSES,
@@ -100,6 +101,7 @@ pub fn read_state(
         let before = tree.root.ok_or(WorktreeError::Stopped)?.id;
         let moved = tree.moved;
         cache.finish(before);
+        keeps_nodes = !tree.deferred.is_empty();
         (tree, cache, memory) = scan(&tree.deferred, true, &databases, nodes)?;
         let same = tree.root.map(|root| root.id) == Some(before);
         let still = same && moved == 0 && tree.moved == 0 && tree.changed.is_empty();
@@ -113,6 +115,12 @@ pub fn read_state(
             break;
         }
     }
+    let kept = aim == Aim::Content || keeps_nodes;
+    if !kept && !tree.deferred.is_empty() {
+        // A database came to light in the last scan, which had kept no nodes to put it into.
+        cache.finish(tree.root.ok_or(WorktreeError::Stopped)?.id);
+        (tree, cache, memory) = scan(&tree.deferred, true, &databases, nodes)?;
+    }
     let held = match held {
         Some(held) if held.are(&tree.deferred) => held,
         _ => HeldDatabases::begin(repo, &tree.deferred),
@@ -124,21 +132,23 @@ pub fn read_state(
     tree.changed.extend(read.moved);
     tree.read += read.entries.len() as u64;
     tree.files -= read.entries.values().filter(|entry| entry.is_none()).count() as u64;
-    let root = tree.root.ok_or(WorktreeError::Stopped)?;
-    let mut added = Vec::new();
-    let root = edit_tree(
-        &Overlay { memory: &memory, store: repo.store() },
-        root.id,
-        &read.entries,
-        &mut |id, bytes| {
-            added.push(bytes.clone());
-            nodes(id, bytes)
-        },
-    )?;
-    added.into_iter().for_each(|bytes| {
-        memory.insert(bytes);
-    });
-    tree.root = Some(root);
+    if !read.entries.is_empty() {
+        let root = tree.root.ok_or(WorktreeError::Stopped)?;
+        let mut added = Vec::new();
+        let root = edit_tree(
+            &Overlay { memory: &memory, store: repo.store() },
+            root.id,
+            &read.entries,
+            &mut |id, bytes| {
+                added.push(bytes.clone());
+                nodes(id, bytes)
+            },
+        )?;
+        added.into_iter().for_each(|bytes| {
+            memory.insert(bytes);
+        });
+        tree.root = Some(root);
+    }
     read.warnings.into_iter().for_each(|warning| tree.warn(warning));
     databases.retain(|path, _| tree.databases.contains(path) || read.entries.contains_key(path));
     Ok(FolderState { tree, memory, lock_held: read.held, cache, databases })
