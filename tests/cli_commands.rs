@@ -222,9 +222,8 @@ fn checkout_writes_the_files_elsewhere() {
     let out = desk.outside("out");
     let out = out.to_str().unwrap();
     assert_snapshot!(desk.shown(["checkout", "main"]), @r"
-    error: checking out in place is not there yet
-    hint: `aisr checkout main --out DIR` writes the files to a new folder
-    [2]
+    Already on main, at <id> (First)
+    [0]
     ");
     let shown = desk.shown(["checkout", "main", "--out", out]);
     assert!(shown.starts_with("<id> in <dir>/out: 2 files, "), "{shown}");

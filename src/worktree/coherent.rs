@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
+use crate::capture::secrets::SecretGuard;
 use crate::capture::{CLOCK_STEP, now_nanos};
 use crate::map::MemoryNodes;
 use crate::object::{Level, NodeId};
@@ -86,6 +87,11 @@ pub fn read_state(
         Aim::Change if !idle => PASSES,
         _ => 0,
     };
+    if let Some(guard) = reading.guard {
+        // What is refused is not committed, so it needs no moment.
+        passes = if guard.has_found() { 0 } else { passes };
+        guard.scan_again();
+    }
     let settled = tree.deferred.is_empty() && tree.moved == 0 && !tree.racy;
     if passes > 0 && settled && held_still(repo, reading, begun)? {
         // The times alone tell it, at a third of what a scan costs.
@@ -107,6 +113,9 @@ pub fn read_state(
         let still = same && moved == 0 && tree.moved == 0 && tree.changed.is_empty();
         let whole = begun.together() && begun.are(&tree.deferred);
         held = Some(begun);
+        if reading.guard.is_some_and(SecretGuard::has_found) {
+            break;
+        }
         if still && whole {
             tree.level = Level::Snapshot;
             break;

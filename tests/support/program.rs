@@ -138,9 +138,8 @@ pub fn redact(text: &str, dir: &Path) -> String {
 
 fn redact_word(word: &str) -> String {
     let is_hex = word.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
-    let has_digit = word.bytes().any(|b| b.is_ascii_digit());
     match word.len() {
-        8 | 16 | 64 if is_hex && has_digit => "<id>".into(),
+        8 | 16 | 64 if is_hex => "<id>".into(),
         43 => "<key>".into(),
         _ => word.into(),
     }

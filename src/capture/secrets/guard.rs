@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use bstr::{BStr, BString};
@@ -88,13 +88,16 @@ pub struct SecretGuard<'a> {
     secrets: Mutex<Vec<Secret>>,
     more: AtomicU64,
     unscanned: AtomicU64,
+    /// The folder is scanned again: what is not scanned was counted before.
+    again: AtomicBool,
 }
 
 impl<'a> SecretGuard<'a> {
     /// A guard that lets pass what `allowed` names.
     pub fn new(allowed: &'a [Fingerprint]) -> Self {
         let secrets = Mutex::default();
-        Self { allowed, secrets, more: AtomicU64::new(0), unscanned: AtomicU64::new(0) }
+        let (more, unscanned) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { allowed, secrets, more, unscanned, again: AtomicBool::new(false) }
     }
 
     /// Whether the content of the file at `path` may be stored. What speaks against it is kept,
@@ -133,7 +136,19 @@ impl<'a> SecretGuard<'a> {
 
     /// Counts a file that is not scanned.
     pub(in crate::capture) fn skip(&self) {
-        self.unscanned.fetch_add(1, Ordering::Relaxed);
+        if !self.again.load(Ordering::Relaxed) {
+            self.unscanned.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether something was found that may not be stored.
+    pub fn has_found(&self) -> bool {
+        !self.secrets.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Told that the folder is scanned again by the same operation.
+    pub fn scan_again(&self) {
+        self.again.store(true, Ordering::Relaxed);
     }
 
     /// What was found.

@@ -1,0 +1,125 @@
+//! A power loss at any moment of a checkout, a restore or an undo leaves the old folder or the new
+//! one, once what was interrupted is gone on with.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use aisr::disk::Disk;
+use aisr::disk::crash::{Budget, CheckResult, Recorder, StateInfo};
+use aisr::log::Head;
+use aisr::object::{CommitId, RepoPath};
+use aisr::repo::Repository;
+use aisr::worktree::{
+    CheckoutOptions, Direction, RestoreOptions, UndoOptions, checkout, recover, restore, undo,
+};
+use support::soundness::sound_head;
+use support::{Quiet, identity, must_commit, new_repository, scratch, snapshot, write};
+
+const SEED: u64 = 20_261_125;
+const DONE: &str = "acknowledged";
+
+type Shown = BTreeMap<Vec<u8>, (char, Vec<u8>)>;
+type State = (CommitId, Shown);
+
+/// A folder with a local change, and two commits that differ in every way a path can.
+fn desk(root: &Path) -> (CommitId, CommitId) {
+    let me = identity();
+    let repo = new_repository(&Disk::new(), root, &me);
+    write(root, "changes", b"1");
+    write(root, "goes/deep/file", b"1");
+    write(root, "becomes a folder", b"1");
+    let first = must_commit(&repo, &me, "first");
+    write(root, "changes", b"2");
+    write(root, "comes/file", b"2");
+    std::fs::remove_dir_all(root.join("goes")).unwrap();
+    std::fs::remove_file(root.join("becomes a folder")).unwrap();
+    write(root, "becomes a folder/file", b"2");
+    let second = must_commit(&repo, &me, "second");
+    (first, second)
+}
+
+fn go(repo: &Repository, target: CommitId, force: bool) {
+    let head = Head::Detached(target.id());
+    let options = CheckoutOptions {
+        target,
+        head,
+        create: false,
+        force,
+        keep: &[],
+        threads: 1,
+        progress: &Quiet,
+    };
+    checkout(repo, &options).unwrap();
+}
+
+fn replay(recorder: &Recorder, old: &State, new: &State) {
+    let scratch = scratch();
+    let check = |state: &StateInfo, folder: &Path| -> CheckResult {
+        let repo = Repository::open(Disk::new(), folder)?;
+        recover(&repo)?;
+        let head = sound_head(folder)?.ok_or("no HEAD")?.0;
+        let now = (head, snapshot(folder));
+        if now == *new || now == *old && !state.has_mark(DONE) {
+            return Ok(());
+        }
+        Err(format!("neither old nor new: {:?}", now.1.keys().collect::<Vec<_>>()).into())
+    };
+    let states = recorder.crash_states(Budget::seeded(SEED));
+    println!("seed {SEED}: {:?}", states.for_each_state(scratch.path(), check).unwrap());
+}
+
+fn state(repo: &Repository) -> State {
+    let head = repo.log().unwrap().refs().head_object().unwrap();
+    (CommitId::from_id(head), snapshot(repo.root()))
+}
+
+#[test]
+fn a_checkout_is_done_whole_or_not_at_all() {
+    let root = scratch();
+    let (first, _) = desk(root.path());
+    let old = state(&Repository::open(Disk::new(), root.path()).unwrap());
+    let (disk, recorder) = Disk::recording(root.path()).unwrap();
+    let repo = Repository::open(disk.clone(), root.path()).unwrap();
+    go(&repo, first, false);
+    disk.mark(DONE);
+    replay(&recorder, &old, &state(&repo));
+}
+
+#[test]
+fn what_force_drops_is_dropped_and_brought_back_whole_or_not_at_all() {
+    let root = scratch();
+    let (first, _) = desk(root.path());
+    write(root.path(), "changes", b"local");
+    let old = state(&Repository::open(Disk::new(), root.path()).unwrap());
+    let (disk, recorder) = Disk::recording(root.path()).unwrap();
+    let repo = Repository::open(disk.clone(), root.path()).unwrap();
+    go(&repo, first, true);
+    disk.mark(DONE);
+    let new = state(&repo);
+    replay(&recorder, &old, &new);
+
+    let (disk, recorder) = Disk::recording(root.path()).unwrap();
+    let repo = Repository::open(disk.clone(), root.path()).unwrap();
+    let direction = Direction::Undo;
+    undo(&repo, &UndoOptions { direction, force: false, threads: 1, progress: &Quiet }).unwrap();
+    disk.mark(DONE);
+    assert_eq!(state(&repo), old);
+    replay(&recorder, &new, &old);
+}
+
+#[test]
+fn a_restore_is_done_whole_or_not_at_all() {
+    let root = scratch();
+    let (first, _) = desk(root.path());
+    write(root.path(), "changes", b"local");
+    let old = state(&Repository::open(Disk::new(), root.path()).unwrap());
+    let (disk, recorder) = Disk::recording(root.path()).unwrap();
+    let repo = Repository::open(disk.clone(), root.path()).unwrap();
+    let paths = [RepoPath::parse("changes").unwrap(), RepoPath::parse("goes").unwrap()];
+    let options = RestoreOptions { from: first, paths: &paths, threads: 1, progress: &Quiet };
+    restore(&repo, &options).unwrap();
+    disk.mark(DONE);
+    replay(&recorder, &old, &state(&repo));
+}
