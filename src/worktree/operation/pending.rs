@@ -74,6 +74,8 @@ impl Pending {
     /// # Errors
     /// When it cannot be written.
     pub fn write_plan(&self, operation: &Operation) -> Result<(), WorktreeError> {
+        // A plan without the files that it speaks of would be a promise that cannot be kept.
+        self.folder.sync()?;
         let file = self.folder.create_temporary(0o600)?;
         file.write_all_at(0, &operation.encode())?;
         file.persist_in(&self.folder, PLAN, OnExisting::Refuse)?;

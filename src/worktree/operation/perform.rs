@@ -255,6 +255,7 @@ fn move_all(
     done: &mut Vec<Move>,
 ) -> Result<(), WorktreeError> {
     for this in moves(operation) {
+        mover.settle_before(this)?;
         if !mover.forward(this)? {
             continue;
         }

@@ -97,6 +97,7 @@ fn go_on(
     let mut mover = Mover::new(pending, operation, &mut looker);
     let mut left = Vec::new();
     for this in moves(operation) {
+        mover.settle_before(this)?;
         let step = &operation.steps[this.step()];
         let found = mover.look(this.step())?;
         let is_folder = |entry: Option<TreeEntry>| entry.is_some_and(|e| e.root().is_some());

@@ -85,15 +85,17 @@ pub struct Mover<'a> {
     pending: &'a Pending,
     operation: &'a Operation,
     looker: &'a mut Looker,
-    /// The folders whose names changed.
-    pub touched: Vec<Arc<Dir>>,
+    /// The folders whose names changed since the last sync.
+    touched: Vec<Arc<Dir>>,
+    /// What kind of move was last.
+    phase: u8,
     /// Folders that were to go and have something in them that is in no commit: they stay.
     pub left: Vec<RepoPath>,
 }
 
 impl<'a> Mover<'a> {
     pub fn new(pending: &'a Pending, operation: &'a Operation, looker: &'a mut Looker) -> Self {
-        Self { pending, operation, looker, touched: Vec::new(), left: Vec::new() }
+        Self { pending, operation, looker, touched: Vec::new(), phase: 0, left: Vec::new() }
     }
 
     /// What lies at the path of a step.
@@ -125,6 +127,9 @@ impl<'a> Mover<'a> {
                     }
                     done => done?,
                 }
+                // What went needs no sync.
+                let gone = parent.path().join(name);
+                self.touched.retain(|folder| folder.path() != gone);
             }
             Move::MakeFolder(_) => parent.create_dir(name, 0o777)?,
             Move::Exchange(_) => files.exchange(slot, &parent, name)?,
@@ -159,17 +164,37 @@ impl<'a> Mover<'a> {
         }
     }
 
+    /// To be called before each move: a folder is durably empty before it goes, and durably there
+    /// before something is moved into it. Else a crash could keep a move and lose its folder.
+    pub fn settle_before(&mut self, this: Move) -> Result<(), WorktreeError> {
+        let phase = match this {
+            Move::Out(_) => 0,
+            Move::RemoveFolder(_) => 1,
+            Move::MakeFolder(_) => 2,
+            Move::Exchange(_) | Move::In(_) => 3,
+        };
+        if phase == self.phase {
+            return Ok(());
+        }
+        self.phase = phase;
+        self.sync()
+    }
+
     /// Makes what was done durable.
     pub fn sync(&mut self) -> Result<(), WorktreeError> {
+        if self.touched.is_empty() {
+            return Ok(());
+        }
         self.touched.sort_by(|a, b| a.path().cmp(b.path()));
         self.touched.dedup_by(|a, b| a.path() == b.path());
         if self.touched.len() > FEW {
+            self.touched.clear();
             return Ok(self.pending.files.sync_filesystem()?);
         }
-        for folder in &self.touched {
+        for folder in self.touched.drain(..) {
             folder.sync()?;
         }
-        Ok(())
+        Ok(self.pending.files.sync()?)
     }
 }
 
