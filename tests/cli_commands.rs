@@ -46,7 +46,7 @@ fn commit_tells_what_it_captured_and_who_signed() {
     let shown = desk.shown(["commit", "-m", "The desk as it went live", "-m", "All of it."]);
     assert_snapshot!(shown, @r"
     [main <id>] The desk as it went live
-      captured 511 bytes in 2 files, <size> stored, <n> s · <level> at <time>
+      captured 511 bytes in 2 files, <size> stored, <n> s · snapshot at <time>
       signed   mara@example.org
     [0]
     ");
@@ -58,7 +58,7 @@ fn commit_tells_what_it_captured_and_who_signed() {
     let args = ["commit", "--allow-empty", "-m", "claim", "--author", "agent:x"];
     assert_snapshot!(desk.shown(args), @r"
     [main <id>] claim
-      captured 511 bytes in 2 files, <size> stored, <n> s · <level> at <time>
+      captured 511 bytes in 2 files, <size> stored, <n> s · snapshot at <time>
       signed   mara@example.org, author agent:x (claimed)
     [0]
     ");
@@ -135,7 +135,7 @@ fn show_prints_a_commit_a_directory_or_a_file() {
 
     root     <id>
     files    <id> of 509 bytes
-    capture  <level> of <time> to <time>
+    capture  snapshot of <time> to <time>
     cause    manual
     [0]
     ");

@@ -113,21 +113,21 @@ fn transactions(image: &[u8]) -> i64 {
     found[0]
 }
 
-/// The writer, in a process of its own: SQLite's locks are the process's.
-#[test]
-#[ignore = "run by the tests that need a writer"]
-fn writer_process() {
-    let path = PathBuf::from(std::env::var_os("AISR_TEST_DATABASE").unwrap());
-    let mut db = Connection::open(&path).unwrap();
+/// Names the database to the process that writes to it.
+const WRITES_TO: &str = "AISR_TEST_DATABASE";
+
+/// Writes transaction after transaction, until it is told to stop.
+fn write_until_stopped(path: &Path) {
+    let mut db = Connection::open(path).unwrap();
     db.busy_timeout(Duration::from_secs(20)).unwrap();
-    let (at, stop) = (beside(&path, "at"), beside(&path, "stop"));
+    let (at, stop) = (beside(path, "at"), beside(path, "stop"));
     for n in 1.. {
         if stop.exists() {
             break;
         }
         step(&mut db, n).unwrap();
-        std::fs::write(beside(&path, "new"), n.to_string()).unwrap();
-        std::fs::rename(beside(&path, "new"), &at).unwrap();
+        std::fs::write(beside(path, "new"), n.to_string()).unwrap();
+        std::fs::rename(beside(path, "new"), &at).unwrap();
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -137,14 +137,19 @@ fn beside(database: &Path, name: &str) -> PathBuf {
     database.with_file_name(".aisr/local").join(name)
 }
 
-fn fifty_commits_beside_a_writer(journal: &str) {
+/// The writer has a process of its own, for SQLite's locks are the process's: `test`, the test that
+/// calls this, run once more and told to write.
+fn fifty_commits_beside_a_writer(journal: &str, test: &str) {
+    if let Some(path) = std::env::var_os(WRITES_TO) {
+        return write_until_stopped(Path::new(&path));
+    }
     let desk = Desk::new();
     let path = desk.path("memory.db");
     drop(database(&path, journal));
     desk.made();
     let mut writer = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "writer_process", "--ignored", "--nocapture"])
-        .env("AISR_TEST_DATABASE", &path)
+        .args(["--exact", test, "--nocapture"])
+        .env(WRITES_TO, &path)
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
@@ -189,12 +194,16 @@ fn fifty_commits_beside_a_writer(journal: &str) {
 
 #[test]
 fn each_of_fifty_commits_beside_a_writer_with_a_log_holds_a_prefix_of_its_transactions() {
-    fifty_commits_beside_a_writer("wal");
+    let test =
+        "each_of_fifty_commits_beside_a_writer_with_a_log_holds_a_prefix_of_its_transactions";
+    fifty_commits_beside_a_writer("wal", test);
 }
 
 #[test]
 fn each_of_fifty_commits_beside_a_writer_with_a_journal_holds_a_prefix_of_its_transactions() {
-    fifty_commits_beside_a_writer("delete");
+    let test =
+        "each_of_fifty_commits_beside_a_writer_with_a_journal_holds_a_prefix_of_its_transactions";
+    fifty_commits_beside_a_writer("delete", test);
 }
 
 #[test]

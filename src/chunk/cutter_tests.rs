@@ -110,15 +110,6 @@ proptest! {
     }
 
     #[test]
-    fn an_insertion_changes_few_chunks_of_an_unstructured_file(at in 0usize..4_000_000, inserted in 1usize..200) {
-        let old = noise(1, 4_000_000);
-        let new = [&old[..at], &noise(2, inserted), &old[at..]].concat();
-        let count = changed(&old, &new);
-        // Cuts fall together again by chance, mostly after two or three; ten were seen.
-        prop_assert!(count * 2 <= chunks(&new).len(), "{count} of {}", chunks(&new).len());
-    }
-
-    #[test]
     fn a_tensor_gives_the_same_chunks_wherever_it_lies(shift in 0usize..1_000_000, len in 64usize << 10..2_000_000) {
         let (tensor, other) = (noise(3, len), noise(4, shift));
         let known: HashSet<Vec<u8>> = chunks(&safetensors(&[&tensor])).into_iter().map(<[u8]>::to_vec).collect();
@@ -126,6 +117,20 @@ proptest! {
         let found: usize = chunks(&shifted).into_iter().filter(|chunk| known.contains(*chunk)).map(<[u8]>::len).sum();
         prop_assert_eq!(found, len);
     }
+}
+
+#[test]
+fn an_insertion_changes_few_chunks_of_an_unstructured_file() {
+    let old = noise(1, 4_000_000);
+    let changed_by = |at: usize, inserted: usize| {
+        let new = [&old[..at], &noise(2, inserted), &old[at..]].concat();
+        changed(&old, &new)
+    };
+    let counts = (0..256).map(|i: usize| changed_by(i * 2_654_435_761 % 4_000_000, 1 + i % 199));
+    let counts: Vec<usize> = counts.collect();
+    assert!(counts.iter().all(|count| *count <= 6), "{counts:?}");
+    // One in some thousand places cuts fall together again only after ten.
+    assert_eq!(changed_by(2_385_125, 15), 10);
 }
 
 #[test]

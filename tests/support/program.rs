@@ -155,13 +155,14 @@ fn redact_times(text: &str) -> String {
         let line = match (line.find(" stored, "), line.find(" in ")) {
             (Some(_), Some(files)) => {
                 let (count, _) = line[files..].split_once(',').unwrap_or_default();
+                let level = if line.contains("snapshot") { "snapshot" } else { "best-effort" };
                 let captured = &line[..files];
-                format!("{captured}{count}, <size> stored, <n> s · <level> at <time>")
+                format!("{captured}{count}, <size> stored, <n> s · {level} at <time>")
             }
             _ => line,
         };
         let line = match line.split_once(" of ").filter(|(start, _)| start.contains("capture ")) {
-            Some(_) => "capture  <level> of <time> to <time>".into(),
+            Some((start, _)) => format!("{start} of <time> to <time>"),
             None => line,
         };
         out.push(line);
