@@ -71,20 +71,25 @@ fn replay(recorder: &Recorder, old: &State, new: &State) {
 }
 
 fn state(repo: &Repository) -> State {
-    let head = repo.log().unwrap().refs().head_object().unwrap();
-    (CommitId::from_id(head), snapshot(repo.root()))
+    (repo.log().unwrap().refs().head_commit().unwrap(), snapshot(repo.root()))
+}
+
+/// Records `work` on the folder `root`, acknowledged at its end. Gives what was before and after.
+fn recorded(root: &Path, work: impl FnOnce(&Repository)) -> (Recorder, State, State) {
+    let old = state(&Repository::open(Disk::new(), root).unwrap());
+    let (disk, recorder) = Disk::recording(root).unwrap();
+    let repo = Repository::open(disk.clone(), root).unwrap();
+    work(&repo);
+    disk.mark(DONE);
+    (recorder, old, state(&repo))
 }
 
 #[test]
 fn a_checkout_is_done_whole_or_not_at_all() {
     let root = scratch();
     let (first, _) = desk(root.path());
-    let old = state(&Repository::open(Disk::new(), root.path()).unwrap());
-    let (disk, recorder) = Disk::recording(root.path()).unwrap();
-    let repo = Repository::open(disk.clone(), root.path()).unwrap();
-    go(&repo, first, false);
-    disk.mark(DONE);
-    replay(&recorder, &old, &state(&repo));
+    let (recorder, old, new) = recorded(root.path(), |repo| go(repo, first, false));
+    replay(&recorder, &old, &new);
 }
 
 #[test]
@@ -92,21 +97,16 @@ fn what_force_drops_is_dropped_and_brought_back_whole_or_not_at_all() {
     let root = scratch();
     let (first, _) = desk(root.path());
     write(root.path(), "changes", b"local");
-    let old = state(&Repository::open(Disk::new(), root.path()).unwrap());
-    let (disk, recorder) = Disk::recording(root.path()).unwrap();
-    let repo = Repository::open(disk.clone(), root.path()).unwrap();
-    go(&repo, first, true);
-    disk.mark(DONE);
-    let new = state(&repo);
+    let (recorder, old, new) = recorded(root.path(), |repo| go(repo, first, true));
     replay(&recorder, &old, &new);
 
-    let (disk, recorder) = Disk::recording(root.path()).unwrap();
-    let repo = Repository::open(disk.clone(), root.path()).unwrap();
-    let direction = Direction::Undo;
-    undo(&repo, &UndoOptions { direction, force: false, threads: 1, progress: &Quiet }).unwrap();
-    disk.mark(DONE);
-    assert_eq!(state(&repo), old);
-    replay(&recorder, &new, &old);
+    let (recorder, dropped, back) = recorded(root.path(), |repo| {
+        let direction = Direction::Undo;
+        let options = UndoOptions { direction, force: false, threads: 1, progress: &Quiet };
+        undo(repo, &options).unwrap();
+    });
+    assert_eq!((&dropped, &back), (&new, &old));
+    replay(&recorder, &dropped, &back);
 }
 
 #[test]
@@ -114,12 +114,10 @@ fn a_restore_is_done_whole_or_not_at_all() {
     let root = scratch();
     let (first, _) = desk(root.path());
     write(root.path(), "changes", b"local");
-    let old = state(&Repository::open(Disk::new(), root.path()).unwrap());
-    let (disk, recorder) = Disk::recording(root.path()).unwrap();
-    let repo = Repository::open(disk.clone(), root.path()).unwrap();
     let paths = [RepoPath::parse("changes").unwrap(), RepoPath::parse("goes").unwrap()];
-    let options = RestoreOptions { from: first, paths: &paths, threads: 1, progress: &Quiet };
-    restore(&repo, &options).unwrap();
-    disk.mark(DONE);
-    replay(&recorder, &old, &state(&repo));
+    let (recorder, old, new) = recorded(root.path(), |repo| {
+        let options = RestoreOptions { from: first, paths: &paths, threads: 1, progress: &Quiet };
+        restore(repo, &options).unwrap();
+    });
+    replay(&recorder, &old, &new);
 }

@@ -86,7 +86,7 @@ impl Desk {
     }
 
     fn head(&self) -> CommitId {
-        CommitId::from_id(self.repo.log().unwrap().refs().head_object().unwrap())
+        self.repo.log().unwrap().refs().head_commit().unwrap()
     }
 }
 

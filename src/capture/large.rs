@@ -249,13 +249,10 @@ impl Pool<'_> {
             return Ok(Outcome::Database);
         }
         steady(request, &file, |len| {
-            let whole = read_to_scan(request, &file, len, self.guard())?;
-            if let Some(bytes) = refused(request, &whole, batch, self.guard())? {
-                return Ok((BlobId::of(bytes), bytes.len() as u64));
-            }
-            let mut source = source(request, &file, &whole);
-            let streamed = self.stream(&mut *source, len, batch, progress)?;
-            Ok((streamed.id, streamed.len))
+            guarded(request, &file, len, batch, self.guard(), |source, batch| {
+                let streamed = self.stream(source, len, batch, progress)?;
+                Ok((streamed.id, streamed.len))
+            })
         })
     }
 
@@ -313,21 +310,36 @@ pub(super) fn capture_alone(
     guard: Option<&SecretGuard<'_>>,
 ) -> Result<Outcome, CaptureError> {
     steady(request, file, |len| {
-        let whole = read_to_scan(request, file, len, guard)?;
-        if let Some(bytes) = refused(request, &whole, batch, guard)? {
-            return Ok((BlobId::of(bytes), bytes.len() as u64));
-        }
-        let mut source = source(request, file, &whole);
-        let mut reader = PieceReader::new(&mut *source, len)?;
-        let (mut assembly, mut first) = (Assembly::default(), None);
-        while let Some(piece) = reader.next()? {
-            first = first.or_else(|| Some(first_window(&piece)));
-            let result = piece.store(batch)?;
-            assembly.add(batch, result)?;
-        }
-        let total = assembly.total;
-        Ok((assembly.finish(batch, first)?, total))
+        guarded(request, file, len, batch, guard, |source, batch| {
+            let mut reader = PieceReader::new(source, len)?;
+            let (mut assembly, mut first) = (Assembly::default(), None);
+            while let Some(piece) = reader.next()? {
+                first = first.or_else(|| Some(first_window(&piece)));
+                let result = piece.store(batch)?;
+                assembly.add(batch, result)?;
+            }
+            let total = assembly.total;
+            Ok((assembly.finish(batch, first)?, total))
+        })
     })
+}
+
+/// Has the content of a file stored, unless the guard refuses it: then it only gets its id.
+fn guarded(
+    request: &Request,
+    file: &OwnedFd,
+    len: u64,
+    batch: &mut Batch<'_, '_>,
+    guard: Option<&SecretGuard<'_>>,
+    store: impl FnOnce(&mut dyn Source, &mut Batch<'_, '_>) -> Result<(BlobId, u64), CaptureError>,
+) -> Result<(BlobId, u64), CaptureError> {
+    match read_to_scan(request, file, len, guard)? {
+        None => store(&mut FileSource { request, file }, batch),
+        Some(bytes) if may_store(request, &bytes, batch, guard)? => {
+            store(&mut MemorySource(&bytes), batch)
+        }
+        Some(bytes) => Ok((BlobId::of(&bytes), bytes.len() as u64)),
+    }
 }
 
 /// A file that is short enough to be scanned, read whole. Others are counted.
@@ -346,28 +358,6 @@ fn read_to_scan(
     let got = read_full(file, 0, &mut bytes).map_err(|e| request.failed(e))?;
     bytes.truncate(got);
     Ok(Some(bytes))
-}
-
-/// The bytes of a file that the guard refuses.
-fn refused<'w>(
-    request: &Request,
-    whole: &'w Option<Vec<u8>>,
-    batch: &Batch<'_, '_>,
-    guard: Option<&SecretGuard<'_>>,
-) -> Result<Option<&'w [u8]>, CaptureError> {
-    let Some(bytes) = whole else { return Ok(None) };
-    Ok((!may_store(request, bytes, batch, guard)?).then_some(bytes))
-}
-
-fn source<'r>(
-    request: &'r Request,
-    file: &'r OwnedFd,
-    whole: &'r Option<Vec<u8>>,
-) -> Box<dyn Source + 'r> {
-    match whole {
-        Some(bytes) => Box::new(MemorySource(bytes)),
-        None => Box::new(FileSource { request, file }),
-    }
 }
 
 /// Reads a file until it holds still, at most [`ATTEMPTS`] times.

@@ -16,6 +16,6 @@ mod whole_hash;
 pub use error::CaptureError;
 pub use pool::{Captured, Databases, Outcome, Pool, Request, Ticket};
 pub use small::WHOLE_LIMIT;
-pub use sqlite::{DatabaseState, Mode, OpenDatabase, Refused, begins_like_one};
+pub use sqlite::{BESIDE_DATABASES, DatabaseState, Mode, OpenDatabase, Refused, begins_like_one};
 pub use sqlite_pages::{DatabaseImage, StateId, state_of_blob};
 pub use stat::{CLOCK_STEP, StatKey, now_nanos};

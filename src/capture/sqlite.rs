@@ -31,6 +31,8 @@ pub(super) const PAGES: &str = "SELECT data FROM sqlite_dbpage";
 /// seconds in all. A busy writer leaves gaps of a millisecond, which SQLite's own waiting misses.
 const LOCK_TRIES: i32 = 6000;
 const LOCK_PAUSE: Duration = Duration::from_micros(250);
+/// The endings of what SQLite keeps beside a database.
+pub const BESIDE_DATABASES: [&[u8]; 3] = [b"-journal", b"-shm", b"-wal"];
 /// What every database begins with (SQLite file format §1.3.1).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 

@@ -14,7 +14,7 @@ use super::Answer;
 use super::context::{Context, revisions};
 use super::error::CliError;
 use super::output::{
-    BRANCH, CommitView, Escaped, Ids, Paging, draw_performed, plural, seconds, size,
+    BRANCH, Escaped, Ids, Paging, draw_performed, id_and_subject, plural, seconds, size,
 };
 use super::{pathspec, target};
 
@@ -142,14 +142,12 @@ fn place(
     head: &Head,
     target: CommitId,
 ) -> Result<String, CliError> {
-    let id = Ids::new(repo, context.verbose).show(target.id());
-    let stored = repo.commit(target)?;
-    let subject = Escaped(CommitView::subject(&stored.commit).as_bytes()).to_string();
+    let at = id_and_subject(repo, target, context.verbose)?;
     Ok(match head {
         Head::Branch(name) => {
             let name = name.short().to_string();
-            format!("on {BRANCH}{}{BRANCH:#}, at {id} ({subject})", Escaped(name.as_bytes()))
+            format!("on {BRANCH}{}{BRANCH:#}, at {at}", Escaped(name.as_bytes()))
         }
-        Head::Detached(_) => format!("at {id} ({subject})"),
+        Head::Detached(_) => format!("at {at}"),
     })
 }

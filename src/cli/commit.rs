@@ -12,7 +12,8 @@ use super::context::{Context, MakeKey};
 use super::editor::{clean, write_message};
 use super::error::CliError;
 use super::output::{
-    BRANCH, CommitView, Escaped, Ids, Output, Paging, WARNING, clock, plural, seconds, size, warn,
+    CommitView, Escaped, Ids, Output, Paging, WARNING, clock, draw_made, plural, seconds, size,
+    warn,
 };
 use super::surroundings::surroundings;
 
@@ -116,10 +117,7 @@ fn draw(
     out: &mut Output,
 ) -> Result<(), CliError> {
     let id = Ids::new(repo, context.verbose).show(report.id.id());
-    let branch = report.branch.as_ref().map_or("HEAD".into(), |name| name.short().to_string());
-    let branch = Escaped(branch.as_bytes());
-    let subject = Escaped(CommitView::subject(&report.commit).as_bytes());
-    writeln!(out, "[{BRANCH}{branch}{BRANCH:#} {id}] {subject}")?;
+    draw_made(out, report.branch.as_ref(), &id, CommitView::subject(&report.commit))?;
     let capture = report.commit.report.as_ref();
     let level = capture.map(|capture| {
         let at = clock(capture.window.1, report.commit.committed.zone);

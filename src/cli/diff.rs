@@ -16,9 +16,9 @@ use super::context::{Context, revisions};
 use super::error::CliError;
 use super::output::{
     ADDED, ChangeView, Escaped, FileTexts, JsonList, KIND, Output, Paging, Patch, REMOVED,
-    change_word, count, git_path, plural, size, warn,
+    change_word, count, git_path, plural, size, warn_of_folder,
 };
-use super::pathspec::repo_path;
+use super::pathspec::{repo_path, repo_paths};
 use super::target;
 
 /// Show what differs between the folder and a commit, or between two commits.
@@ -77,8 +77,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         }
     }
     out.finish()?;
-    let told = found.warnings.iter().filter(|w| context.verbose || w.is_skip() || w.is_passing());
-    told.for_each(warn);
+    warn_of_folder(&found.warnings, context.verbose);
     Ok(if arguments.exit_code && !changes.is_empty() { Answer::No } else { Answer::Yes })
 }
 
@@ -115,10 +114,8 @@ fn sides(context: &Context, repo: &Repository, arguments: &Arguments) -> Result<
         }
         paths.push(repo_path(context, repo, argument)?);
     }
-    for argument in &arguments.paths {
-        paths.push(repo_path(context, repo, argument)?);
-    }
-    let head = || revisions.log().refs().head_object().map(CommitId::from_id);
+    paths.extend(repo_paths(context, repo, &arguments.paths)?);
+    let head = || revisions.log().refs().head_commit();
     match commits[..] {
         [] => Ok((Side::Commit(head()), Side::Folder, paths)),
         [one] => Ok((Side::Commit(Some(one)), Side::Folder, paths)),

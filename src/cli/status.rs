@@ -4,15 +4,15 @@ use std::io::Write;
 
 use aisr::diff::{FileChange, PathChange, exact_renames};
 use aisr::object::EntryKind;
-use aisr::worktree::{Status, StatusOptions, Warning, status};
+use aisr::worktree::{Status, StatusOptions, status};
 use serde::Serialize;
 
 use super::Answer;
 use super::context::Context;
 use super::error::CliError;
 use super::output::{
-    BRANCH, ChangeView, CommitView, Escaped, Ids, KIND, Output, Paging, PathText, change_word,
-    plural, warn, write_json,
+    BRANCH, ChangeView, Escaped, KIND, Output, Paging, PathText, change_word, id_and_subject,
+    plural, warn_of_folder, write_json,
 };
 
 /// Show what changed since the last commit.
@@ -58,11 +58,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     } else {
         let head = match found.head {
             None => "no commit yet".into(),
-            Some(id) => {
-                let subject = repo.commit(id)?;
-                let subject = Escaped(CommitView::subject(&subject.commit).as_bytes()).to_string();
-                format!("at {} ({subject})", Ids::new(&repo, context.verbose).show(id.id()))
-            }
+            Some(id) => format!("at {}", id_and_subject(&repo, id, context.verbose)?),
         };
         draw(&found, &head, context.verbose, &mut out)?;
     }
@@ -114,9 +110,7 @@ fn draw(found: &Status, head: &str, verbose: bool, out: &mut Output) -> Result<(
         writeln!(out, "  {KIND}ignored {KIND:#} {}", Escaped(path))?;
     }
     out.flush()?;
-    // What holds for good is told when it is committed, and here to who wants to know more.
-    let told = |warning: &&Warning| verbose || warning.is_skip() || warning.is_passing();
-    found.warnings.iter().filter(told).for_each(warn);
+    warn_of_folder(&found.warnings, verbose);
     if found.changes.is_empty() {
         let nothing = match found.head {
             Some(_) => "Nothing changed: the commit holds the very state of the folder.",

@@ -10,8 +10,8 @@ use super::Answer;
 use super::context::{Context, MakeKey};
 use super::editor::clean;
 use super::error::CliError;
-use super::output::{BRANCH, Escaped, Ids, Paging, plural};
-use super::pathspec::repo_path;
+use super::output::{Escaped, Ids, Paging, draw_made, plural};
+use super::pathspec::repo_paths;
 
 /// Stop capturing paths that are ignored now; they stay in the folder and in history.
 #[derive(clap::Args)]
@@ -26,8 +26,7 @@ pub struct Arguments {
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
     let repo = context.working_repository()?;
-    let typed = arguments.paths.iter().map(|path| repo_path(context, &repo, path));
-    let paths = typed.collect::<Result<Vec<_>, _>>()?;
+    let paths = repo_paths(context, &repo, &arguments.paths)?;
     let given = clean(arguments.messages.join("\n\n").lines());
     let message = if given.is_empty() { words(&paths) } else { given };
     let identity = context.identity(MakeKey::Never)?;
@@ -50,10 +49,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     let mut out = context.output(Paging::Off);
     let id = Ids::new(&repo, context.verbose).show(made.id.id());
-    let branch = made.branch.as_ref().map_or("HEAD".into(), |name| name.short().to_string());
     let subject = message.lines().next().unwrap_or_default();
-    let (branch, subject) = (Escaped(branch.as_bytes()), Escaped(subject.as_bytes()));
-    writeln!(out, "[{BRANCH}{branch}{BRANCH:#} {id}] {subject}")?;
+    draw_made(&mut out, made.branch.as_ref(), &id, subject)?;
     writeln!(out, "  {} no longer captured, still in the folder", {
         plural(paths.len() as u64, "path is", "paths are")
     })?;

@@ -60,17 +60,14 @@ where
             }
             Ok(())
         }
-        (Some(one), None) => {
+        (Some(one), None) | (None, Some(one)) => {
             for found in one.iter() {
                 let (name, value) = found.map_err(RepoError::from)?;
-                entry(source, (path, one.id()), &name, Some(value), None, visit)?;
-            }
-            Ok(())
-        }
-        (None, Some(one)) => {
-            for found in one.iter() {
-                let (name, value) = found.map_err(RepoError::from)?;
-                entry(source, (path, one.id()), &name, None, Some(value), visit)?;
+                let (gone, new) = match before {
+                    Some(_) => (Some(value), None),
+                    None => (None, Some(value)),
+                };
+                entry(source, (path, one.id()), &name, gone, new, visit)?;
             }
             Ok(())
         }

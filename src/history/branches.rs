@@ -1,7 +1,7 @@
 //! Branches: made, renamed and deleted by entries of the clone's log.
 
 use crate::log::{Head, RefName, Refs};
-use crate::object::{Cause, ChangeKind, CommitId, Id, RefChange, RefTarget};
+use crate::object::{Cause, ChangeKind, CommitId, Id, RefChange};
 use crate::repo::Repository;
 
 use super::ref_error::RefError;
@@ -24,7 +24,7 @@ pub enum Unmerged {
 pub fn create_branch(repo: &Repository, name: &RefName, commit: CommitId) -> Result<(), RefError> {
     let mut log = repo.log()?;
     ensure_free(log.refs(), name)?;
-    let change = created(name, commit.id());
+    let change = RefChange::create(name.as_bytes(), commit.id());
     repo.move_refs(&mut log, vec![change], Cause::of("branch"))?;
     Ok(())
 }
@@ -47,7 +47,7 @@ pub fn delete_branch(
     if unmerged == Unmerged::Keep && !is_reachable_without(repo, log.refs(), name, id) {
         return Err(RefError::Unmerged { name: name.clone(), id });
     }
-    repo.move_refs(&mut log, vec![deleted(name, id)], Cause::of("branch"))?;
+    repo.move_refs(&mut log, vec![RefChange::delete(name.as_bytes(), id)], Cause::of("branch"))?;
     Ok(id)
 }
 
@@ -68,10 +68,11 @@ pub fn rename_branch(repo: &Repository, old: &RefName, new: &RefName) -> Result<
     ensure_free(&without, new)?;
     let mut changes = Vec::new();
     if let Some(id) = id {
-        changes.extend([deleted(old, id), created(new, id)]);
+        changes
+            .extend([RefChange::delete(old.as_bytes(), id), RefChange::create(new.as_bytes(), id)]);
     }
     if current {
-        let symbolic = |name: &RefName| Some(RefTarget::Symbolic(name.as_bytes().to_vec()));
+        let symbolic = |name: &RefName| Some(Head::Branch(name.clone()).target());
         // HEAD is at the same commit as before.
         let kind = ChangeKind::Forward;
         let name = b"HEAD".to_vec();
@@ -97,16 +98,6 @@ pub(super) fn ensure_free(refs: &Refs, name: &RefName) -> Result<(), RefError> {
 
 pub(super) fn existing(refs: &Refs, name: &RefName) -> Result<Id, RefError> {
     refs.refs.get(name).copied().ok_or_else(|| RefError::NotFound { name: name.clone() })
-}
-
-pub(super) fn created(name: &RefName, id: Id) -> RefChange {
-    let name = name.as_bytes().to_vec();
-    RefChange { name, old: None, new: Some(RefTarget::Object(id)), kind: ChangeKind::Create }
-}
-
-pub(super) fn deleted(name: &RefName, id: Id) -> RefChange {
-    let name = name.as_bytes().to_vec();
-    RefChange { name, old: Some(RefTarget::Object(id)), new: None, kind: ChangeKind::Delete }
 }
 
 /// Whether HEAD or another ref leads to the commit. What cannot be read does not lead to it.

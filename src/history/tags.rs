@@ -2,12 +2,12 @@
 
 use crate::chunk::ContentHint;
 use crate::log::RefName;
-use crate::object::{Cause, Id, ObjectType, Signed, Tag, TagId, limits};
+use crate::object::{Cause, Id, ObjectType, RefChange, Signed, Tag, TagId, limits};
 use crate::repo::{Identity, Repository, now};
 use crate::sign::Namespace;
 use crate::store::Batch;
 
-use super::branches::{created, deleted, ensure_free, existing};
+use super::branches::{ensure_free, existing};
 use super::ref_error::RefError;
 use super::revision::Found;
 
@@ -39,7 +39,7 @@ pub fn create_tag(repo: &Repository, options: &TagOptions<'_>) -> Result<TagId, 
     batch.flush()?;
     drop(batch);
     writer.finish()?;
-    let change = created(&options.name, id.id());
+    let change = RefChange::create(options.name.as_bytes(), id.id());
     repo.move_refs(&mut log, vec![change], Cause::of("tag"))?;
     Ok(id)
 }
@@ -51,7 +51,7 @@ pub fn create_tag(repo: &Repository, options: &TagOptions<'_>) -> Result<TagId, 
 pub fn delete_tag(repo: &Repository, name: &RefName) -> Result<Id, RefError> {
     let mut log = repo.log()?;
     let id = existing(log.refs(), name)?;
-    repo.move_refs(&mut log, vec![deleted(name, id)], Cause::of("tag"))?;
+    repo.move_refs(&mut log, vec![RefChange::delete(name.as_bytes(), id)], Cause::of("tag"))?;
     Ok(id)
 }
 
@@ -69,10 +69,8 @@ fn sign(repo: &Repository, options: &TagOptions<'_>) -> Result<(TagId, Vec<u8>),
     };
     let payload = tag.encode();
     let message = tag.message.as_ref().map_or(0, String::len);
-    for (size, limit) in [(payload.len(), limits::COMMIT), (message, limits::MESSAGE)] {
-        if size > limit {
-            return Err(RefError::TooLong { size, limit });
-        }
+    if let Some((size, limit)) = limits::exceeded(payload.len(), message) {
+        return Err(RefError::TooLong { size, limit });
     }
     let signature = key.sign(Namespace::Tag, &payload)?;
     let object = Signed { payload: &payload, signature: &signature }.encode();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bstr::ByteSlice;
 
-use crate::object::{Id, LogEntry, LogEntryId, LogId, RefTarget};
+use crate::object::{CommitId, Id, LogEntry, LogEntryId, LogId, RefTarget};
 
 use super::ref_name::RefName;
 
@@ -45,7 +45,30 @@ pub enum Head {
     Detached(Id),
 }
 
+impl Head {
+    /// What a log entry says of it.
+    pub fn target(&self) -> RefTarget {
+        match self {
+            Self::Branch(name) => RefTarget::Symbolic(name.as_bytes().to_vec()),
+            Self::Detached(id) => RefTarget::Object(*id),
+        }
+    }
+
+    /// The branch that it is on.
+    pub fn branch(&self) -> Option<&RefName> {
+        match self {
+            Self::Branch(name) => Some(name),
+            Self::Detached(_) => None,
+        }
+    }
+}
+
 impl Refs {
+    /// The commit that HEAD names, if its branch exists.
+    pub fn head_commit(&self) -> Option<CommitId> {
+        self.head_object().map(CommitId::from_id)
+    }
+
     /// The object that HEAD names, if its branch exists.
     pub fn head_object(&self) -> Option<Id> {
         match &self.head {
@@ -61,11 +84,7 @@ impl Refs {
     pub fn apply(&mut self, entry: &LogEntry) -> Result<(), String> {
         for change in &entry.changes {
             if change.name == b"HEAD" {
-                let old = match &self.head {
-                    Head::Branch(name) => RefTarget::Symbolic(name.as_bytes().to_vec()),
-                    Head::Detached(id) => RefTarget::Object(*id),
-                };
-                if entry.sequence > 0 && change.old.as_ref() != Some(&old) {
+                if entry.sequence > 0 && change.old.as_ref() != Some(&self.head.target()) {
                     return Err("HEAD does not have the old value that the entry states".into());
                 }
                 self.head = match &change.new {

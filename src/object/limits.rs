@@ -34,3 +34,9 @@ pub const DELTA_DEPTH: u8 = 3;
 pub const NESTING: usize = 16;
 /// The file of an operation.
 pub const OPERATION: usize = 1 << 30;
+
+/// The size of a signed commit or tag that is over its limit, and that limit: of the payload, or
+/// of the message in it.
+pub fn exceeded(payload: usize, message: usize) -> Option<(usize, usize)> {
+    [(payload, COMMIT), (message, MESSAGE)].into_iter().find(|(size, limit)| size > limit)
+}

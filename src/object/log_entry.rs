@@ -214,6 +214,18 @@ impl RefTarget {
 }
 
 impl RefChange {
+    /// The ref `name`, which did not exist, names `id`.
+    pub fn create(name: &[u8], id: Id) -> Self {
+        let new = Some(RefTarget::Object(id));
+        Self { name: name.to_vec(), old: None, new, kind: ChangeKind::Create }
+    }
+
+    /// The ref `name`, which names `id`, ceases to exist.
+    pub fn delete(name: &[u8], id: Id) -> Self {
+        let old = Some(RefTarget::Object(id));
+        Self { name: name.to_vec(), old, new: None, kind: ChangeKind::Delete }
+    }
+
     pub(super) fn write(&self, w: &mut Writer) {
         let mut m = MapWriter::new();
         m.field("name", |w| {

@@ -4,7 +4,10 @@
 //! A name is bytes. An invalid one is refused by every encoder and decoder; one that is not
 //! portable is valid where the file system can hold it, and only told about.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice};
 use thiserror::Error;
@@ -178,6 +181,11 @@ impl RepoPath {
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The path as the system takes it, relative to the root.
+    pub fn as_path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.0))
     }
 
     /// The names from the outside in; none for the root.

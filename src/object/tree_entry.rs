@@ -61,6 +61,14 @@ impl TreeEntry {
         Self::new(EntryKind::Executable, content.id(), size)
     }
 
+    /// A file of `size` bytes, executable or not.
+    pub fn regular(content: BlobId, size: u64, executable: bool) -> Self {
+        match executable {
+            true => Self::executable(content, size),
+            false => Self::file(content, size),
+        }
+    }
+
     /// A symbolic link to `target`, whose bytes are stored as a blob. `None` if the target is
     /// empty or as long as no path may be (4,095 bytes at most).
     pub fn symlink(target: &[u8]) -> Option<Self> {

@@ -1,7 +1,9 @@
 //! The state that a commit holds, as maps in the store.
 
 use crate::map::{Map, MapError};
-use crate::object::{Commit, EntryKind, Id, NodeId, RepoPath, Schema, TreeEntry, Value, ValueRef};
+use crate::object::{
+    Commit, CommitId, EntryKind, Id, NodeId, RepoPath, Schema, TreeEntry, Value, ValueRef,
+};
 use crate::store::{Store, StoreError};
 
 use super::error::RepoError;
@@ -22,6 +24,14 @@ impl Repository {
             _ => None,
         }
         .ok_or(RepoError::NoFiles { root: commit.root })
+    }
+
+    /// The root of the directory tree of the commit `id`.
+    ///
+    /// # Errors
+    /// When the commit is absent or damaged, and as [`Repository::files`].
+    pub fn files_of(&self, id: CommitId) -> Result<NodeId, RepoError> {
+        self.files(&self.commit(id)?.commit)
     }
 
     /// Opens a map of the store.
@@ -47,6 +57,21 @@ impl Repository {
             }
         }
         Ok(Some(entry))
+    }
+
+    /// What is at `path` of the directory tree `files`, if there is a tree.
+    ///
+    /// # Errors
+    /// As [`Repository::entry_at`].
+    pub fn entry_in(
+        &self,
+        files: Option<NodeId>,
+        path: &RepoPath,
+    ) -> Result<Option<TreeEntry>, RepoError> {
+        match files {
+            Some(files) => self.entry_at(files, path),
+            None => Ok(None),
+        }
     }
 
     /// Visits everything under the directory `folder`, in order, parents before children.

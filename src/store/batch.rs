@@ -100,7 +100,7 @@ impl<'w, 's> Batch<'w, 's> {
     /// # Errors
     /// When a pack cannot be searched.
     pub fn holds(&self, id: BlobId) -> Result<bool> {
-        self.writer.holds(id)
+        self.writer.store().has_blob(id)
     }
 
     fn add(&mut self, slot: Slot, id: Id, bytes: &[u8], hint: ContentHint) -> Result<()> {

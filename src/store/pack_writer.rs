@@ -108,14 +108,6 @@ impl<'s> PackWriter<'s> {
         Ok(false)
     }
 
-    /// Whether packs hold the blob `id`.
-    ///
-    /// # Errors
-    /// When a pack cannot be searched.
-    pub(super) fn holds(&self, id: BlobId) -> Result<bool> {
-        self.store.has_blob(id)
-    }
-
     /// Whether `id` is on its way into a pack.
     pub fn is_pending(&self, id: Id) -> bool {
         lock(&self.pending).contains(&id)

@@ -4,18 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::diff::diff_trees;
 use crate::log::{Head, PlaceLog};
-use crate::object::{
-    Cause, ChangeKind, CommitId, NodeId, RefChange, RefTarget, RepoPath, TreeEntry,
-};
+use crate::object::{Cause, ChangeKind, CommitId, NodeId, RefChange, RepoPath, TreeEntry};
 use crate::repo::Repository;
 
-use super::commit::head_target;
 use super::error::WorktreeError;
 use super::folder_lock::lock_folder;
-use super::operation::{Performed, Performing, Plan, Planner, Wanted, perform};
+use super::operation::{Performed, Performing, Wanted, perform, plan};
 use super::read_folder::Reading;
 use super::report::Progress;
-use super::stat_cache::CacheReader;
 use super::working_tree::WorkingTree;
 
 /// How a state is checked out.
@@ -37,7 +33,7 @@ pub struct CheckoutOptions<'a> {
 }
 
 /// What at a path is known and what is wanted there.
-type Wants = BTreeMap<RepoPath, (Option<TreeEntry>, Option<TreeEntry>)>;
+pub type Wants = BTreeMap<RepoPath, (Option<TreeEntry>, Option<TreeEntry>)>;
 
 /// Makes the folder what a commit holds, and moves HEAD. Local changes elsewhere stay. Gives
 /// nothing where there was nothing to do.
@@ -53,9 +49,8 @@ pub fn checkout(
     let _folder = lock_folder(repo)?;
     let _lease = repo.store().lease()?;
     let mut log = repo.log()?;
-    let head = log.refs().head_object().map(CommitId::from_id);
-    let from = head.map(|id| repo.files(&repo.commit(id)?.commit)).transpose()?;
-    let to = repo.files(&repo.commit(options.target)?.commit)?;
+    let from = log.refs().head_commit().map(|id| repo.files_of(id)).transpose()?;
+    let to = repo.files_of(options.target)?;
     let mut wants = Wants::new();
     diff_trees(repo.store(), from, Some(to), &mut |change| {
         wants.insert(change.path, (change.before, change.after));
@@ -65,13 +60,13 @@ pub fn checkout(
         drop_local_changes(repo, from, options, &mut wants)?;
     }
     wants.retain(|path, _| !options.keep.iter().any(|kept| path.is_within(kept)));
-    let plan = plan(repo, wants, options.force)?;
+    let plan = plan(repo, wanted(wants), options.force)?;
     let changes = ref_changes(&log, options);
     if plan.steps.is_empty() && changes.is_empty() {
         return Ok(None);
     }
-    let cache = CacheReader::open(&repo.folder().join("local/stat-cache"));
-    let known = cache.tree().is_some() && cache.tree() == from && options.keep.is_empty();
+    let cached = plan.cached_tree;
+    let known = cached.is_some() && cached == from && options.keep.is_empty();
     let how = Performing {
         cause: Cause { ids: vec![options.target.id()], ..Cause::of("checkout") },
         changes,
@@ -106,32 +101,10 @@ fn drop_local_changes(
     })
 }
 
-/// Plans what is wanted, and refuses where something would be lost.
-///
-/// # Errors
-/// [`WorktreeError::InTheWay`].
-pub fn plan(repo: &Repository, wants: Wants, force: bool) -> Result<Plan, WorktreeError> {
-    let mut planner = Planner::new(repo, force)?;
-    let mut wants: Vec<_> = wants.into_iter().collect();
-    wants.sort_by(|(a, _), (b, _)| {
-        super::stat_cache::scan_order(a.as_bytes().into(), b.as_bytes().into())
-    });
-    for (path, (known, after)) in wants {
-        planner.want(Wanted { path, known, after, from: None, keep: false })?;
-    }
-    let plan = planner.finish()?;
-    refuse_conflicts(plan)
-}
-
-/// A plan that nothing speaks against.
-///
-/// # Errors
-/// [`WorktreeError::InTheWay`].
-pub fn refuse_conflicts(plan: Plan) -> Result<Plan, WorktreeError> {
-    match plan.conflicts.is_empty() {
-        true => Ok(plan),
-        false => Err(WorktreeError::InTheWay { conflicts: plan.conflicts }),
-    }
+/// What is wanted at each path, given what is known of it.
+pub fn wanted(wants: Wants) -> Vec<Wanted> {
+    let wanted = |(path, (known, after))| Wanted { path, known, after, from: None, keep: false };
+    wants.into_iter().map(wanted).collect()
 }
 
 fn ref_changes(log: &PlaceLog, options: &CheckoutOptions<'_>) -> Vec<RefChange> {
@@ -139,18 +112,13 @@ fn ref_changes(log: &PlaceLog, options: &CheckoutOptions<'_>) -> Vec<RefChange> 
     if log.refs().head != options.head {
         changes.push(RefChange {
             name: b"HEAD".to_vec(),
-            old: Some(head_target(&log.refs().head)),
-            new: Some(head_target(&options.head)),
+            old: Some(log.refs().head.target()),
+            new: Some(options.head.target()),
             kind: ChangeKind::Force,
         });
     }
     if let (Head::Branch(name), true) = (&options.head, options.create) {
-        changes.push(RefChange {
-            name: name.as_bytes().to_vec(),
-            old: None,
-            new: Some(RefTarget::Object(options.target.id())),
-            kind: ChangeKind::Create,
-        });
+        changes.push(RefChange::create(name.as_bytes(), options.target.id()));
     }
     changes
 }

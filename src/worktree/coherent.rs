@@ -17,8 +17,9 @@ use crate::repo::Repository;
 use crate::store::PackWriter;
 
 use super::database_cache::{self, KnownDatabases};
-use super::databases::{HeldDatabases, Overlay};
+use super::databases::HeldDatabases;
 use super::error::WorktreeError;
+use super::overlay::Overlay;
 use super::read_folder::{Pass, Reading, read_folder};
 use super::stat_cache::CacheWriter;
 use super::still::held_still;
@@ -66,10 +67,10 @@ pub fn read_state(
     // Who compares needs the nodes, and who puts databases into the tree; else they would only
     // take memory.
     let scan = |deferred: &[BString], again: bool, known: &_, nodes: &mut NodeSink<'_>| {
-        let mut memory = MemoryNodes::new();
         let wanted = aim == Aim::Content || !deferred.is_empty();
+        let mut memory = wanted.then(MemoryNodes::new);
         let mut sink = |id: NodeId, bytes: Vec<u8>| {
-            if wanted {
+            if let Some(memory) = &mut memory {
                 memory.insert(bytes.clone());
             }
             nodes(id, bytes)
@@ -81,7 +82,6 @@ pub fn read_state(
     let (mut tree, mut cache, mut memory) = scan(&[], false, &databases, nodes)?;
     let idle = tree.deferred.is_empty() && tree.root.map(|root| root.id) == reading.head;
     let mut held = None;
-    let mut keeps_nodes = false;
     let mut passes = match aim {
         Aim::Moment => PASSES,
         Aim::Change if !idle => PASSES,
@@ -107,7 +107,6 @@ pub fn read_state(
         let before = tree.root.ok_or(WorktreeError::Stopped)?.id;
         let moved = tree.moved;
         cache.finish(before);
-        keeps_nodes = !tree.deferred.is_empty();
         (tree, cache, memory) = scan(&tree.deferred, true, &databases, nodes)?;
         let same = tree.root.map(|root| root.id) == Some(before);
         let still = same && moved == 0 && tree.moved == 0 && tree.changed.is_empty();
@@ -120,12 +119,11 @@ pub fn read_state(
             tree.level = Level::Snapshot;
             break;
         }
-        if still && passes > 0 && held.as_ref().is_some_and(HeldDatabases::refused_any) {
+        if still && held.as_ref().is_some_and(HeldDatabases::refused_any) {
             break;
         }
     }
-    let kept = aim == Aim::Content || keeps_nodes;
-    if !kept && !tree.deferred.is_empty() {
+    if memory.is_none() && !tree.deferred.is_empty() {
         // A database came to light in the last scan, which had kept no nodes to put it into.
         cache.finish(tree.root.ok_or(WorktreeError::Stopped)?.id);
         (tree, cache, memory) = scan(&tree.deferred, true, &databases, nodes)?;
@@ -134,6 +132,7 @@ pub fn read_state(
         Some(held) if held.are(&tree.deferred) => held,
         _ => HeldDatabases::begin(repo, &tree.deferred),
     };
+    let mut nodes_here = Overlay { memory: memory.unwrap_or_default(), store: repo.store() };
     let read = held.read(repo, writer, reading, &mut databases)?;
     if !read.moved.is_empty() {
         tree.level = Level::BestEffort;
@@ -144,22 +143,18 @@ pub fn read_state(
     if !read.entries.is_empty() {
         let root = tree.root.ok_or(WorktreeError::Stopped)?;
         let mut added = Vec::new();
-        let root = edit_tree(
-            &Overlay { memory: &memory, store: repo.store() },
-            root.id,
-            &read.entries,
-            &mut |id, bytes| {
-                added.push(bytes.clone());
-                nodes(id, bytes)
-            },
-        )?;
+        let root = edit_tree(&nodes_here, root.id, &read.entries, &mut |id, bytes| {
+            added.push(bytes.clone());
+            nodes(id, bytes)
+        })?;
         added.into_iter().for_each(|bytes| {
-            memory.insert(bytes);
+            nodes_here.memory.insert(bytes);
         });
         tree.root = Some(root);
     }
     read.warnings.into_iter().for_each(|warning| tree.warn(warning));
     databases.retain(|path, _| tree.databases.contains(path) || read.entries.contains_key(path));
+    let memory = nodes_here.memory;
     Ok(FolderState { tree, memory, lock_held: read.held, cache, databases })
 }
 

@@ -102,7 +102,7 @@ fn capture(
     let lease = repo.store().lease()?;
     for _ in 0..ATTEMPTS {
         let log = repo.log()?;
-        let head = log.refs().head_object().map(CommitId::from_id);
+        let head = log.refs().head_commit();
         let parent = head.map(|id| repo.commit(id)).transpose()?;
         let files = parent.as_ref().map(|p| repo.files(&p.commit)).transpose()?;
         let replaced = match onto {
@@ -285,10 +285,8 @@ fn in_place_of(
 fn sign(identity: &Identity, commit: &Commit) -> Result<(CommitId, Vec<u8>), WorktreeError> {
     let payload = commit.encode();
     let message = commit.message.as_ref().map_or(0, String::len);
-    for (size, limit) in [(payload.len(), limits::COMMIT), (message, limits::MESSAGE)] {
-        if size > limit {
-            return Err(WorktreeError::TooLong { size, limit });
-        }
+    if let Some((size, limit)) = limits::exceeded(payload.len(), message) {
+        return Err(WorktreeError::TooLong { size, limit });
     }
     let signature = identity.key.sign(Namespace::Commit, &payload)?;
     let object = Signed { payload: &payload, signature: &signature }.encode();
@@ -323,13 +321,5 @@ pub(super) fn advance(
         Ok(_) => Ok(Advance::Done(branch)),
         Err(RepoError::Log(LogError::Moved { .. })) => Ok(Advance::Moved),
         Err(e) => Err(e.into()),
-    }
-}
-
-/// What the log says of HEAD.
-pub fn head_target(head: &Head) -> RefTarget {
-    match head {
-        Head::Branch(name) => RefTarget::Symbolic(name.as_bytes().to_vec()),
-        Head::Detached(id) => RefTarget::Object(*id),
     }
 }

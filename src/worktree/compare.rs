@@ -59,7 +59,7 @@ pub fn compare(
     };
     let mut warnings = Vec::new();
     if before == Side::Folder || after == Side::Folder {
-        let head = repo.log()?.refs().head_object().map(CommitId::from_id);
+        let head = repo.log()?.refs().head_commit();
         let reading = Reading {
             head: files(repo, head)?,
             threads: options.threads,
@@ -89,7 +89,7 @@ pub fn compare(
 }
 
 fn files(repo: &Repository, commit: Option<CommitId>) -> Result<Option<NodeId>, WorktreeError> {
-    Ok(commit.map(|id| repo.files(&repo.commit(id)?.commit)).transpose()?)
+    Ok(commit.map(|id| repo.files_of(id)).transpose()?)
 }
 
 /// A path where one kind of thing stands in place of another is two changes, as in git.

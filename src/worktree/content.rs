@@ -1,7 +1,6 @@
 //! The content of a file that is compared, out of the store or the folder.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use crate::disk::ReadFile;
 use crate::object::{BlobId, EntryKind, RepoPath, TreeEntry};
@@ -66,7 +65,7 @@ pub fn read_bytes(
         })?;
         return Ok(Some(bytes));
     }
-    let path = repo.root().join(Path::new(std::ffi::OsStr::from_bytes(path.as_bytes())));
+    let path = repo.root().join(path.as_path());
     let bytes = match entry.kind() {
         EntryKind::Symlink => {
             std::fs::read_link(path).ok().map(|to| to.as_os_str().as_bytes().to_vec())

@@ -15,10 +15,9 @@ use rustix::fs::{Mode as FileMode, OFlags};
 use crate::capture::{
     CaptureError, Databases, Mode, OpenDatabase, Outcome, Pool, Refused, Request, state_of_blob,
 };
-use crate::map::{MemoryNodes, NodeSource};
-use crate::object::{BlobId, NodeId, RepoPath, TreeEntry};
+use crate::object::{BlobId, RepoPath, TreeEntry};
 use crate::repo::Repository;
-use crate::store::{Batch, PackWriter, Store, StoreError};
+use crate::store::{Batch, PackWriter};
 
 use super::database_cache::{KnownDatabase, KnownDatabases};
 use super::error::WorktreeError;
@@ -204,10 +203,8 @@ impl One<'_> {
     }
 
     fn put(&mut self, path: &BString, now: KnownDatabase) {
-        let entry = match now.state.main.executable {
-            true => TreeEntry::executable(now.image.id, now.image.size),
-            false => TreeEntry::file(now.image.id, now.image.size),
-        };
+        let executable = now.state.main.executable;
+        let entry = TreeEntry::regular(now.image.id, now.image.size, executable);
         self.read.entries.insert(path.clone(), Some(entry));
         self.known.insert(path.clone(), now);
         self.reading.progress.advance(1, 0);
@@ -256,27 +253,12 @@ impl One<'_> {
     }
 
     fn head_entry(&self, path: &BString) -> Result<Option<TreeEntry>, WorktreeError> {
-        let Some(head) = self.reading.head else { return Ok(None) };
         let Ok(path) = RepoPath::parse(path) else { return Ok(None) };
-        Ok(self.repo.entry_at(head, &path)?)
+        Ok(self.repo.entry_in(self.reading.head, &path)?)
     }
 }
 
 /// What stands for a database in a tree until it is read.
 pub fn placeholder() -> TreeEntry {
     TreeEntry::file(BlobId::of(b""), 0)
-}
-
-/// Nodes of a tree that is being made, and those of the store.
-pub struct Overlay<'a> {
-    pub memory: &'a MemoryNodes,
-    pub store: &'a Store,
-}
-
-impl NodeSource for Overlay<'_> {
-    type Error = StoreError;
-
-    fn node(&self, id: NodeId) -> Result<Arc<[u8]>, StoreError> {
-        self.memory.node(id).or_else(|_| self.store.node(id))
-    }
 }

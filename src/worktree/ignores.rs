@@ -14,6 +14,7 @@ use crate::object::RepoPath;
 
 use super::error::WorktreeError;
 use super::ignore_pattern::{Pattern, patterns};
+use super::listing::Listing;
 
 /// The name of the files that say what is not captured.
 pub const IGNORE_FILE: &str = ".aisrignore";
@@ -80,6 +81,25 @@ struct Level {
 }
 
 impl Ignores {
+    /// Takes up the ignore file of the folder at `path`, if it has one.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub fn take_up(
+        &mut self,
+        folder: &Listing,
+        path: &RepoPath,
+        depth: usize,
+    ) -> Result<(), WorktreeError> {
+        let path = path.as_bytes().as_bstr();
+        if folder.contains(IGNORE_FILE.as_bytes())
+            && let Some(text) = read_ignore_file(folder.folder(), path)?
+        {
+            self.enter(path, depth, &text);
+        }
+        Ok(())
+    }
+
     /// Takes up the ignore file of the folder at `folder`, whose `text` this is. Whatever it says
     /// is a pattern, as in git, though perhaps one that matches nothing.
     pub fn enter(&mut self, folder: &BStr, depth: usize, text: &[u8]) {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 
 use bstr::{BStr, ByteSlice};
@@ -122,11 +123,16 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// The root's.
+    /// That of the folder at `root`.
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn of(folder: OwnedFd) -> Result<Self> {
+    pub fn of_root(root: &Path) -> Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Self::of(rustix::fs::open(root, flags, Mode::empty())?)
+    }
+
+    fn of(folder: OwnedFd) -> Result<Self> {
         let names = Names::read(&folder, usize::MAX)?.ok_or(Errno::OVERFLOW)?;
         let seen = names.see(&folder, 0);
         Ok(Self::begin(folder, names, seen))
@@ -233,7 +239,6 @@ impl Listing {
 mod tests {
     use std::collections::BTreeMap;
     use std::fs;
-    use std::path::Path;
 
     use super::*;
 
@@ -277,9 +282,7 @@ mod tests {
         for threads in [0, 1, 3] {
             let mut all = BTreeMap::new();
             Ahead::run(threads, |ahead| {
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                let folder = rustix::fs::open(root.path(), flags, Mode::empty()).unwrap();
-                found(&mut Listing::of(folder).unwrap(), b"", ahead, &mut all);
+                found(&mut Listing::of_root(root.path()).unwrap(), b"", ahead, &mut all);
             });
             assert_eq!(all.len(), expected + below, "{threads} helpers");
             assert_eq!(all[b"/large/f1024".as_slice()], SMALL as u64 % 7);
@@ -292,9 +295,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("gone")).unwrap();
         fs::create_dir(root.path().join("there")).unwrap();
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::open(root.path(), flags, Mode::empty()).unwrap();
-        let mut listing = Listing::of(folder).unwrap();
+        let mut listing = Listing::of_root(root.path()).unwrap();
         fs::remove_dir(root.path().join("gone")).unwrap();
         Ahead::run(1, |ahead| {
             assert!(listing.see(0, ahead).is_ok(), "the name's entry says that it is a folder");

@@ -17,6 +17,7 @@ mod ignore_pattern;
 mod ignores;
 mod listing;
 mod operation;
+mod overlay;
 mod propose_ignores;
 mod read_folder;
 mod report;

@@ -1,13 +1,13 @@
 //! Restoring paths of the folder from a commit, without moving HEAD.
 
 use crate::diff::diff_trees;
-use crate::object::{Cause, CommitId, RepoPath, TreeEntry};
+use crate::object::{Cause, CommitId, RepoPath};
 use crate::repo::Repository;
 
-use super::checkout::plan;
+use super::checkout::{Wants, wanted};
 use super::error::WorktreeError;
 use super::folder_lock::lock_folder;
-use super::operation::{Performed, Performing, perform};
+use super::operation::{Performed, Performing, perform, plan};
 use super::read_folder::Reading;
 use super::report::Progress;
 use super::working_tree::WorkingTree;
@@ -38,9 +38,8 @@ pub fn restore(
     let _folder = lock_folder(repo)?;
     let _lease = repo.store().lease()?;
     let mut log = repo.log()?;
-    let head = log.refs().head_object().map(CommitId::from_id);
-    let head = head.map(|id| repo.files(&repo.commit(id)?.commit)).transpose()?;
-    let from = repo.files(&repo.commit(options.from)?.commit)?;
+    let head = log.refs().head_commit().map(|id| repo.files_of(id)).transpose()?;
+    let from = repo.files_of(options.from)?;
     let reading = Reading {
         head,
         threads: options.threads,
@@ -50,27 +49,23 @@ pub fn restore(
     };
     let now = WorkingTree::read(repo, &reading)?;
     for path in options.paths {
-        let is_there = |tree| Ok::<_, WorktreeError>(repo.entry_at(tree, path)?.is_some());
-        let lies_here = repo.root().join(os_path(path)).symlink_metadata().is_ok();
-        if !lies_here && !is_there(from)? {
+        let lies_here = repo.root().join(path.as_path()).symlink_metadata().is_ok();
+        if !lies_here && repo.entry_at(from, path)?.is_none() {
             return Err(WorktreeError::NoSuchPath { path: path.clone() });
         }
     }
-    let mut wants = std::collections::BTreeMap::new();
+    let mut wants = Wants::new();
     diff_trees(&now, Some(now.root.id), Some(from), &mut |change| {
         if !options.paths.iter().any(|path| change.path.is_within(path)) {
             return Ok(());
         }
-        let known: Option<TreeEntry> = match head {
-            Some(head) => repo.entry_at(head, &change.path)?,
-            None => None,
-        };
+        let known = repo.entry_in(head, &change.path)?;
         if change.after.is_some() || known.is_some() {
             wants.insert(change.path, (known, change.after));
         }
         Ok::<_, WorktreeError>(())
     })?;
-    let plan = plan(repo, wants, true)?;
+    let plan = plan(repo, wanted(wants), true)?;
     if plan.steps.is_empty() {
         return Ok(None);
     }
@@ -82,9 +77,4 @@ pub fn restore(
         progress: options.progress,
     };
     perform(repo, &mut log, plan, how).map(Some)
-}
-
-fn os_path(path: &RepoPath) -> &std::path::Path {
-    use std::os::unix::ffi::OsStrExt;
-    std::path::Path::new(std::ffi::OsStr::from_bytes(path.as_bytes()))
 }

@@ -12,8 +12,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 
 use crate::capture::{
-    Captured, DatabaseState, Databases, Outcome, Pool, Request, StatKey, Ticket, WHOLE_LIMIT,
-    begins_like_one,
+    BESIDE_DATABASES, Captured, DatabaseState, Databases, Outcome, Pool, Request, StatKey, Ticket,
+    WHOLE_LIMIT, begins_like_one,
 };
 use crate::chunk::ContentHint;
 use crate::object::{NodeId, RepoPath, TreeEntry, check_name, join_path, limits, not_portable};
@@ -23,7 +23,7 @@ use crate::store::Batch;
 use super::ahead::Ahead;
 use super::database_cache::KnownDatabase;
 use super::error::WorktreeError;
-use super::ignores::{IGNORE_FILE, Ignores, read_ignore_file};
+use super::ignores::Ignores;
 use super::listing::Listing;
 use super::read_folder::Pass;
 use super::report::{Progress, Warning};
@@ -34,8 +34,6 @@ const LOT_FILES: usize = 64;
 const LOT_BYTES: u64 = 512 << 10;
 /// What is found goes to the builder in lots of this many.
 const LOT_EVENTS: usize = 1024;
-/// What SQLite keeps beside a database.
-const BESIDE_DATABASES: [&[u8]; 3] = [b"-journal", b"-shm", b"-wal"];
 
 /// What a scan finds, in order.
 pub enum Event {
@@ -112,9 +110,8 @@ impl Scan<'_, '_, '_> {
     /// # Errors
     /// When a folder or file cannot be read.
     pub fn run(mut self) -> Result<(), WorktreeError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::open(self.repo.root(), flags, Mode::empty());
-        let mut listing = root.and_then(Listing::of).map_err(|e| read_error(b".".as_bstr(), e))?;
+        let listing = Listing::of_root(self.repo.root());
+        let mut listing = listing.map_err(|e| read_error(b".".as_bstr(), e))?;
         let place = Place {
             path: RepoPath::root(),
             shared_path: Arc::default(),
@@ -127,22 +124,11 @@ impl Scan<'_, '_, '_> {
     }
 
     fn folder(&mut self, place: &Place, listing: &mut Listing) -> Result<(), WorktreeError> {
-        self.take_up_ignores(place, listing)?;
+        self.ignores.take_up(listing, &place.path, place.depth)?;
         for index in 0..listing.len() {
             self.entry(place, listing, index)?;
         }
         self.ignores.leave(place.depth);
-        Ok(())
-    }
-
-    fn take_up_ignores(&mut self, place: &Place, listing: &Listing) -> Result<(), WorktreeError> {
-        if !listing.contains(IGNORE_FILE.as_bytes()) {
-            return Ok(());
-        }
-        let path = place.path.as_bytes().as_bstr();
-        if let Some(text) = read_ignore_file(listing.folder(), path)? {
-            self.ignores.enter(path, place.depth, &text);
-        }
         Ok(())
     }
 
@@ -154,7 +140,7 @@ impl Scan<'_, '_, '_> {
     ) -> Result<(), WorktreeError> {
         let seen = listing.see(index, self.ahead);
         let name = listing.name(index);
-        if place.depth == 0 && (name == FOLDER || name.starts_with(b".aisr.new-")) {
+        if is_own(place.depth, name) {
             return Ok(());
         }
         if let Err(why) = check_name(name) {
@@ -208,10 +194,7 @@ impl Scan<'_, '_, '_> {
     }
 
     fn is_tracked(&self, path: &RepoPath) -> Result<bool, WorktreeError> {
-        match self.head {
-            Some(head) => Ok(self.repo.entry_at(head, path)?.is_some()),
-            None => Ok(false),
-        }
+        Ok(self.repo.entry_in(self.head, path)?.is_some())
     }
 
     fn directory(
@@ -398,6 +381,11 @@ impl Scan<'_, '_, '_> {
         // The builder goes away only after an error of its own, which is the one to tell.
         self.lots.send(lot).map_err(|_| WorktreeError::Stopped)
     }
+}
+
+/// Whether a name at `depth` folders below the root is aisr's own.
+pub fn is_own(depth: usize, name: &BStr) -> bool {
+    depth == 0 && (name == FOLDER || name.starts_with(b".aisr.new-"))
 }
 
 /// Whether a link at `depth` folders below the root leads out of it, by its text alone.

@@ -3,7 +3,7 @@
 use bstr::BString;
 
 use crate::diff::{PathChange, diff_trees};
-use crate::log::{Head, RefName};
+use crate::log::RefName;
 use crate::object::CommitId;
 use crate::repo::Repository;
 
@@ -48,12 +48,9 @@ pub struct Status {
 /// When something cannot be read.
 pub fn status(repo: &Repository, options: &StatusOptions<'_>) -> Result<Status, WorktreeError> {
     let log = repo.log()?;
-    let head = log.refs().head_object().map(CommitId::from_id);
-    let branch = match &log.refs().head {
-        Head::Branch(name) => Some(name.clone()),
-        Head::Detached(_) => None,
-    };
-    let files = head.map(|id| repo.files(&repo.commit(id)?.commit)).transpose()?;
+    let head = log.refs().head_commit();
+    let branch = log.refs().head.branch().cloned();
+    let files = head.map(|id| repo.files_of(id)).transpose()?;
     let StatusOptions { threads, progress, list_ignored } = *options;
     let reading = Reading { head: files, threads, progress, list_ignored, guard: None };
     let now = WorkingTree::read(repo, &reading)?;

@@ -1,17 +1,18 @@
 //! Whether the folder held still since a moment: a look at every time of change, and nothing else.
 
 use bstr::ByteSlice;
-use rustix::fs::{FileType, Mode, OFlags, fstat};
+use rustix::fs::{FileType, fstat};
 
 use crate::capture::StatKey;
 use crate::object::{RepoPath, check_name};
-use crate::repo::{FOLDER, Repository};
+use crate::repo::Repository;
 
 use super::ahead::Ahead;
 use super::error::WorktreeError;
-use super::ignores::{IGNORE_FILE, Ignores, read_ignore_file};
+use super::ignores::Ignores;
 use super::listing::Listing;
 use super::read_folder::Reading;
+use super::scan::is_own;
 
 /// Whether nothing that is captured changed since a clock step before `since`, in nanoseconds
 /// since the epoch. Says no also where that cannot be told.
@@ -23,9 +24,7 @@ pub fn held_still(
     reading: &Reading<'_>,
     since: i128,
 ) -> Result<bool, WorktreeError> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = rustix::fs::open(repo.root(), flags, Mode::empty());
-    let Ok(mut listing) = root.and_then(Listing::of) else { return Ok(false) };
+    let Ok(mut listing) = Listing::of_root(repo.root()) else { return Ok(false) };
     Ahead::run(reading.threads, |ahead| {
         let mut look = Look { repo, reading, since, ahead, ignores: Ignores::default() };
         look.folder(&RepoPath::root(), 0, &mut listing)
@@ -52,11 +51,7 @@ impl Look<'_> {
         if StatKey::of(&stat).is_racy(self.since) {
             return Ok(false);
         }
-        if listing.contains(IGNORE_FILE.as_bytes())
-            && let Some(text) = read_ignore_file(listing.folder(), path.as_bytes().as_bstr())?
-        {
-            self.ignores.enter(path.as_bytes().as_bstr(), depth, &text);
-        }
+        self.ignores.take_up(listing, path, depth)?;
         for index in 0..listing.len() {
             if !self.entry(path, depth, listing, index)? {
                 return Ok(false);
@@ -75,8 +70,7 @@ impl Look<'_> {
     ) -> Result<bool, WorktreeError> {
         let Ok((kind, stat)) = listing.see(index, self.ahead) else { return Ok(false) };
         let name = listing.name(index);
-        let own = depth == 0 && (name == FOLDER || name.starts_with(b".aisr.new-"));
-        if own || check_name(name).is_err() {
+        if is_own(depth, name) || check_name(name).is_err() {
             return Ok(true);
         }
         let directory = kind == FileType::Directory;
@@ -85,19 +79,12 @@ impl Look<'_> {
         }
         let Ok(path) = folder.join(name) else { return Ok(false) };
         if self.ignores.is_ignored(path.as_bytes().as_bstr(), directory) {
-            return Ok(!self.is_in_head(&path)?);
+            return Ok(self.repo.entry_in(self.reading.head, &path)?.is_none());
         }
         if !directory {
             return Ok(false);
         }
         let Ok(mut below) = listing.below(index) else { return Ok(false) };
         self.folder(&path, depth + 1, &mut below)
-    }
-
-    fn is_in_head(&self, path: &RepoPath) -> Result<bool, WorktreeError> {
-        match self.reading.head {
-            Some(head) => Ok(self.repo.entry_at(head, path)?.is_some()),
-            None => Ok(false),
-        }
     }
 }

@@ -191,10 +191,7 @@ fn file(
 
 fn entry_of(captured: &Captured) -> TreeEntry {
     let StatKey { size, executable, .. } = captured.stat;
-    match executable {
-        true => TreeEntry::executable(captured.id, size),
-        false => TreeEntry::file(captured.id, size),
-    }
+    TreeEntry::regular(captured.id, size, executable)
 }
 
 /// Leaves a database for later.

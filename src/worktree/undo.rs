@@ -6,12 +6,10 @@ use crate::log::PlaceLog;
 use crate::object::{Cause, ChangeKind, LogEntry, LogEntryId, RefChange};
 use crate::repo::Repository;
 
-use super::checkout::refuse_conflicts;
 use super::error::WorktreeError;
 use super::folder_lock::lock_folder;
-use super::operation::{Performed, Performing, Planner, Wanted, load, perform};
+use super::operation::{Performed, Performing, Wanted, load, perform, plan};
 use super::report::Progress;
-use super::stat_cache::scan_order;
 
 const UNDO: &str = "undo";
 const REDO: &str = "redo";
@@ -59,30 +57,20 @@ pub fn undo(repo: &Repository, options: &UndoOptions<'_>) -> Result<Undone, Work
     let _folder = lock_folder(repo)?;
     let _lease = repo.store().lease()?;
     let mut log = repo.log()?;
-    let found = find(&log, options.direction)?;
-    let (word, found) = match (options.direction, found) {
-        (Direction::Undo, Some(found)) => (UNDO, found),
-        (Direction::Redo, Some(found)) => (REDO, found),
-        (Direction::Undo, None) => return Err(WorktreeError::NothingTo { what: UNDO }),
-        (Direction::Redo, None) => return Err(WorktreeError::NothingTo { what: REDO }),
+    let word = match options.direction {
+        Direction::Undo => UNDO,
+        Direction::Redo => REDO,
     };
-    let mut planner = Planner::new(repo, options.force)?;
-    if let Some(operation) = load(repo, found.invert)? {
-        let mut steps: Vec<_> = operation.steps.into_iter().enumerate().collect();
-        steps.sort_by(|(_, a), (_, b)| {
-            scan_order(a.path.as_bytes().into(), b.path.as_bytes().into())
-        });
-        for (n, step) in steps {
-            planner.want(Wanted {
-                path: step.path,
-                known: step.after,
-                after: step.before,
-                from: step.keep.then_some((found.invert, n as u64)),
-                keep: step.from.is_some(),
-            })?;
-        }
-    }
-    let plan = refuse_conflicts(planner.finish()?)?;
+    let found = find(&log, options.direction)?.ok_or(WorktreeError::NothingTo { what: word })?;
+    let steps = load(repo, found.invert)?.map_or_else(Vec::new, |operation| operation.steps);
+    let wanted = steps.into_iter().enumerate().map(|(n, step)| Wanted {
+        path: step.path,
+        known: step.after,
+        after: step.before,
+        from: step.keep.then_some((found.invert, n as u64)),
+        keep: step.from.is_some(),
+    });
+    let plan = plan(repo, wanted.collect(), options.force)?;
     let how = Performing {
         cause: Cause { ids: vec![found.target.id()], ..Cause::of(word) },
         changes: found.changes.iter().map(inverse).collect(),

@@ -42,10 +42,8 @@ pub fn untrack(
     let lease = repo.store().lease()?;
     for _ in 0..ATTEMPTS {
         let log = repo.log()?;
-        let head = log.refs().head_object().map(CommitId::from_id);
-        let parent = head.map(|id| repo.commit(id)).transpose()?;
-        let files = parent.as_ref().map(|parent| repo.files(&parent.commit)).transpose()?;
-        let Some(files) = files else {
+        let head = log.refs().head_commit();
+        let Some(files) = head.map(|id| repo.files_of(id)).transpose()? else {
             let path = paths.first().map(|path| path.as_bytes().into()).unwrap_or_default();
             return Err(WorktreeError::NotInHead { path });
         };

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bstr::BString;
 
-use crate::map::{MapRoot, MemoryNodes, NodeSource};
+use crate::map::{MapRoot, NodeSource};
 use crate::object::NodeId;
 use crate::repo::Repository;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
 use super::coherent::{Aim, read_state};
 use super::error::WorktreeError;
+use super::overlay::Overlay;
 use super::read_folder::Reading;
 use super::report::Warning;
 
@@ -26,8 +27,7 @@ pub struct WorkingTree<'r> {
     pub ignored_paths: Vec<BString>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
-    memory: MemoryNodes,
-    store: &'r Store,
+    nodes: Overlay<'r>,
 }
 
 impl<'r> WorkingTree<'r> {
@@ -40,6 +40,7 @@ impl<'r> WorkingTree<'r> {
         let mut state = read_state(repo, &writer, reading, Aim::Content, &mut |_, _| Ok(()))?;
         let root = state.tree.root.ok_or(WorktreeError::Stopped)?;
         let memory = std::mem::take(&mut state.memory);
+        let nodes = Overlay { memory, store: repo.store() };
         let tree = std::mem::take(&mut state.tree);
         if tree.read > 0 {
             state.remember(repo, root.id);
@@ -50,8 +51,7 @@ impl<'r> WorkingTree<'r> {
             ignored: tree.ignored,
             ignored_paths: tree.ignored_paths,
             warnings: tree.warnings,
-            memory,
-            store: repo.store(),
+            nodes,
         })
     }
 }
@@ -60,6 +60,6 @@ impl NodeSource for WorkingTree<'_> {
     type Error = StoreError;
 
     fn node(&self, id: NodeId) -> Result<Arc<[u8]>, StoreError> {
-        self.memory.node(id).or_else(|_| self.store.node(id))
+        self.nodes.node(id)
     }
 }

@@ -2,17 +2,19 @@
 
 use std::io::{self, Write};
 
-use aisr::object::{ActingFor, Actor, Commit, Report, Stamp};
+use aisr::log::RefName;
+use aisr::object::{ActingFor, Actor, Commit, CommitId, Report, Stamp};
 use aisr::policy::{Verdict, verdict};
 use aisr::repo::{Repository, StoredCommit, StoredTag};
 use aisr::sign::PublicKey;
 use serde::Serialize;
 
-use super::color::{BAD, GOOD, WARNING};
+use super::color::{BAD, BRANCH, GOOD, WARNING};
 use super::escape::{Escaped, EscapedText};
 use super::ids::{Ids, Names};
 use super::numbers::plural;
 use super::time::{clock, iso, moment};
+use crate::cli::error::CliError;
 
 /// A commit, as `--json` prints it.
 #[derive(Serialize)]
@@ -179,6 +181,25 @@ impl TagView {
         writeln!(out, "date     {}", moment(tag.time))?;
         write_message(out, tag.message.as_deref())
     }
+}
+
+/// A commit by its id and the first line of its message, made safe to show.
+pub fn id_and_subject(repo: &Repository, id: CommitId, verbose: bool) -> Result<String, CliError> {
+    let stored = repo.commit(id)?;
+    let subject = Escaped(CommitView::subject(&stored.commit).as_bytes()).to_string();
+    Ok(format!("{} ({subject})", Ids::new(repo, verbose).show(id.id())))
+}
+
+/// Says that a commit was made: where, which, and the first line of its message.
+pub fn draw_made(
+    out: &mut dyn Write,
+    branch: Option<&RefName>,
+    id: &str,
+    subject: &str,
+) -> io::Result<()> {
+    let branch = branch.map_or("HEAD".into(), |name| name.short().to_string());
+    let (branch, subject) = (Escaped(branch.as_bytes()), Escaped(subject.as_bytes()));
+    writeln!(out, "[{BRANCH}{branch}{BRANCH:#} {id}] {subject}")
 }
 
 impl ReportView {

@@ -12,3 +12,10 @@ pub fn warn(warning: &Warning) {
         anstream::eprintln!("{HINT}hint:{HINT:#} {hint}");
     }
 }
+
+/// Prints what is to be known of a folder that was only looked at. What holds for good is told when
+/// it is committed, and here to who wants to know more.
+pub fn warn_of_folder(warnings: &[Warning], verbose: bool) {
+    let told = |warning: &&Warning| verbose || warning.is_skip() || warning.is_passing();
+    warnings.iter().filter(told).for_each(warn);
+}

@@ -1,21 +1,20 @@
 //! What lies at a path of the folder now.
 
-use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::sync::Arc;
 
-use bstr::ByteSlice;
+use bstr::{BStr, ByteSlice};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 
-use crate::capture::{StatKey, now_nanos};
+use crate::capture::{BESIDE_DATABASES, StatKey, now_nanos};
 use crate::disk::Dir;
-use crate::object::{BlobId, RepoPath, TreeEntry};
+use crate::object::{BlobId, NodeId, RepoPath, TreeEntry};
 use crate::repo::Repository;
 use crate::worktree::database_cache::{self, KnownDatabases};
 use crate::worktree::error::WorktreeError;
 use crate::worktree::stat_cache::CacheReader;
+
+use super::folders::Folders;
 
 const BUFFER: usize = 1 << 20;
 
@@ -48,10 +47,10 @@ impl Found {
 
 /// Looks at paths, in the order of a scan. A file that the stat cache knows is not read.
 pub struct Looker {
-    root: Dir,
+    /// The folders that they lie in.
+    pub folders: Folders,
     cache: CacheReader,
     databases: KnownDatabases,
-    parent: Option<(RepoPath, Arc<Dir>)>,
 }
 
 impl Looker {
@@ -60,38 +59,15 @@ impl Looker {
     /// # Errors
     /// When the folder cannot be opened.
     pub fn new(repo: &Repository) -> Result<Self, WorktreeError> {
-        let root = repo.disk().open_dir(repo.root())?;
+        let folders = Folders::new(repo)?;
         let cache = CacheReader::open(&repo.folder().join("local/stat-cache"));
         let databases = database_cache::load(&repo.folder().join("local/databases"));
-        Ok(Self { root, cache, databases, parent: None })
+        Ok(Self { folders, cache, databases })
     }
 
-    /// The folder that `path` lies in; `None` where there is none. No link is followed.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub fn parent(&mut self, path: &RepoPath) -> Result<Result<Arc<Dir>, Found>, WorktreeError> {
-        let parent = path.parent().unwrap_or_else(RepoPath::root);
-        if let Some((known, dir)) = &self.parent
-            && *known == parent
-        {
-            return Ok(Ok(dir.clone()));
-        }
-        match open_beneath(&self.root, &parent) {
-            Ok(dir) => {
-                let dir = Arc::new(dir);
-                self.parent = Some((parent, dir.clone()));
-                Ok(Ok(dir))
-            }
-            Err(e) if e.is_not_found() => Ok(Err(Found::Nothing)),
-            Err(e) if is_no_folder(&e) => Ok(Err(Found::Blocked)),
-            Err(e) => Err(e.into()),
-        }
-    }
-
-    /// Forgets folders that may have changed.
-    pub fn forget(&mut self) {
-        self.parent = None;
+    /// The directory tree that names all that the stat cache holds.
+    pub fn cached_tree(&self) -> Option<NodeId> {
+        self.cache.tree()
     }
 
     /// What lies at `path`.
@@ -99,82 +75,54 @@ impl Looker {
     /// # Errors
     /// When it cannot be read.
     pub fn look(&mut self, path: &RepoPath) -> Result<Found, WorktreeError> {
-        let parent = match self.parent(path)? {
+        let parent = match self.folders.parent(path)? {
             Ok(parent) => parent,
             Err(found) => return Ok(found),
         };
-        let failed =
-            |source: std::io::Error| WorktreeError::Read { path: path.as_bytes().into(), source };
-        let name = path.file_name().unwrap_or_default().as_bytes();
-        let stat = match statat(&*parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
-            Err(Errno::NOENT) => return Ok(Found::Nothing),
-            Err(e) => return Err(failed(e.into())),
-        };
-        let key = StatKey::of(&stat);
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Ok(Found::Folder),
-            FileType::Symlink => {
-                let target =
-                    readlinkat(&*parent, name, Vec::new()).map_err(|e| failed(e.into()))?;
-                let entry = TreeEntry::symlink(target.as_bytes());
-                Ok(entry.map_or(Found::Special, |entry| Found::File(entry, key)))
-            }
-            FileType::RegularFile => {
-                let bytes = path.as_bytes().as_bstr();
-                let cached = self.cache.get(bytes).filter(|known| known.stat == key && !known.racy);
-                let database = self.databases.get(bytes).filter(|known| {
-                    known.state.main == key && known.state.wal.is_none() && !known.racy
-                });
-                let known = cached.map(|known| known.id).or(database.map(|known| known.image.id));
-                let (id, key) = match known {
-                    Some(id) => (id, key),
-                    None => hash(&parent, name).map_err(failed)?,
-                };
-                let entry = match key.executable {
-                    true => TreeEntry::executable(id, key.size),
-                    false => TreeEntry::file(id, key.size),
-                };
-                Ok(Found::File(entry, key))
-            }
-            _ => Ok(Found::Special),
-        }
+        let bytes = path.as_bytes().as_bstr();
+        let found = look_in(&parent, path.file_name().unwrap_or_default(), |stat| {
+            let cached = self.cache.get(bytes).filter(|known| known.stat == stat && !known.racy);
+            let database = self.databases.get(bytes).filter(|known| {
+                known.state.main == stat && known.state.wal.is_none() && !known.racy
+            });
+            cached.map(|known| known.id).or(database.map(|known| known.image.id))
+        });
+        found.map_err(|source| WorktreeError::Read { path: bytes.into(), source })
     }
 }
 
-/// What a file is, by its content alone.
-pub fn look_at(folder: &Dir, name: &OsStr) -> std::io::Result<Found> {
+/// What lies at `name` in a folder; a file that `known` does not give the id of is read.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn look_in(
+    folder: &Dir,
+    name: &BStr,
+    known: impl FnOnce(StatKey) -> Option<BlobId>,
+) -> std::io::Result<Found> {
     let name = name.as_bytes();
     let stat = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,
         Err(Errno::NOENT) => return Ok(Found::Nothing),
         Err(e) => return Err(e.into()),
     };
+    let key = StatKey::of(&stat);
     match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => Ok(Found::Folder),
         FileType::Symlink => {
             let target = readlinkat(folder, name, Vec::new())?;
             let entry = TreeEntry::symlink(target.as_bytes());
-            Ok(entry.map_or(Found::Special, |entry| Found::File(entry, StatKey::of(&stat))))
+            Ok(entry.map_or(Found::Special, |entry| Found::File(entry, key)))
         }
         FileType::RegularFile => {
-            let (id, key) = hash(folder, name)?;
-            let entry = match key.executable {
-                true => TreeEntry::executable(id, key.size),
-                false => TreeEntry::file(id, key.size),
+            let (id, key) = match known(key) {
+                Some(id) => (id, key),
+                None => hash(folder, name)?,
             };
-            Ok(Found::File(entry, key))
+            Ok(Found::File(TreeEntry::regular(id, key.size, key.executable), key))
         }
         _ => Ok(Found::Special),
     }
-}
-
-fn open_beneath(root: &Dir, path: &RepoPath) -> crate::disk::Result<Dir> {
-    path.components().try_fold(root.clone(), |dir, name| dir.sub_dir(OsStr::from_bytes(name)))
-}
-
-/// A link counts as no folder: it is opened as itself.
-fn is_no_folder(error: &crate::disk::DiskError) -> bool {
-    error.io_kind() == Some(std::io::ErrorKind::NotADirectory)
 }
 
 /// The id of a file's content. One that changes meanwhile has the id of what was read: it is
@@ -200,11 +148,10 @@ fn hash(parent: &Dir, name: &[u8]) -> std::io::Result<(BlobId, StatKey)> {
 /// Whether a database at this path has a log beside it that belongs to what is there: whoever
 /// replaces the file alone would have SQLite apply it to other content.
 pub fn has_database_log(parent: &Dir, name: &[u8]) -> bool {
-    let lies_beside = |suffix: &[u8]| {
+    BESIDE_DATABASES.iter().any(|suffix| {
         let name = [name, suffix].concat();
         statat(parent, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW).is_ok()
-    };
-    [b"-wal".as_slice(), b"-shm", b"-journal"].into_iter().any(lies_beside)
+    })
 }
 
 /// Whether two looks at a file saw the same one, unchanged: a rename between them may have moved

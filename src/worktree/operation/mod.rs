@@ -5,6 +5,7 @@
 //! is set aside. The log entry comes last. A crash before the plan is durable leaves the folder as
 //! it was; after it, the next command that works in the folder goes on to the end.
 
+mod folders;
 mod look;
 mod pending;
 mod perform;
@@ -14,5 +15,5 @@ mod steps;
 
 pub use pending::load;
 pub use perform::{Performed, Performing, perform};
-pub use plan::{Conflict, Plan, Planner, Wanted};
+pub use plan::{Conflict, Wanted, plan};
 pub use recover::{Recovered, is_interrupted, recover};

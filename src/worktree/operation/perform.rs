@@ -1,6 +1,5 @@
 //! Carrying out a plan.
 
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
@@ -17,7 +16,8 @@ use crate::worktree::report::Progress;
 use crate::worktree::stat_cache::{CacheEntry, patch, scan_order};
 use crate::worktree::writers::{FileTask, Writers, ensure_room};
 
-use super::look::{Looker, may_have_changed, same_file};
+use super::folders::Folders;
+use super::look::{may_have_changed, same_file};
 use super::pending::{Pending, discard, kept_file, slot};
 use super::plan::Plan;
 use super::steps::{FEW, Move, Mover, moves, writes};
@@ -78,10 +78,10 @@ pub fn perform(
         changes: how.changes.clone(),
         steps: plan.steps,
     };
-    let mut looker = Looker::new(repo)?;
-    ensure_one_device(repo, &operation, &mut looker)?;
+    let mut folders = Folders::new(repo)?;
+    ensure_one_device(repo, &operation, &mut folders)?;
     let pending = Pending::create(repo)?;
-    let staged = stage(repo, &pending, &operation, &mut looker, &how);
+    let staged = stage(repo, &pending, &operation, &mut folders, &how);
     let staged = staged.and_then(|stats| pending.write_plan(&operation).map(|()| stats));
     let staged = match staged {
         Ok(stats) => stats,
@@ -90,20 +90,20 @@ pub fn perform(
             return Err(e);
         }
     };
-    let mut mover = Mover::new(&pending, &operation, &mut looker);
+    let mut mover = Mover::new(&pending, &operation);
     let mut done = Vec::new();
-    let moved = move_all(&mut mover, &pending, &operation, &plan.stats, &mut done)
+    let moved = move_all(&mut mover, &mut folders, &pending, &operation, &plan.stats, &mut done)
         .and_then(|()| mover.sync())
         .and_then(|()| Ok(repo.move_refs(log, how.changes, how.cause)?));
     let left = std::mem::take(&mut mover.left);
     let entry = match moved {
         Ok(entry) => entry,
         Err(e) => {
-            take_back(repo, &pending, &mut mover, &done);
+            take_back(repo, &pending, &mut mover, &mut folders, &done);
             return Err(e);
         }
     };
-    note(repo, &operation, &staged, &mut looker, how.tree);
+    note(repo, &operation, &staged, &mut folders, how.tree);
     // Somebody may have gone on writing to a file that he had open.
     let unchanged =
         |(n, planned): (usize, &Option<StatKey>)| match (slot_stat(&pending, n), planned) {
@@ -128,12 +128,12 @@ pub fn perform(
 fn ensure_one_device(
     repo: &Repository,
     operation: &Operation,
-    looker: &mut Looker,
+    folders: &mut Folders,
 ) -> Result<(), WorktreeError> {
     use std::os::unix::fs::MetadataExt;
     let Ok(own) = std::fs::metadata(repo.folder()) else { return Ok(()) };
     for step in &operation.steps {
-        if let Ok(parent) = looker.parent(&step.path)?
+        if let Ok(parent) = folders.parent(&step.path)?
             && let Ok(stat) = rustix::fs::fstat(&*parent)
             && stat.st_dev != own.dev()
         {
@@ -148,7 +148,7 @@ fn stage(
     repo: &Repository,
     pending: &Pending,
     operation: &Operation,
-    looker: &mut Looker,
+    folders: &mut Folders,
     how: &Performing<'_>,
 ) -> Result<Vec<Option<StatKey>>, WorktreeError> {
     let folder = Arc::new(pending.files.clone());
@@ -168,7 +168,7 @@ fn stage(
         Ok(())
     })?;
     for n in &written {
-        keep_mode(pending, operation, looker, *n)?;
+        keep_mode(pending, operation, folders, *n)?;
     }
     if written.len() > FEW {
         pending.files.sync_filesystem()?;
@@ -213,7 +213,7 @@ fn copy_link(from: &std::path::Path, pending: &Pending, step: usize) -> Result<(
 fn keep_mode(
     pending: &Pending,
     operation: &Operation,
-    looker: &mut Looker,
+    folders: &mut Folders,
     n: usize,
 ) -> Result<(), WorktreeError> {
     let Step { path, before, after, .. } = &operation.steps[n];
@@ -223,7 +223,7 @@ fn keep_mode(
     if !regular(before) || !regular(after) {
         return Ok(());
     }
-    let Ok(parent) = looker.parent(path)? else { return Ok(()) };
+    let Ok(parent) = folders.parent(path)? else { return Ok(()) };
     let name = path.file_name().unwrap_or_default().as_bytes();
     let mode = |dir: &crate::disk::Dir, name: &[u8]| {
         statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| stat.st_mode & 0o777).ok()
@@ -249,6 +249,7 @@ pub(super) fn slot_stat(pending: &Pending, step: usize) -> Option<StatKey> {
 
 fn move_all(
     mover: &mut Mover<'_>,
+    folders: &mut Folders,
     pending: &Pending,
     operation: &Operation,
     planned: &[Option<StatKey>],
@@ -256,7 +257,7 @@ fn move_all(
 ) -> Result<(), WorktreeError> {
     for this in moves(operation) {
         mover.settle_before(this)?;
-        if !mover.forward(this)? {
+        if !mover.forward(this, folders)? {
             continue;
         }
         done.push(this);
@@ -273,8 +274,14 @@ fn move_all(
 }
 
 /// Takes back what was done. What cannot be taken back stays for the next command to go on from.
-fn take_back(repo: &Repository, pending: &Pending, mover: &mut Mover<'_>, done: &[Move]) {
-    let taken_back = done.iter().rev().try_for_each(|this| mover.backward(*this));
+fn take_back(
+    repo: &Repository,
+    pending: &Pending,
+    mover: &mut Mover<'_>,
+    folders: &mut Folders,
+    done: &[Move],
+) {
+    let taken_back = done.iter().rev().try_for_each(|this| mover.backward(*this, folders));
     if taken_back.and_then(|()| mover.sync()).and_then(|()| pending.remove_plan()).is_ok() {
         let _ = discard(repo);
     }
@@ -285,16 +292,16 @@ fn note(
     repo: &Repository,
     operation: &Operation,
     staged: &[Option<StatKey>],
-    looker: &mut Looker,
+    folders: &mut Folders,
     tree: Option<NodeId>,
 ) {
     let mut updates = Vec::new();
-    looker.forget();
+    folders.forget();
     for (n, step) in operation.steps.iter().enumerate() {
         let entry =
             step.after.filter(|e| matches!(e.kind(), EntryKind::File | EntryKind::Executable));
         let placed = entry.and_then(|entry| {
-            let parent = looker.parent(&step.path).ok()?.ok()?;
+            let parent = folders.parent(&step.path).ok()?.ok()?;
             let name = step.path.file_name()?.as_bytes();
             let stat = statat(&*parent, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
             let stat = StatKey::of(&stat);
@@ -328,7 +335,7 @@ pub(super) fn finish(
         if step.keep || !as_planned[n] {
             set_aside.push(step.path.clone());
         } else {
-            let _ = pending.files.remove_file(OsStr::from_bytes(slot(n).as_bytes()));
+            let _ = pending.files.remove_file(slot(n));
         }
     }
     let _ = pending.name(entry);

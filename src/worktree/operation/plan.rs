@@ -6,11 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 use bstr::ByteSlice;
 
 use crate::capture::StatKey;
-use crate::object::{LogEntryId, RepoPath, Step, TreeEntry};
+use crate::object::{LogEntryId, NodeId, RepoPath, Step, TreeEntry};
 use crate::repo::Repository;
 use crate::worktree::error::WorktreeError;
+use crate::worktree::stat_cache::scan_order;
 
 use super::look::{Found, Looker, has_database_log};
+use super::steps::is_folder;
 
 /// What should be at a path.
 pub struct Wanted {
@@ -63,18 +65,37 @@ impl Conflict {
 }
 
 /// What has to change.
-#[derive(Default)]
 pub struct Plan {
     /// The steps, in ascending order of their paths.
     pub steps: Vec<Step>,
     /// What the file system says of the file that each replaces.
     pub stats: Vec<Option<StatKey>>,
-    /// What speaks against it.
-    pub conflicts: Vec<(RepoPath, Conflict)>,
+    /// The directory tree that named all that the stat cache held when this was planned.
+    pub cached_tree: Option<NodeId>,
+}
+
+/// Plans what is wanted. With `force`, what was changed or never committed gives way, and is set
+/// aside.
+///
+/// # Errors
+/// [`WorktreeError::InTheWay`] where something would be lost; else when what is there cannot be
+/// read.
+pub fn plan(
+    repo: &Repository,
+    mut wanted: Vec<Wanted>,
+    force: bool,
+) -> Result<Plan, WorktreeError> {
+    wanted.sort_by(|a, b| scan_order(a.path.as_bytes().into(), b.path.as_bytes().into()));
+    let looker = Looker::new(repo)?;
+    let mut planner = Planner { looker, force, steps: Vec::new(), conflicts: Vec::new() };
+    for wanted in wanted {
+        planner.want(wanted)?;
+    }
+    planner.finish()
 }
 
 /// Works out a plan. Paths are told in the order of a scan.
-pub struct Planner {
+struct Planner {
     looker: Looker,
     force: bool,
     steps: Vec<(Step, Option<StatKey>)>,
@@ -82,26 +103,12 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// A plan without steps. With `force`, what was changed or never committed gives way, and is
-    /// set aside.
-    ///
-    /// # Errors
-    /// When the folder cannot be opened.
-    pub fn new(repo: &Repository, force: bool) -> Result<Self, WorktreeError> {
-        let looker = Looker::new(repo)?;
-        Ok(Self { looker, force, steps: Vec::new(), conflicts: Vec::new() })
-    }
-
     /// Adds what has to be done at a path.
-    ///
-    /// # Errors
-    /// When what is there cannot be read.
-    pub fn want(&mut self, wanted: Wanted) -> Result<(), WorktreeError> {
+    fn want(&mut self, wanted: Wanted) -> Result<(), WorktreeError> {
         let found = self.looker.look(&wanted.path)?;
         if found.is(wanted.after) {
             return Ok(());
         }
-        let is_folder = |entry: Option<TreeEntry>| entry.is_some_and(|e| e.root().is_some());
         let expected = found.is(wanted.known);
         match found {
             Found::Special => self.conflict(wanted, Conflict::Special),
@@ -140,7 +147,7 @@ impl Planner {
     }
 
     fn is_database_in_use(&mut self, path: &RepoPath) -> Result<bool, WorktreeError> {
-        let Ok(parent) = self.looker.parent(path)? else { return Ok(false) };
+        let Ok(parent) = self.looker.folders.parent(path)? else { return Ok(false) };
         Ok(has_database_log(&parent, path.file_name().unwrap_or_default().as_bytes()))
     }
 
@@ -167,20 +174,18 @@ impl Planner {
             .any(|(step, _)| above(step) && step.after.is_some_and(|entry| entry.root().is_some()))
     }
 
-    /// The plan.
-    ///
-    /// # Errors
-    /// When a folder that gives way to a file cannot be listed.
-    pub fn finish(mut self) -> Result<Plan, WorktreeError> {
+    fn finish(mut self) -> Result<Plan, WorktreeError> {
         self.steps.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         self.look_into_folders_that_give_way()?;
+        if !self.conflicts.is_empty() {
+            return Err(WorktreeError::InTheWay { conflicts: self.conflicts });
+        }
         let (steps, stats) = self.steps.into_iter().unzip();
-        Ok(Plan { steps, stats, conflicts: self.conflicts })
+        Ok(Plan { steps, stats, cached_tree: self.looker.cached_tree() })
     }
 
     /// A folder gives way to a file only if all that is in it goes.
     fn look_into_folders_that_give_way(&mut self) -> Result<(), WorktreeError> {
-        let is_folder = |entry: Option<TreeEntry>| entry.is_some_and(|e| e.root().is_some());
         let replaced: Vec<RepoPath> = self
             .steps
             .iter()
@@ -198,7 +203,7 @@ impl Planner {
             .map(|(s, _)| s.path.clone())
             .collect();
         for folder in folders {
-            let Ok(parent) = self.looker.parent(&folder)? else { continue };
+            let Ok(parent) = self.looker.folders.parent(&folder)? else { continue };
             let name = folder.file_name().unwrap_or_default();
             let dir = parent.sub_dir(OsStr::from_bytes(name))?;
             let failed = |source| WorktreeError::Read { path: folder.as_bytes().into(), source };

@@ -1,18 +1,18 @@
 //! Going on with an operation that a crash interrupted.
 
+use std::os::unix::ffi::OsStrExt;
+
 use crate::disk::{Lock, Wait};
 use crate::log::PlaceLog;
-use crate::object::{ChangeKind, LogEntryId, Operation, RefChange, RefTarget, RepoPath, TreeEntry};
+use crate::object::{ChangeKind, LogEntryId, Operation, RefChange, RefTarget, RepoPath};
 use crate::repo::Repository;
 use crate::worktree::error::WorktreeError;
 use crate::worktree::folder_lock::folder_lock_path;
 
-use super::look::{Found, Looker, look_at};
+use super::look::{Found, Looker, look_in};
 use super::pending::{Pending, discard, slot};
 use super::perform::finish;
-use super::steps::{Move, Mover, moves};
-use crate::worktree::commit::head_target;
-
+use super::steps::{Move, Mover, is_folder, moves};
 /// What became of an operation that was interrupted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Recovered {
@@ -64,7 +64,7 @@ pub fn recover(repo: &Repository) -> Result<Option<Recovered>, WorktreeError> {
     };
     let is_as_planned = |n: usize| {
         let before = operation.steps[n].before;
-        let found = look_at(&pending.files, &slot(n));
+        let found = look_in(&pending.files, slot(n).as_bytes().into(), |_| None);
         found.is_ok_and(|found| found == Found::Nothing || found.is(before))
     };
     let kind = operation.cause.kind.clone();
@@ -94,13 +94,12 @@ fn go_on(
     operation: &Operation,
 ) -> Result<Vec<RepoPath>, WorktreeError> {
     let mut looker = Looker::new(repo)?;
-    let mut mover = Mover::new(pending, operation, &mut looker);
+    let mut mover = Mover::new(pending, operation);
     let mut left = Vec::new();
     for this in moves(operation) {
         mover.settle_before(this)?;
         let step = &operation.steps[this.step()];
-        let found = mover.look(this.step())?;
-        let is_folder = |entry: Option<TreeEntry>| entry.is_some_and(|e| e.root().is_some());
+        let found = looker.look(&step.path)?;
         let (to_do, is_done) = match this {
             Move::Out(_) => {
                 (found.is(step.before), found == Found::Nothing || found.is(step.after))
@@ -111,7 +110,7 @@ fn go_on(
             Move::In(_) => (found == Found::Nothing, found.is(step.after)),
         };
         if to_do {
-            mover.forward(this)?;
+            mover.forward(this, &mut looker.folders)?;
         } else if !is_done {
             left.push(step.path.clone());
         }
@@ -125,7 +124,7 @@ fn rebase(log: &PlaceLog, changes: &[RefChange]) -> Vec<RefChange> {
     let refs = log.refs();
     let now = |name: &[u8]| {
         if name == b"HEAD" {
-            return Some(head_target(&refs.head));
+            return Some(refs.head.target());
         }
         let found = refs.refs.iter().find(|(ref_name, _)| ref_name.as_bytes() == name);
         found.map(|(_, id)| RefTarget::Object(*id))

@@ -1,16 +1,14 @@
 //! What the steps of an operation do to the folder, in which order, and how each is taken back.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-
-use bstr::ByteSlice;
 
 use crate::disk::{Dir, OnExisting};
 use crate::object::{Operation, RepoPath, Step, TreeEntry};
 use crate::worktree::error::WorktreeError;
 
-use super::look::{Found, Looker};
+use super::folders::Folders;
 use super::pending::{Pending, slot};
 
 /// One thing that is done to the folder, for the step of this number.
@@ -50,9 +48,14 @@ enum Kind {
 fn kind(entry: Option<TreeEntry>) -> Kind {
     match entry {
         None => Kind::Nothing,
-        Some(entry) if entry.root().is_some() => Kind::Folder,
+        Some(_) if is_folder(entry) => Kind::Folder,
         Some(_) => Kind::File,
     }
+}
+
+/// Whether an entry is there and a directory.
+pub fn is_folder(entry: Option<TreeEntry>) -> bool {
+    entry.is_some_and(|entry| entry.root().is_some())
 }
 
 /// Whether something is written for the step before the operation begins.
@@ -84,7 +87,6 @@ pub fn moves(operation: &Operation) -> Vec<Move> {
 pub struct Mover<'a> {
     pending: &'a Pending,
     operation: &'a Operation,
-    looker: &'a mut Looker,
     /// The folders whose names changed since the last sync.
     touched: Vec<Arc<Dir>>,
     /// What kind of move was last.
@@ -94,35 +96,34 @@ pub struct Mover<'a> {
 }
 
 impl<'a> Mover<'a> {
-    pub fn new(pending: &'a Pending, operation: &'a Operation, looker: &'a mut Looker) -> Self {
-        Self { pending, operation, looker, touched: Vec::new(), phase: 0, left: Vec::new() }
+    pub fn new(pending: &'a Pending, operation: &'a Operation) -> Self {
+        Self { pending, operation, touched: Vec::new(), phase: 0, left: Vec::new() }
     }
 
-    /// What lies at the path of a step.
-    pub fn look(&mut self, step: usize) -> Result<Found, WorktreeError> {
-        self.looker.look(&self.operation.steps[step].path)
-    }
-
-    /// The folder of a step's path.
-    pub fn parent(&mut self, step: usize) -> Result<Arc<Dir>, WorktreeError> {
+    /// The folder of a step's path, its name there, and the name of what is set aside for it.
+    fn places(
+        &self,
+        step: usize,
+        folders: &mut Folders,
+    ) -> Result<(Arc<Dir>, &'a OsStr, OsString), WorktreeError> {
         let path = &self.operation.steps[step].path;
-        let parent = self.looker.parent(path)?;
-        parent.map_err(|_| WorktreeError::ChangedMeanwhile { path: path.as_bytes().into() })
+        let parent = folders.parent(path)?;
+        let changed = |_| WorktreeError::ChangedMeanwhile { path: path.as_bytes().into() };
+        let name = OsStr::from_bytes(path.file_name().unwrap_or_default());
+        Ok((parent.map_err(changed)?, name, slot(step)))
     }
 
     /// Does a move; gives whether there was something to do.
-    pub fn forward(&mut self, this: Move) -> Result<bool, WorktreeError> {
-        let (parent, files) = (self.parent(this.step())?, &self.pending.files);
-        let path = self.operation.steps[this.step()].path.clone();
-        let name = OsStr::from_bytes(path.file_name().unwrap_or_default().as_bytes());
-        let slot = slot(this.step());
+    pub fn forward(&mut self, this: Move, folders: &mut Folders) -> Result<bool, WorktreeError> {
+        let (parent, name, slot) = self.places(this.step(), folders)?;
+        let files = &self.pending.files;
         match this {
             Move::Out(_) => parent.rename(name, files, slot, OnExisting::Refuse)?,
             Move::RemoveFolder(_) => {
-                self.looker.forget();
+                folders.forget();
                 match parent.remove_dir(name) {
                     Err(e) if e.io_kind() == Some(std::io::ErrorKind::DirectoryNotEmpty) => {
-                        self.left.push(path);
+                        self.left.push(self.operation.steps[this.step()].path.clone());
                         return Ok(false);
                     }
                     done => done?,
@@ -140,16 +141,14 @@ impl<'a> Mover<'a> {
     }
 
     /// Takes a move back that was done.
-    pub fn backward(&mut self, this: Move) -> Result<(), WorktreeError> {
-        let (parent, files) = (self.parent(this.step())?, &self.pending.files);
-        let path = &self.operation.steps[this.step()].path;
-        let name = OsStr::from_bytes(path.file_name().unwrap_or_default().as_bytes());
-        let slot = slot(this.step());
+    pub fn backward(&mut self, this: Move, folders: &mut Folders) -> Result<(), WorktreeError> {
+        let (parent, name, slot) = self.places(this.step(), folders)?;
+        let files = &self.pending.files;
         match this {
             Move::Out(_) => files.rename(slot, &parent, name, OnExisting::Refuse)?,
             Move::RemoveFolder(_) => parent.create_dir(name, 0o777)?,
             Move::MakeFolder(_) => {
-                self.looker.forget();
+                folders.forget();
                 parent.remove_dir(name)?;
             }
             Move::Exchange(_) => files.exchange(slot, &parent, name)?,
