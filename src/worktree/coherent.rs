@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bstr::BString;
 
+use crate::capture::CLOCK_STEP;
 use crate::capture::secrets::SecretGuard;
-use crate::capture::{CLOCK_STEP, now_nanos};
 use crate::map::MemoryNodes;
 use crate::object::{Level, NodeId};
 use crate::repo::Repository;
@@ -22,7 +22,6 @@ use super::error::WorktreeError;
 use super::overlay::Overlay;
 use super::read_folder::{Pass, Reading, read_folder};
 use super::stat_cache::CacheWriter;
-use super::still::held_still;
 use super::tree_builder::{NodeSink, Tree};
 use super::tree_edit::edit_tree;
 
@@ -47,8 +46,8 @@ pub struct FolderState {
     pub memory: MemoryNodes,
     /// The longest time for which a database was kept from its writers or checkpoints.
     pub lock_held: Duration,
-    cache: CacheWriter,
-    databases: KnownDatabases,
+    cache: Option<CacheWriter>,
+    databases: Option<KnownDatabases>,
 }
 
 /// Reads the folder. Contents go to `writer`, the tree's nodes to `nodes`.
@@ -62,11 +61,10 @@ pub fn read_state(
     aim: Aim,
     nodes: &mut NodeSink<'_>,
 ) -> Result<FolderState, WorktreeError> {
-    let begun = now_nanos();
     let mut databases = database_cache::load(&repo.folder().join("local/databases"));
     // Who compares needs the nodes, and who puts databases into the tree; else they would only
     // take memory.
-    let scan = |deferred: &[BString], again: bool, known: &_, nodes: &mut NodeSink<'_>| {
+    let scan = |deferred: &[BString], again, known: &_, nodes: &mut NodeSink<'_>| {
         let wanted = aim == Aim::Content || !deferred.is_empty();
         let mut memory = wanted.then(MemoryNodes::new);
         let mut sink = |id: NodeId, bytes: Vec<u8>| {
@@ -79,7 +77,7 @@ pub fn read_state(
         let (tree, cache) = read_folder(repo, writer, reading, &pass, &mut sink)?;
         Ok::<_, WorktreeError>((tree, cache, memory))
     };
-    let (mut tree, mut cache, mut memory) = scan(&[], false, &databases, nodes)?;
+    let (mut tree, mut cache, mut memory) = scan(&[], None, &databases, nodes)?;
     let idle = tree.deferred.is_empty() && tree.root.map(|root| root.id) == reading.head;
     let mut held = None;
     let mut passes = match aim {
@@ -92,12 +90,6 @@ pub fn read_state(
         passes = if guard.has_found() { 0 } else { passes };
         guard.scan_again();
     }
-    let settled = tree.deferred.is_empty() && tree.moved == 0 && !tree.racy;
-    if passes > 0 && settled && held_still(repo, reading, begun)? {
-        // The times alone tell it, at a third of what a scan costs.
-        tree.level = Level::Snapshot;
-        passes = 0;
-    }
     for _ in 0..passes {
         if tree.racy {
             // What is written from now on shows.
@@ -106,8 +98,8 @@ pub fn read_state(
         let begun = HeldDatabases::begin(repo, &tree.deferred);
         let before = tree.root.ok_or(WorktreeError::Stopped)?.id;
         let moved = tree.moved;
-        cache.finish(before);
-        (tree, cache, memory) = scan(&tree.deferred, true, &databases, nodes)?;
+        cache.into_iter().for_each(|cache| cache.finish(before));
+        (tree, cache, memory) = scan(&tree.deferred, Some(before), &databases, nodes)?;
         let same = tree.root.map(|root| root.id) == Some(before);
         let still = same && moved == 0 && tree.moved == 0 && tree.changed.is_empty();
         let whole = begun.together() && begun.are(&tree.deferred);
@@ -125,8 +117,9 @@ pub fn read_state(
     }
     if memory.is_none() && !tree.deferred.is_empty() {
         // A database came to light in the last scan, which had kept no nodes to put it into.
-        cache.finish(tree.root.ok_or(WorktreeError::Stopped)?.id);
-        (tree, cache, memory) = scan(&tree.deferred, true, &databases, nodes)?;
+        let before = tree.root.ok_or(WorktreeError::Stopped)?.id;
+        cache.into_iter().for_each(|cache| cache.finish(before));
+        (tree, cache, memory) = scan(&tree.deferred, Some(before), &databases, nodes)?;
     }
     let held = match held {
         Some(held) if held.are(&tree.deferred) => held,
@@ -150,10 +143,13 @@ pub fn read_state(
         added.into_iter().for_each(|bytes| {
             nodes_here.memory.insert(bytes);
         });
-        tree.root = Some(root);
+        tree.root = Some(root.into());
     }
     read.warnings.into_iter().for_each(|warning| tree.warn(warning));
+    let known = databases.len();
     databases.retain(|path, _| tree.databases.contains(path) || read.entries.contains_key(path));
+    let changed = databases.len() != known || !read.entries.is_empty();
+    let databases = changed.then_some(databases);
     let memory = nodes_here.memory;
     Ok(FolderState { tree, memory, lock_held: read.held, cache, databases })
 }
@@ -161,10 +157,9 @@ pub fn read_state(
 impl FolderState {
     /// Notes what was read, for the next time; `root` is the tree's.
     pub fn remember(self, repo: &Repository, root: NodeId) {
-        self.cache.finish(root);
-        let path = repo.folder().join("local/databases");
-        if !self.databases.is_empty() || path.exists() {
-            database_cache::save(repo.disk(), &path, &self.databases);
+        self.cache.into_iter().for_each(|cache| cache.finish(root));
+        if let Some(databases) = self.databases {
+            database_cache::save(repo.disk(), &repo.folder().join("local/databases"), &databases);
         }
     }
 }

@@ -10,7 +10,7 @@ use bstr::{BStr, ByteSlice};
 use rustix::fs::{Mode, OFlags, open, openat};
 
 use crate::capture::StatKey;
-use crate::object::RepoPath;
+use crate::object::{ID_LEN, Id, RepoPath};
 
 use super::error::WorktreeError;
 use super::ignore_pattern::{Pattern, patterns};
@@ -78,9 +78,16 @@ struct Level {
     /// How long the path of its folder is, with a slash behind it.
     base: usize,
     patterns: Vec<Pattern>,
+    /// Stands for this file and those around it.
+    rules: Id,
 }
 
 impl Ignores {
+    /// Stands for the rules that are in force: what they are, and where they were found.
+    pub fn rules(&self) -> Id {
+        self.levels.last().map_or(Id::new([0; ID_LEN]), |level| level.rules)
+    }
+
     /// Takes up the ignore file of the folder at `path`, if it has one.
     ///
     /// # Errors
@@ -104,7 +111,11 @@ impl Ignores {
     /// is a pattern, as in git, though perhaps one that matches nothing.
     pub fn enter(&mut self, folder: &BStr, depth: usize, text: &[u8]) {
         let base = if folder.is_empty() { 0 } else { folder.len() + 1 };
-        self.levels.push(Level { depth, base, patterns: patterns(text) });
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.rules().as_bytes());
+        hasher.update(&(base as u64).to_le_bytes()).update(folder).update(text);
+        let rules = Id::new(*hasher.finalize().as_bytes());
+        self.levels.push(Level { depth, base, patterns: patterns(text), rules });
     }
 
     /// Leaves the folders that are as deep as `depth` or deeper.

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bstr::{BStr, ByteSlice};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, openat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, fstat, openat, statat};
 use rustix::io::{Errno, Result};
 
-use crate::capture::StatKey;
+use crate::capture::{StatKey, now_nanos};
 
 use super::ahead::{Ahead, Task};
 
@@ -85,18 +85,36 @@ impl Names {
 /// What opening and listing a folder gives.
 enum Opened {
     /// All names, and the first block of what the file system says of them.
-    Small(OwnedFd, Names, Vec<Seen>),
+    Small(OwnedFd, Names, Vec<Seen>, FolderTimes),
     /// Too many to be held before their turn.
     Large(OwnedFd),
+}
+
+/// What the file system said of a folder before it was listed.
+#[derive(Clone, Copy)]
+pub struct FolderTimes {
+    /// The times.
+    pub stat: StatKey,
+    /// Whether names may come or go without their showing it.
+    pub racy: bool,
+}
+
+impl FolderTimes {
+    fn of(folder: &OwnedFd) -> Result<Self> {
+        let now = now_nanos();
+        let stat = StatKey::of(&fstat(folder)?);
+        Ok(Self { stat, racy: stat.is_racy(now) })
+    }
 }
 
 fn open(parent: &OwnedFd, name: &BStr) -> Result<Opened> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = openat(parent, name.as_bytes(), flags, Mode::empty())?;
+    let times = FolderTimes::of(&folder)?;
     Ok(match Names::read(&folder, SMALL)? {
         Some(names) => {
             let seen = names.see(&folder, 0);
-            Opened::Small(folder, names, seen)
+            Opened::Small(folder, names, seen, times)
         }
         // Reading stopped somewhere: the one who reads it all opens it anew.
         None => Opened::Large(openat(parent, name.as_bytes(), flags, Mode::empty())?),
@@ -110,6 +128,7 @@ type Group = VecDeque<(usize, Result<Opened>)>;
 /// back; helpers look at what comes next.
 pub struct Listing {
     folder: Arc<OwnedFd>,
+    times: FolderTimes,
     names: Arc<Names>,
     block: usize,
     seen: Vec<Seen>,
@@ -120,6 +139,8 @@ pub struct Listing {
     grouped: usize,
     /// So many folders are in the next group.
     next: usize,
+    /// Entries that are not opened ahead, ascending.
+    passed_over: Vec<usize>,
 }
 
 impl Listing {
@@ -133,14 +154,16 @@ impl Listing {
     }
 
     fn of(folder: OwnedFd) -> Result<Self> {
+        let times = FolderTimes::of(&folder)?;
         let names = Names::read(&folder, usize::MAX)?.ok_or(Errno::OVERFLOW)?;
         let seen = names.see(&folder, 0);
-        Ok(Self::begin(folder, names, seen))
+        Ok(Self::begin(folder, names, seen, times))
     }
 
-    fn begin(folder: OwnedFd, names: Names, seen: Vec<Seen>) -> Self {
+    fn begin(folder: OwnedFd, names: Names, seen: Vec<Seen>, times: FolderTimes) -> Self {
         Self {
             folder: Arc::new(folder),
+            times,
             names: Arc::new(names),
             block: 0,
             seen,
@@ -149,12 +172,18 @@ impl Listing {
             groups: VecDeque::new(),
             grouped: 0,
             next: 1,
+            passed_over: Vec::new(),
         }
     }
 
     /// The folder itself.
     pub fn folder(&self) -> &Arc<OwnedFd> {
         &self.folder
+    }
+
+    /// What the file system said of it before it was listed.
+    pub fn times(&self) -> FolderTimes {
+        self.times
     }
 
     /// How many entries it has.
@@ -174,6 +203,14 @@ impl Listing {
             names.bytes[*at as usize..][..usize::from(*len)].cmp(name)
         });
         at.is_ok()
+    }
+
+    /// Does not open ahead the folders of whose names `what` says so.
+    pub fn pass_over(&mut self, what: impl Fn(&BStr) -> bool) {
+        let folders = self.names.entries.iter().enumerate();
+        let folders = folders.filter(|(_, (.., kind))| *kind == FileType::Directory);
+        self.passed_over =
+            folders.map(|(at, _)| at).filter(|at| what(self.names.name(*at))).collect();
     }
 
     /// What the file system says of an entry; of a folder, only that it is one.
@@ -200,8 +237,11 @@ impl Listing {
         }
         while self.groups.len() < GROUPS_AHEAD && self.grouped < count {
             let rest = self.grouped.max(index)..count;
-            let is_folder = |at: &usize| self.names.entries[*at].2 == FileType::Directory;
-            let group: Vec<_> = rest.filter(is_folder).take(self.next).collect();
+            let wanted = |at: &usize| {
+                self.names.entries[*at].2 == FileType::Directory
+                    && self.passed_over.binary_search(at).is_err()
+            };
+            let group: Vec<_> = rest.filter(wanted).take(self.next).collect();
             self.next = GROUP.min(2 * self.next);
             self.grouped = group.last().map_or(count, |last| last + 1);
             if !group.is_empty() {
@@ -229,7 +269,9 @@ impl Listing {
             None => open(&self.folder, self.name(index)),
         };
         match opened? {
-            Opened::Small(folder, names, seen) => Ok(Self::begin(folder, names, seen)),
+            Opened::Small(folder, names, seen, times) => {
+                Ok(Self::begin(folder, names, seen, times))
+            }
             Opened::Large(folder) => Self::of(folder),
         }
     }

@@ -1,6 +1,7 @@
 //! Reads the folder into a directory tree: scan, pool and builder at work together.
 
 use std::cell::RefCell;
+use std::os::fd::AsFd;
 
 use bstr::BString;
 use crossbeam_channel::bounded;
@@ -17,8 +18,8 @@ use super::error::WorktreeError;
 use super::ignores::Ignores;
 use super::report::Progress;
 use super::scan::Scan;
-use super::stat_cache::{CacheReader, CacheWriter};
-use super::tree_builder::{NodeSink, Tree, build};
+use super::stat_cache::{self, CacheReader, CacheWriter, Unchanged};
+use super::tree_builder::{NodeSink, Tree, TreeRoot, build};
 
 /// Lots of events that wait for the builder.
 const WAITING_LOTS: usize = 16;
@@ -44,13 +45,14 @@ pub struct Pass<'a> {
     /// Databases that are to be read after the scan, whatever the file system says of them. Their
     /// files must not be opened meanwhile.
     pub deferred: &'a [BString],
-    /// The folder was scanned by this very operation before: what changed since matters, and what
-    /// the stat cache names is stored.
-    pub again: bool,
+    /// What this very operation found when it scanned the folder before, if it did: what changed
+    /// since matters, and what is in that tree is stored.
+    pub again: Option<NodeId>,
 }
 
-/// Reads the folder, but for the databases that changed. Contents go to `writer`, the tree's nodes to `nodes`. Gives the tree, and
-/// the stat cache to put in place when the tree is what it should be.
+/// Reads the folder, but for the databases that changed. Contents go to `writer`, the nodes of what
+/// changed to `nodes`. Gives the tree, and the stat cache to put in place when the tree is what it
+/// should be; none where the one that is there says it already.
 ///
 /// # Errors
 /// When a file or folder cannot be read, or the store cannot take it.
@@ -60,10 +62,26 @@ pub fn read_folder(
     reading: &Reading<'_>,
     pass: &Pass<'_>,
     nodes: &mut NodeSink<'_>,
-) -> Result<(Tree, CacheWriter), WorktreeError> {
-    let cache_path = repo.folder().join("local/stat-cache");
+) -> Result<(Tree, Option<CacheWriter>), WorktreeError> {
+    let cache_path = stat_cache::file(repo);
     let old = CacheReader::open(&cache_path);
+    let sound = repo.store().damaged_packs().is_empty();
+    let stored = match pass.again {
+        Some(tree) => old.tree() == Some(tree),
+        // HEAD's tree names it too.
+        None => sound && reading.head.is_some() && old.tree() == reading.head,
+    };
+    // Else no folder could be taken over.
+    let unchanged = match stored || (sound && reading.head.is_some()) {
+        true => look(repo, &old, reading, pass)?,
+        false => Unchanged::default(),
+    };
+    if stored && let Some(tree) = take_root(&old, &unchanged, reading, pass) {
+        return Ok((tree, None));
+    }
+    let former = old.tree();
     let mut cache = CacheWriter::create(repo.disk(), &cache_path);
+    let unchanged = &unchanged;
     let tree = Pool::run(writer, reading.threads, reading.guard, |pool| {
         let (lots, found) = bounded(WAITING_LOTS);
         std::thread::scope(|scope| {
@@ -74,7 +92,8 @@ pub fn read_folder(
                         head: reading.head,
                         pool,
                         ahead,
-                        stored: pass.again || is_stored(repo, reading.head, &old),
+                        unchanged,
+                        stored,
                         pass,
                         cache: old,
                         lots,
@@ -99,11 +118,99 @@ pub fn read_folder(
             }
         })
     })?;
-    Ok((tree, cache))
+    let same = former.is_some() && former == tree.root.map(|root| root.id);
+    let nothing_new = same && tree.read == 0 && tree.noted == 0;
+    Ok((tree, (!nothing_new).then_some(cache)))
 }
 
-/// Whether the store is known to hold all that `cache` names: HEAD's tree names it too, and no
-/// pack is damaged.
-fn is_stored(repo: &Repository, head: Option<NodeId>, cache: &CacheReader) -> bool {
-    head.is_some() && cache.tree() == head && repo.store().damaged_packs().is_empty()
+fn look(
+    repo: &Repository,
+    cache: &CacheReader,
+    reading: &Reading<'_>,
+    pass: &Pass<'_>,
+) -> Result<Unchanged, WorktreeError> {
+    let root = std::fs::File::open(repo.root())
+        .map_err(|source| WorktreeError::Read { path: ".".into(), source })?;
+    Ok(Unchanged::look(cache, root.as_fd(), pass.known, reading.threads))
+}
+
+/// The whole folder, if nothing changed in it.
+fn take_root(
+    cache: &CacheReader,
+    unchanged: &Unchanged,
+    reading: &Reading<'_>,
+    pass: &Pass<'_>,
+) -> Option<Tree> {
+    let root = unchanged.folder(cache, b"".into())?.folder;
+    if reading.list_ignored && root.ignored > 0 {
+        return None;
+    }
+    reading.progress.advance(root.files, root.bytes);
+    Some(Tree {
+        root: Some(TreeRoot { id: root.tree, bytes: root.bytes }),
+        files: root.files,
+        ignored: root.ignored,
+        databases: pass.known.keys().cloned().collect(),
+        ..Tree::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use crate::capture::CLOCK_STEP;
+    use crate::disk::Disk;
+    use crate::log::RefName;
+    use crate::object::BlobId;
+    use crate::repo::{Identity, InitOptions, init};
+    use crate::sign::SecretKey;
+    use crate::worktree::{StatusOptions, status};
+
+    use super::*;
+
+    struct Quiet;
+
+    impl Progress for Quiet {
+        fn total(&self, _: u64) {}
+        fn advance(&self, _: u64, _: u64) {}
+    }
+
+    #[test]
+    fn what_another_process_noted_between_two_scans_is_stored_nevertheless() {
+        let root = tempfile::tempdir().unwrap();
+        let key = SecretKey::generate().unwrap();
+        let founder = Identity { key, path: "key".into(), name: "m".into(), made: true };
+        let branch = RefName::branch("main").unwrap();
+        let repo =
+            init(&Disk::new(), root.path(), &InitOptions { founder: &founder, branch }).unwrap();
+        let pause = || std::thread::sleep(CLOCK_STEP + Duration::from_millis(10));
+        fs::create_dir(root.path().join("f")).unwrap();
+        fs::write(root.path().join("f/a"), "before").unwrap();
+        pause();
+        let lease = repo.store().lease().unwrap();
+        let writer = repo.store().writer(&lease);
+        let reading =
+            Reading { head: None, threads: 1, progress: &Quiet, list_ignored: false, guard: None };
+        let known = KnownDatabases::new();
+        let scan = |again| {
+            let pass = Pass { known: &known, deferred: &[], again };
+            let (tree, cache) =
+                read_folder(&repo, &writer, &reading, &pass, &mut |_, _| Ok(())).unwrap();
+            let root = tree.root.unwrap().id;
+            cache.into_iter().for_each(|cache| cache.finish(root));
+            root
+        };
+        let first = scan(None);
+        fs::write(root.path().join("f/a"), "after").unwrap();
+        pause();
+        let options = StatusOptions { threads: 1, progress: &Quiet, list_ignored: false };
+        status(&repo, &options).unwrap();
+        let second = scan(Some(first));
+        assert_ne!(first, second);
+        writer.finish().unwrap();
+        assert!(repo.store().has_blob(BlobId::of(b"before")).unwrap());
+        assert!(repo.store().has_blob(BlobId::of(b"after")).unwrap(), "noted and never stored");
+    }
 }

@@ -16,18 +16,18 @@ use crate::capture::{
     WHOLE_LIMIT, begins_like_one,
 };
 use crate::chunk::ContentHint;
-use crate::object::{NodeId, RepoPath, TreeEntry, check_name, join_path, limits, not_portable};
+use crate::object::{Id, NodeId, RepoPath, TreeEntry, check_name, join_path, limits, not_portable};
 use crate::repo::{FOLDER, Repository};
 use crate::store::Batch;
 
 use super::ahead::Ahead;
 use super::database_cache::KnownDatabase;
 use super::error::WorktreeError;
-use super::ignores::Ignores;
-use super::listing::Listing;
+use super::ignores::{IGNORE_FILE, Ignores};
+use super::listing::{FolderTimes, Listing};
 use super::read_folder::Pass;
 use super::report::{Progress, Warning};
-use super::stat_cache::CacheReader;
+use super::stat_cache::{CacheReader, CachedFolder, Unchanged};
 
 /// A lot of small files goes to one worker: enough that handing it over costs nothing.
 const LOT_FILES: usize = 64;
@@ -37,8 +37,12 @@ const LOT_EVENTS: usize = 1024;
 
 /// What a scan finds, in order.
 pub enum Event {
-    /// A folder begins.
-    Enter(BString),
+    /// A folder begins. Where nothing hides in it what a look at times cannot tell, it is noted.
+    Enter(BString, Option<FolderNote>),
+    /// Records of the stat cache that stay as they are: those of the folder that comes next.
+    Records(Vec<u8>),
+    /// A folder in which nothing changed, and the databases in it.
+    Unchanged(CachedFolder, Vec<BString>),
     /// The folder that began last ends.
     Leave,
     /// A file whose content is known and in the store.
@@ -63,6 +67,16 @@ pub enum Event {
     IgnoredPath(BString),
 }
 
+/// What is noted of a folder for the next time.
+pub struct FolderNote {
+    /// What the file system said of it before it was listed.
+    pub stat: StatKey,
+    /// The ignore rules in force around it.
+    pub rules: Id,
+    /// Whether the cache already says so.
+    pub known: bool,
+}
+
 /// Events, and where the outcomes of those that are being read will arrive.
 pub struct Lot {
     /// The events.
@@ -80,7 +94,9 @@ pub struct Scan<'a, 'w, 's> {
     /// Helpers that look at what comes next.
     pub ahead: &'a Ahead,
     pub cache: CacheReader,
-    /// HEAD's tree names every id in the cache, so none has to be looked up.
+    /// The folders in which nothing changed.
+    pub unchanged: &'a Unchanged,
+    /// Every id in the cache is known to be stored, so none has to be looked up.
     pub stored: bool,
     /// The paths of what is left out are wanted.
     pub list_ignored: bool,
@@ -118,18 +134,39 @@ impl Scan<'_, '_, '_> {
             depth: 0,
             tracked_only: false,
         };
-        self.folder(&place, &mut listing)?;
+        self.folder(&place, b"".as_bstr(), &mut listing)?;
         self.send()?;
         Ok(self.batch.flush()?)
     }
 
-    fn folder(&mut self, place: &Place, listing: &mut Listing) -> Result<(), WorktreeError> {
+    fn folder(
+        &mut self,
+        place: &Place,
+        name: &BStr,
+        listing: &mut Listing,
+    ) -> Result<(), WorktreeError> {
+        let rules = self.ignores.rules();
         self.ignores.take_up(listing, &place.path, place.depth)?;
+        let path = place.path.as_bytes().as_bstr();
+        // An ignore file that is left out itself could change unseen.
+        let rules_hidden = self.ignores.rules() != rules && {
+            let file = join_path(path, IGNORE_FILE.as_bytes());
+            place.tracked_only || self.ignores.is_ignored(file.as_bstr(), false)
+        };
+        let FolderTimes { stat, racy } = listing.times();
+        let known = self.unchanged.contains(path);
+        let note = (!racy && !place.tracked_only && !rules_hidden).then_some(FolderNote {
+            stat,
+            rules,
+            known,
+        });
+        self.event(Event::Enter(name.into(), note))?;
+        listing.pass_over(|name| self.unchanged.contains(join_path(path, name).as_bstr()));
         for index in 0..listing.len() {
             self.entry(place, listing, index)?;
         }
         self.ignores.leave(place.depth);
-        Ok(())
+        self.event(Event::Leave)
     }
 
     fn entry(
@@ -205,6 +242,9 @@ impl Scan<'_, '_, '_> {
         path: RepoPath,
         tracked_only: bool,
     ) -> Result<(), WorktreeError> {
+        if !tracked_only && self.take_unchanged(&path)? {
+            return Ok(());
+        }
         let mut below = match listing.below(index) {
             Ok(below) => below,
             Err(Errno::NOENT) => {
@@ -218,9 +258,37 @@ impl Scan<'_, '_, '_> {
             depth: place.depth + 1,
             tracked_only,
         };
-        self.event(Event::Enter(listing.name(index).into()))?;
-        self.folder(&place, &mut below)?;
-        self.event(Event::Leave)
+        self.folder(&place, listing.name(index), &mut below)
+    }
+
+    /// Takes over the folder at `path` as the cache has it, if nothing in it changed and all of it
+    /// is stored.
+    fn take_unchanged(&mut self, path: &RepoPath) -> Result<bool, WorktreeError> {
+        let bytes = path.as_bytes().as_bstr();
+        let Some(found) = self.unchanged.folder(&self.cache, bytes) else { return Ok(false) };
+        let CachedFolder { tree, rules, ignored, files, bytes: size, .. } = found.folder;
+        if rules != self.ignores.rules() || (self.list_ignored && ignored > 0) {
+            return Ok(false);
+        }
+        if !self.stored {
+            let head = self.repo.entry_in(self.head, path)?;
+            if head.and_then(|entry| entry.root()) != Some(tree) {
+                return Ok(false);
+            }
+        }
+        // Pieces are large: the builder takes each as it comes.
+        self.send()?;
+        let lots = &self.lots;
+        let copied = found.copy_records(&mut self.cache, |piece| {
+            lots.send(Lot { events: vec![Event::Records(piece)], ticket: None }).is_ok()
+        });
+        copied.map_err(|source| io_error(b".aisr/local/stat-cache".as_bstr(), source))?;
+        let below = join_path(bytes, b"");
+        let databases = self.pass.known.range(below.clone()..).map(|(path, _)| path);
+        let databases = databases.take_while(|path| path.starts_with(&below)).cloned().collect();
+        self.progress.advance(files, size);
+        self.event(Event::Unchanged(found.folder, databases))?;
+        Ok(true)
     }
 
     fn regular(
@@ -246,7 +314,7 @@ impl Scan<'_, '_, '_> {
         }
         let known = self.cache.get(path.as_bytes().as_bstr());
         let same = known.as_ref().is_some_and(|known| known.stat == stat);
-        if self.pass.again && !same {
+        if self.pass.again.is_some() && !same {
             self.event(Event::Changed(path.as_bytes().into()))?;
         }
         if let Some(known) = known.filter(|known| same && !known.racy)

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice};
 use crossbeam_channel::Receiver;
 
 use crate::capture::{CaptureError, Captured, Outcome, StatKey};
@@ -14,17 +14,32 @@ use crate::store::StoreError;
 use super::databases::placeholder;
 use super::error::WorktreeError;
 use super::report::Warning;
-use super::scan::{Event, Lot};
-use super::stat_cache::{CacheEntry, CacheWriter};
+use super::scan::{Event, FolderNote, Lot};
+use super::stat_cache::{CacheEntry, CacheWriter, CachedFolder, Record};
 
 /// How many warnings of a capture are kept; the rest is counted.
 const MAX_WARNINGS: usize = 1000;
+
+/// The root of a directory tree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TreeRoot {
+    /// Its id, which names the tree.
+    pub id: NodeId,
+    /// The content bytes of the tree.
+    pub bytes: u64,
+}
+
+impl From<MapRoot> for TreeRoot {
+    fn from(map: MapRoot) -> Self {
+        Self { id: map.id, bytes: map.bytes }
+    }
+}
 
 /// What a scan came to.
 #[derive(Default)]
 pub struct Tree {
     /// The root of the directory tree.
-    pub root: Option<MapRoot>,
+    pub root: Option<TreeRoot>,
     /// How many files and links it holds.
     pub files: u64,
     /// How many entries were left out.
@@ -33,7 +48,9 @@ pub struct Tree {
     pub ignored_paths: Vec<BString>,
     /// How many files were read, because the stat cache did not know them.
     pub read: u64,
-    /// Whether one of those may change again without its stat showing it.
+    /// How many folders are noted in the stat cache that it did not know so.
+    pub noted: u64,
+    /// Whether a file that was read may change again without its stat showing it.
     pub racy: bool,
     /// How many changed each time they were read.
     pub moved: u64,
@@ -60,6 +77,12 @@ struct Folder<'b> {
     name: BString,
     path_len: usize,
     map: Builder<FolderSink<'b>>,
+    /// What is noted of it, as long as nothing in it is to be told or read every time.
+    note: Option<FolderNote>,
+    /// How much had been found when it began.
+    files: u64,
+    ignored: u64,
+    records: u64,
 }
 
 /// Builds the tree from `lots`, giving its nodes to `nodes` and noting files in `cache`.
@@ -71,38 +94,43 @@ pub fn build(
     nodes: &RefCell<&mut NodeSink<'_>>,
     cache: &mut CacheWriter,
 ) -> Result<Tree, WorktreeError> {
-    let folder = |name: BString, path_len| {
-        let sink: FolderSink<'_> = Box::new(|id, bytes| (nodes.borrow_mut())(id, bytes));
-        Folder { name, path_len, map: Builder::new(Schema::Tree, sink) }
-    };
     let mut tree = Tree::default();
     let mut path = BString::default();
-    let mut stack = vec![folder(BString::default(), 0)];
+    let mut stack: Vec<Folder<'_>> = Vec::new();
     for lot in lots {
         let mut outcomes = Vec::new().into_iter();
         if let Some(ticket) = lot.ticket {
             outcomes = ticket.recv().map_err(|_| CaptureError::Stopped)??.into_iter();
         }
         for event in lot.events {
+            if let Event::Enter(name, note) = event {
+                let sink: FolderSink<'_> = Box::new(|id, bytes| (nodes.borrow_mut())(id, bytes));
+                let map = Builder::new(Schema::Tree, sink);
+                let (path_len, files, ignored) = (path.len(), tree.files, tree.ignored);
+                path = join_path(&path, &name);
+                let records = cache.len();
+                stack.push(Folder { name, path_len, map, note, files, ignored, records });
+                continue;
+            }
             let top = stack.last_mut().ok_or(WorktreeError::Stopped)?;
             match event {
-                Event::Enter(name) => {
-                    let path_len = path.len();
-                    if !path.is_empty() {
-                        path.push(b'/');
-                    }
-                    path.extend_from_slice(&name);
-                    stack.push(folder(name, path_len));
-                }
+                Event::Enter(..) => {}
                 Event::Leave => {
-                    let (done, root) = finish(&mut stack)?;
-                    path.truncate(done.path_len);
-                    let entry = TreeEntry::directory(root.id, root.bytes);
-                    put(stack.last_mut(), &done.name, &entry)?;
+                    let done = stack.pop().ok_or(WorktreeError::Stopped)?;
+                    leave(&mut tree, cache, done, &mut path, stack.last_mut())?;
+                }
+                Event::Records(records) => cache.push_encoded(&records),
+                Event::Unchanged(folder, databases) => {
+                    let name = folder.path.rsplit_str("/").next().unwrap_or_default();
+                    let entry = TreeEntry::directory(folder.tree, folder.bytes);
+                    put(top, name.as_bstr(), &entry)?;
+                    tree.files += folder.files;
+                    tree.ignored += folder.ignored;
+                    tree.databases.extend(databases);
                 }
                 Event::Link(name, entry) => {
                     tree.files += 1;
-                    put(Some(top), &name, &entry)?;
+                    put(top, name.as_ref(), &entry)?;
                 }
                 Event::Known(name, captured) => {
                     file(&mut tree, cache, top, &path, &name, captured)?;
@@ -118,13 +146,16 @@ pub fn build(
                     }
                     Some(Outcome::Database) => defer(&mut tree, top, &path, &name)?,
                     Some(Outcome::Vanished) => {
+                        top.note = None;
                         tree.warn(Warning::Vanished { path: join_path(&path, &name) });
                     }
                     None => return Err(CaptureError::Stopped.into()),
                 },
                 Event::KnownDatabase(name, captured) => {
-                    tree.databases.insert(join_path(&path, &name));
-                    put(Some(top), &name, &entry_of(&captured))?;
+                    let path = join_path(&path, &name);
+                    cache.push(&Record::Database(path.clone()));
+                    tree.databases.insert(path);
+                    put(top, name.as_ref(), &entry_of(&captured))?;
                     tree.files += 1;
                 }
                 Event::Database(name) => defer(&mut tree, top, &path, &name)?,
@@ -133,7 +164,10 @@ pub fn build(
                         tree.changed.push(path);
                     }
                 }
-                Event::Warn(warning) => tree.warn(warning),
+                Event::Warn(warning) => {
+                    top.note = None;
+                    tree.warn(warning);
+                }
                 Event::Ignored => tree.ignored += 1,
                 Event::IgnoredPath(path) => {
                     tree.ignored += 1;
@@ -142,29 +176,48 @@ pub fn build(
             }
         }
     }
-    if stack.len() != 1 {
+    if !stack.is_empty() {
         return Err(WorktreeError::Stopped);
     }
-    tree.root = Some(finish(&mut stack)?.1);
     Ok(tree)
 }
 
-struct Finished {
-    name: BString,
-    path_len: usize,
-}
-
-fn finish(stack: &mut Vec<Folder<'_>>) -> Result<(Finished, MapRoot), WorktreeError> {
-    let Folder { name, path_len, map } = stack.pop().ok_or(WorktreeError::Stopped)?;
-    Ok((Finished { name, path_len }, map.finish()?))
-}
-
-fn put(
-    folder: Option<&mut Folder<'_>>,
-    name: &BString,
-    entry: &TreeEntry,
+/// Ends a folder: its tree goes into the one around it, which is the root's end where there is
+/// none.
+fn leave(
+    tree: &mut Tree,
+    cache: &mut CacheWriter,
+    done: Folder<'_>,
+    path: &mut BString,
+    around: Option<&mut Folder<'_>>,
 ) -> Result<(), WorktreeError> {
-    let folder = folder.ok_or(WorktreeError::Stopped)?;
+    let root = TreeRoot::from(done.map.finish()?);
+    let noted = done.note.is_some();
+    if let Some(FolderNote { stat, rules, known }) = done.note {
+        tree.noted += u64::from(!known);
+        cache.push(&Record::Folder(CachedFolder {
+            path: path.clone(),
+            stat,
+            tree: root.id,
+            bytes: root.bytes,
+            files: tree.files - done.files,
+            ignored: tree.ignored - done.ignored,
+            span: cache.len() - done.records,
+            rules,
+        }));
+    }
+    path.truncate(done.path_len);
+    let Some(around) = around else {
+        tree.root = Some(root);
+        return Ok(());
+    };
+    if !noted {
+        around.note = None;
+    }
+    put(around, done.name.as_ref(), &TreeEntry::directory(root.id, root.bytes))
+}
+
+fn put(folder: &mut Folder<'_>, name: &BStr, entry: &TreeEntry) -> Result<(), WorktreeError> {
     Ok(folder.map.push(name, ValueRef::Inline(&entry.encode()))?)
 }
 
@@ -180,12 +233,13 @@ fn file(
     let path = join_path(folder_path, name);
     tree.racy |= racy;
     if moved {
+        folder.note = None;
         tree.moved += 1;
         tree.warn(Warning::Moved { path: path.clone() });
     }
     tree.files += 1;
-    put(Some(folder), name, &entry_of(&captured))?;
-    cache.push(&CacheEntry { path, stat, racy, id });
+    put(folder, name.as_ref(), &entry_of(&captured))?;
+    cache.push(&Record::File(CacheEntry { path, stat, racy, id }));
     Ok(())
 }
 
@@ -201,9 +255,10 @@ fn defer(
     folder_path: &BString,
     name: &BString,
 ) -> Result<(), WorktreeError> {
+    folder.note = None;
     tree.files += 1;
     tree.deferred.push(join_path(folder_path, name));
-    put(Some(folder), name, &placeholder())
+    put(folder, name.as_ref(), &placeholder())
 }
 
 impl Tree {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 
-use crate::map::{MapRoot, NodeSource};
+use crate::map::NodeSource;
 use crate::object::NodeId;
 use crate::repo::Repository;
 use crate::store::StoreError;
@@ -14,11 +14,12 @@ use super::error::WorktreeError;
 use super::overlay::Overlay;
 use super::read_folder::Reading;
 use super::report::Warning;
+use super::tree_builder::TreeRoot;
 
 /// The folder as it is now. A source of its own tree's nodes, and of the store's.
 pub struct WorkingTree<'r> {
     /// The root of the directory tree.
-    pub root: MapRoot,
+    pub root: TreeRoot,
     /// How many files and links it holds.
     pub files: u64,
     /// How many entries were left out.
@@ -42,9 +43,7 @@ impl<'r> WorkingTree<'r> {
         let memory = std::mem::take(&mut state.memory);
         let nodes = Overlay { memory, store: repo.store() };
         let tree = std::mem::take(&mut state.tree);
-        if tree.read > 0 {
-            state.remember(repo, root.id);
-        }
+        state.remember(repo, root.id);
         Ok(Self {
             root,
             files: tree.files,

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""What aisr does with inputs that are large in one way: one sparse file, one file of random bytes, many files.
+"""What aisr does with inputs that are large in one way: one sparse file, one file of random bytes, many
+files, one live database.
 
-    large.py --aisr PATH [--sparse-gb 100] [--random-gb 20] [--files 1000000] [--work DIR] [--json OUT]
+    large.py --aisr PATH [--sparse-gb 100] [--random-gb 20] [--files 1000000] [--database-gb 20]
+             [--work DIR] [--json OUT]
 
 For each input: `aisr init`, then one commit and one with nothing new; wall seconds, peak memory of
-the largest process (MiB), size of the repository (MiB).  0 leaves an input out; one for which the
+the largest process (MiB), size of the repository (MiB).  The database is in WAL mode and stays open,
+so that its log stays; a commit of 125 changed rows stands beside `b3sum` of the file.  0 leaves an input out; one for which the
 disk has no room is left out and said so.  Writes are timed until they are durable.
 """
-import argparse, json, os, shutil, sys, tempfile
+import argparse, json, os, random, shutil, sqlite3, sys, tempfile
 from pathlib import Path
 
 from measure import aisr_home, free_mib, run, size_mib
@@ -39,6 +42,30 @@ def small_files(root, count):
         (folder / f"{i:07}.txt").write_bytes(f"file {i}\n".encode().ljust(SMALL, b"."))
 
 
+ROW = 16 << 10
+
+
+def database(root, gb):
+    db = sqlite3.connect(root / "store.sqlite")
+    db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; CREATE TABLE memories(id INTEGER PRIMARY KEY, text BLOB);")
+    rows = gb * GB // ROW
+    for at in range(0, rows, 4096):
+        db.executemany("INSERT INTO memories VALUES(?,?)", ((i, os.urandom(ROW - 300)) for i in range(at, min(rows, at + 4096))))
+        db.commit()
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return db
+
+
+def change_rows(db):
+    top = db.execute("SELECT max(id) FROM memories").fetchone()[0]
+    db.executemany("UPDATE memories SET text=? WHERE id=?", ((os.urandom(ROW - 300), random.randrange(top)) for _ in range(125)))
+    db.commit()
+
+
+FIRST = "first commit", "{aisr} commit -m large\nsync -f ."
+NOTHING = "commit, nothing new", "{aisr} commit -m again || [ $? -eq 1 ]\nsync -f ."
+
+
 def measure(label, make, amount, need_mib, a, work):
     if need_mib > free_mib(work):
         print(f"{label}: left out, needs {need_mib / 1024:.0f} GiB, {free_mib(work) / 1024:.0f} are free", flush=True)
@@ -46,7 +73,12 @@ def measure(label, make, amount, need_mib, a, work):
     top = Path(tempfile.mkdtemp(dir=work))
     root = top / "w"
     root.mkdir()
-    make(root, amount)
+    db = make(root, amount)
+    plan = [(*FIRST, None), (*NOTHING, None)]
+    if db:
+        plan += [("commit 125 rows", "{aisr} commit -m rows\nsync -f .", change_rows)]
+        if shutil.which("b3sum"):
+            plan += [("b3sum of the file", "b3sum --num-threads 1 store.sqlite", None)]
     env = aisr_home(top / "home")
     rows = []
     with open(top / "stderr.log", "w") as log:
@@ -54,8 +86,9 @@ def measure(label, make, amount, need_mib, a, work):
             return run(cmd.format(aisr=a.aisr), root, log, env)
         if do("{aisr} init") is None:
             sys.exit(f"large: aisr init failed: {(top / 'stderr.log').read_text().strip()}")
-        for name, cmd in (("first commit", "{aisr} commit -m large\nsync -f ."),
-                          ("commit, nothing new", "{aisr} commit -m again || [ $? -eq 1 ]\nsync -f .")):
+        for name, cmd, before in plan:
+            if before:
+                before(db)
             got = do(cmd)
             rows.append({"input": label, "operation": name,
                          **({"wall": got[0], "cpu": got[1], "peak": got[2], "repository": size_mib(root / ".aisr")} if got else {"failed": True})})
@@ -71,7 +104,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--aisr", required=True); p.add_argument("--work", type=Path); p.add_argument("--json", type=Path)
     p.add_argument("--sparse-gb", type=int, default=100); p.add_argument("--random-gb", type=int, default=20)
-    p.add_argument("--files", type=int, default=1_000_000)
+    p.add_argument("--files", type=int, default=1_000_000); p.add_argument("--database-gb", type=int, default=20)
     a = p.parse_args()
     a.aisr = str(Path(a.aisr).resolve())
     work = Path(tempfile.mkdtemp(prefix="large-", dir=a.work))
@@ -80,7 +113,8 @@ def main():
         for label, make, amount, need in (
                 (f"a sparse file of {a.sparse_gb} GB", sparse, a.sparse_gb, 1024),
                 (f"{a.random_gb} GB of random bytes", random_bytes, a.random_gb, 2.1 * a.random_gb * GB / MIB),
-                (f"{a.files:,} files of {SMALL} bytes", small_files, a.files, a.files * 6 / 1024)):
+                (f"{a.files:,} files of {SMALL} bytes", small_files, a.files, a.files * 6 / 1024),
+                (f"a live database of {a.database_gb} GB", database, a.database_gb, 2.1 * a.database_gb * GB / MIB)):
             if amount:
                 got = measure(label, make, amount, need, a, work)
                 rows += got or []

@@ -11,7 +11,7 @@ repository's size afterwards (MiB); with --runs, the medians of N rounds.
 Whatever writes is timed until it is durable: `sync` of the file system is part of it (a tool
 that syncs its own writes pays it once).  The baseline, `cp -r` of the folder and `sync`, is
 timed the same way before each tool's turn, so that it sees the machine in the moods that the
-tools see; its median counts.  Times on a shared machine vary: read ratios, not seconds.
+tools see; its median counts.  So is `cp` of the one model that the fine-tune changes.  Times on a shared machine vary: read ratios, not seconds.
 
 "commit, nothing new" differs by tool.  A backup tool makes one more snapshot.  git and its kin
 make one more commit (--allow-empty).  aisr finds that nothing changed, says so, and exits with 1
@@ -41,7 +41,7 @@ class Tool:
 
 class Git(Tool):
     needs, store, version = "git", ".git", "git --version"
-    init = "git init -q -b main ."
+    init = "git init -q -b main . && git config core.untrackedCache true"
     commit = nothing = f"git add -A && {GIT} commit -q --allow-empty -m {{msg}}"
     status = "git status --porcelain"
     back, forward = "git checkout -q HEAD~1", "git checkout -q -"
@@ -116,6 +116,8 @@ class Aisr(Tool):
     init = "{aisr} init"
     commit = "{aisr} commit -m {msg}"
     nothing = "{aisr} commit -m {msg} || [ $? -eq 1 ]"
+    status = "{aisr} status"
+    back, forward = "{aisr} checkout -q HEAD~1", "{aisr} checkout -q main"
     restore = "{aisr} checkout main --out {out}"
 
 
@@ -123,14 +125,18 @@ TOOLS = {"git": Git, "git-lfs": GitLfs, "annex": Annex, "dvc": Dvc, "oxen": Oxen
          "casync": Casync, "aisr": Aisr}
 # what is done, in order: (label, change to the corpus or None, operation)
 PLAN = [("first commit", None, "commit"), ("status, nothing new", None, "status"), ("commit, nothing new", None, "nothing"),
-        ("commit one prompt", "prompt", "commit"), ("commit one tool list", "tools", "commit"),
+        ("commit one prompt", "prompt", "commit"),
+        ("checkout before the prompt", None, "back"), ("checkout after the prompt", None, "forward"),
+        ("commit one tool list", "tools", "commit"),
         ("commit 125 memory rows", "memory", "commit"), ("commit 50 jsonl lines", "jsonl", "commit"),
         ("commit 5 % of files", "churn", "commit"), ("commit a rename", "rename", "commit"), ("undo rename", None, "rename back"),
         ("commit a fine-tune", "finetune", "commit"),
-        ("checkout before it", None, "back"), ("checkout after it", None, "forward"),
+        ("checkout before the fine-tune", None, "back"), ("checkout after the fine-tune", None, "forward"),
         ("restore elsewhere", None, "restore"), ("gc", None, "gc")]
+# what the fine-tune changes
+MODEL = "models/base.safetensors"
 # what a corpus of 1 MiB needs on disk for one tool's turn: baseline, working copy, repository, restored folder
-ROOM = 5
+ROOM = 6
 
 
 def corpus(a, root, *args):
@@ -141,6 +147,12 @@ def corpus(a, root, *args):
 def baseline(master, copy):
     got = run(f"cp -r '{master}' '{copy}'\nsync -f '{copy.parent}'", copy.parent, subprocess.DEVNULL)
     return got[0] if got else sys.exit("peers: cp -r of the corpus failed")
+
+
+def model_baseline(master, top):
+    """Wall s of `cp` and `sync` of what a checkout across the fine-tune changes."""
+    got = run(f"cp '{master}/{MODEL}' '{top}/model'\nsync -f '{top}'", top, subprocess.DEVNULL)
+    return got[0] if got else sys.exit("peers: cp of the model failed")
 
 
 def turn(name, a, top, master):
@@ -240,7 +252,7 @@ def measure(a, names, work):
     master = work / "corpus"
     made = corpus(a, master, "--size", a.size, *(["--weights", a.weights] if a.weights else []))
     made = made.split(": ", 1)[1].rsplit(", ", 1)[0]
-    report = {"size": a.size, "seed": a.seed, "runs": a.runs, "corpus": made, "cp": [], "missing": [], "tools": {}}
+    report = {"size": a.size, "seed": a.seed, "runs": a.runs, "corpus": made, "cp": [], "cp_model": [], "missing": [], "tools": {}}
     print(f"corpus: {made}", flush=True)
     if a.plain:
         report["cp"] = [baseline(master, work / f"plain-{i}") for i in range(max(3, a.runs))]
@@ -259,6 +271,7 @@ def measure(a, names, work):
                 top = work / f"{n}-{i}"
                 top.mkdir()
                 report["cp"].append(baseline(master, top / "plain"))
+                report["cp_model"].append(model_baseline(master, top))
                 rounds[n].append(turn(n, a, top, master))
                 failed = [label for label, v in rounds[n][-1].items() if v is None]
                 tail = (top / "stderr.log").read_text(errors="replace").strip().splitlines()[-8:]

@@ -46,7 +46,7 @@ struct Place {
 
 #[derive(Subcommand)]
 enum Other {
-    /// Commit a sparse file of 100 GB, 20 GB of random bytes, and a million files
+    /// Commit a sparse file of 100 GB, 20 GB of random bytes, a million files, a live database
     Large(LargeArguments),
 }
 
@@ -61,6 +61,9 @@ struct LargeArguments {
     /// Number of small files; 0 leaves them out
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     files: u32,
+    /// Size of the live database in GB; 0 leaves it out
+    #[arg(long, value_name = "GB", default_value_t = 20)]
+    database: u32,
     #[command(flatten)]
     place: Place,
 }
@@ -107,6 +110,7 @@ fn run_large(arguments: &LargeArguments) -> Result {
     script.args(["--sparse-gb", &arguments.sparse.to_string()]);
     script.args(["--random-gb", &arguments.random.to_string()]);
     script.args(["--files", &arguments.files.to_string()]);
+    script.args(["--database-gb", &arguments.database.to_string()]);
     process::run(&mut script)?;
     let large: Large = read(&report)?;
     let section = bench_report::large(&machine::describe(&work)?, &large);

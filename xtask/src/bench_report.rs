@@ -9,20 +9,31 @@ const LARGE: &str = "## Large inputs\n";
 const FIRST: &str = "first commit";
 const NOTHING: &str = "commit, nothing new";
 const PROMPT: &str = "commit one prompt";
+const STATUS: &str = "status, nothing new";
+const TOOLS: &str = "commit one tool list";
+const ROWS: &str = "commit 125 memory rows";
+const CHURN: &str = "commit 5 % of files";
+const RENAME: &str = "commit a rename";
+/// Back and forth over one prompt.
+const OVER_PROMPT: [&str; 2] = ["checkout before the prompt", "checkout after the prompt"];
+/// Back and forth over a model of which every weight changed.
+const OVER_MODEL: [&str; 2] = ["checkout before the fine-tune", "checkout after the fine-tune"];
 const RESTORE: &str = "restore elsewhere";
-const OPERATIONS: [&str; 14] = [
+const OPERATIONS: [&str; 16] = [
     FIRST,
-    "status, nothing new",
+    STATUS,
     NOTHING,
     PROMPT,
-    "commit one tool list",
-    "commit 125 memory rows",
+    OVER_PROMPT[0],
+    OVER_PROMPT[1],
+    TOOLS,
+    ROWS,
     "commit 50 jsonl lines",
-    "commit 5 % of files",
-    "commit a rename",
+    CHURN,
+    RENAME,
     "commit a fine-tune",
-    "checkout before it",
-    "checkout after it",
+    OVER_MODEL[0],
+    OVER_MODEL[1],
     RESTORE,
     "gc",
 ];
@@ -38,6 +49,8 @@ pub struct Peers {
     corpus: String,
     /// Seconds of `cp -r` and `sync`, once before each tool's turn.
     cp: Vec<f64>,
+    /// The same of the one model that the fine-tune changes.
+    cp_model: Vec<f64>,
     missing: Vec<String>,
     tools: HashMap<String, Tool>,
 }
@@ -97,11 +110,21 @@ impl Peers {
         figures.min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    fn baseline(&self) -> f64 {
-        let mut walls = self.cp.clone();
-        walls.sort_by(f64::total_cmp);
-        let half = walls.len() / 2;
-        if walls.len() % 2 == 1 { walls[half] } else { (walls[half - 1] + walls[half]) / 2.0 }
+    /// Wall s of going back and forth together.
+    fn both(&self, tool: &str, operations: [&str; 2]) -> Option<f64> {
+        let [back, forth] = operations.map(|operation| self.wall(tool, operation));
+        Some(back? + forth?)
+    }
+}
+
+fn median(walls: &[f64]) -> Option<f64> {
+    let mut walls = walls.to_vec();
+    walls.sort_by(f64::total_cmp);
+    let half = walls.len() / 2;
+    match walls.len() {
+        0 => None,
+        len if len % 2 == 1 => Some(walls[half]),
+        _ => Some((walls[half - 1] + walls[half]) / 2.0),
     }
 }
 
@@ -109,7 +132,9 @@ impl Peers {
 pub fn targets(peers: &Peers) -> Vec<Target> {
     let mine = |operation| peers.wall("aisr", operation);
     let size = |tool: &str| peers.cost(tool, FIRST).map(|cost| cost.3);
-    let cp = (!peers.cp.is_empty()).then(|| peers.baseline());
+    let cp = median(&peers.cp);
+    let grown = peers.cost("aisr", ROWS).zip(peers.cost("aisr", TOOLS)).map(|(a, b)| a.3 - b.3);
+    let faster = |operation| peers.least(|name| peers.wall(name, operation));
     let fastest = peers.least(|name| peers.wall(name, FIRST));
     let smallest = peers.least(size);
     let peak = peers
@@ -163,6 +188,65 @@ pub fn targets(peers: &Peers) -> Vec<Target> {
             "MiB",
         )
         .against(smallest),
+        ratio(
+            "Status with nothing new: at most 0.9 × `git status` with its untracked cache",
+            mine(STATUS),
+            peers.wall("git", STATUS),
+            0.9,
+            "s",
+        ),
+        ratio(
+            "Commit of 125 rows of a 250 MB database: at most 1/3 of restic's",
+            mine(ROWS),
+            peers.wall("restic", ROWS),
+            1.0 / 3.0,
+            "s",
+        ),
+        limit("Growth by those 125 rows: at most 1.2 MiB", grown, 1.2, "MiB"),
+        ratio(
+            "Commit of 5 % of the files: at most every peer's",
+            mine(CHURN),
+            faster(CHURN).map(|(_, wall)| wall),
+            1.0,
+            "s",
+        )
+        .against(faster(CHURN)),
+        ratio(
+            "Commit of a rename: at most every peer's",
+            mine(RENAME),
+            faster(RENAME).map(|(_, wall)| wall),
+            1.0,
+            "s",
+        )
+        .against(faster(RENAME)),
+        ratio(
+            "Checkout back and forth over a changed model: at most git-lfs's",
+            peers.both("aisr", OVER_MODEL),
+            peers.both("git-lfs", OVER_MODEL),
+            1.0,
+            "s",
+        ),
+        ratio(
+            "Checkout back and forth over a changed model: at most DVC's",
+            peers.both("aisr", OVER_MODEL),
+            peers.both("dvc", OVER_MODEL),
+            1.0,
+            "s",
+        ),
+        ratio(
+            "Checkout back and forth over a changed model: at most 1.3 × `cp` + `sync` of it, twice",
+            peers.both("aisr", OVER_MODEL),
+            median(&peers.cp_model).map(|cp| 2.0 * cp),
+            1.3,
+            "s",
+        ),
+        ratio(
+            "Checkout back and forth over one prompt: at most `git checkout`'s",
+            peers.both("aisr", OVER_PROMPT),
+            peers.both("git", OVER_PROMPT),
+            1.0,
+            "s",
+        ),
         limit("Peak memory of any operation: at most 150 MiB", peak, 150.0, "MiB"),
         limit("`aisr version`: at most 5 ms", start.map(|s| s * 1000.0), 5.0, "ms"),
     ]
@@ -259,7 +343,7 @@ pub fn document(
         &format!(
             "`cp -r` of the folder and `sync`, once before each tool's turn: median {:.2} s of {} \
          ({least:.2} to {most:.2} s).\n",
-            peers.baseline(),
+            median(&peers.cp).unwrap_or_default(),
             peers.cp.len()
         ),
     );
@@ -312,7 +396,7 @@ fn commands(peers: &Peers) -> String {
     for (name, tool) in columns(peers) {
         line(&mut out, &format!("**{name}**: {}\n", tool.version));
         line(&mut out, "```sh");
-        for step in ["set up", FIRST, NOTHING, "checkout before it", "checkout after it", RESTORE] {
+        for step in ["set up", FIRST, STATUS, NOTHING, OVER_MODEL[0], OVER_MODEL[1], RESTORE] {
             if let Some(command) = tool.commands.get(step) {
                 line(&mut out, &format!("{command}  # {step}"));
             }

@@ -12,7 +12,7 @@ use crate::object::{BlobId, NodeId, RepoPath, TreeEntry};
 use crate::repo::Repository;
 use crate::worktree::database_cache::{self, KnownDatabases};
 use crate::worktree::error::WorktreeError;
-use crate::worktree::stat_cache::CacheReader;
+use crate::worktree::stat_cache::{self, CacheReader};
 
 use super::folders::Folders;
 
@@ -60,7 +60,7 @@ impl Looker {
     /// When the folder cannot be opened.
     pub fn new(repo: &Repository) -> Result<Self, WorktreeError> {
         let folders = Folders::new(repo)?;
-        let cache = CacheReader::open(&repo.folder().join("local/stat-cache"));
+        let cache = CacheReader::open(&stat_cache::file(repo));
         let databases = database_cache::load(&repo.folder().join("local/databases"));
         Ok(Self { folders, cache, databases })
     }

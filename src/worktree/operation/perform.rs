@@ -13,7 +13,7 @@ use crate::object::{Cause, EntryKind, LogEntryId, NodeId, Operation, RefChange, 
 use crate::repo::Repository;
 use crate::worktree::error::WorktreeError;
 use crate::worktree::report::Progress;
-use crate::worktree::stat_cache::{CacheEntry, patch, scan_order};
+use crate::worktree::stat_cache::{self, CacheEntry, patch, scan_order};
 use crate::worktree::writers::{FileTask, Writers, ensure_room};
 
 use super::folders::Folders;
@@ -316,7 +316,7 @@ fn note(
         updates.push((step.path.as_bytes().into(), placed));
     }
     updates.sort_by(|(a, _): &(BString, _), (b, _)| scan_order(a.as_ref(), b.as_ref()));
-    patch(repo.disk(), &repo.folder().join("local/stat-cache"), updates, tree);
+    patch(repo.disk(), &stat_cache::file(repo), updates, tree);
 }
 
 /// Removes what was set aside and is in the store, and gives the operation its name. Gives the
