@@ -3,14 +3,15 @@
 files, one live database.
 
     large.py --aisr PATH [--sparse-gb 100] [--random-gb 20] [--files 1000000] [--database-gb 20]
-             [--work DIR] [--json OUT]
+             [--rollback-gb 1] [--work DIR] [--json OUT]
 
 For each input: `aisr init`, then one commit and one with nothing new; wall seconds, peak memory of
 the largest process (MiB), size of the repository (MiB).  The database is in WAL mode and stays open,
-so that its log stays; a commit of 125 changed rows stands beside `b3sum` of the file.  0 leaves an input out; one for which the
+so that its log stays; a commit of 125 changed rows stands beside `b3sum` of the file.  A smaller one
+in rollback mode tells for how long its writers are held up, beside a copy of it that is synced.  0 leaves an input out; one for which the
 disk has no room is left out and said so.  Writes are timed until they are durable.
 """
-import argparse, json, os, random, shutil, sqlite3, sys, tempfile
+import argparse, json, os, random, re, shutil, sqlite3, sys, tempfile
 from pathlib import Path
 
 from measure import aisr_home, free_mib, run, size_mib
@@ -45,9 +46,9 @@ def small_files(root, count):
 ROW = 16 << 10
 
 
-def database(root, gb):
+def database(root, gb, mode="WAL"):
     db = sqlite3.connect(root / "store.sqlite")
-    db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; CREATE TABLE memories(id INTEGER PRIMARY KEY, text BLOB);")
+    db.executescript(f"PRAGMA journal_mode={mode}; PRAGMA synchronous=OFF; CREATE TABLE memories(id INTEGER PRIMARY KEY, text BLOB);")
     rows = gb * GB // ROW
     for at in range(0, rows, 4096):
         db.executemany("INSERT INTO memories VALUES(?,?)", ((i, os.urandom(ROW - 300)) for i in range(at, min(rows, at + 4096))))
@@ -56,13 +57,17 @@ def database(root, gb):
     return db
 
 
+def rollback(root, gb):
+    return database(root, gb, "DELETE")
+
+
 def change_rows(db):
     top = db.execute("SELECT max(id) FROM memories").fetchone()[0]
     db.executemany("UPDATE memories SET text=? WHERE id=?", ((os.urandom(ROW - 300), random.randrange(top)) for _ in range(125)))
     db.commit()
 
 
-FIRST = "first commit", "{aisr} commit -m large\nsync -f ."
+FIRST = "first commit", "{aisr} commit -m large >../told\nsync -f ."
 NOTHING = "commit, nothing new", "{aisr} commit -m again || [ $? -eq 1 ]\nsync -f ."
 
 
@@ -76,8 +81,10 @@ def measure(label, make, amount, need_mib, a, work):
     db = make(root, amount)
     plan = [(*FIRST, None), (*NOTHING, None)]
     if db:
-        plan += [("commit 125 rows", "{aisr} commit -m rows\nsync -f .", change_rows)]
-        if shutil.which("b3sum"):
+        plan += [("commit 125 rows", "{aisr} commit -m rows >../told\nsync -f .", change_rows)]
+        if make is rollback:
+            plan += [("cp of the file and sync", "cp store.sqlite ..\nsync -f .", None)]
+        elif shutil.which("b3sum"):
             plan += [("b3sum of the file", "b3sum --num-threads 1 store.sqlite", None)]
     env = aisr_home(top / "home")
     rows = []
@@ -89,11 +96,15 @@ def measure(label, make, amount, need_mib, a, work):
         for name, cmd, before in plan:
             if before:
                 before(db)
+            told = top / "told"
+            told.write_text("")
             got = do(cmd)
-            rows.append({"input": label, "operation": name,
+            held = re.search(r"databases were held for up to (?:(\d+) min )?([\d.]+) s", told.read_text())
+            rows.append({"input": label, "operation": name, "held": 60 * int(held[1] or 0) + float(held[2]) if held else None,
                          **({"wall": got[0], "cpu": got[1], "peak": got[2], "repository": size_mib(root / ".aisr")} if got else {"failed": True})})
     for r in rows:
-        print(f"{label}, {r['operation']}: " + ("failed" if "failed" in r else "%.1f s, peak %.0f MiB, repository %.1f MiB" % (r["wall"], r["peak"], r["repository"])), flush=True)
+        print(f"{label}, {r['operation']}: " + ("failed" if "failed" in r else "%.1f s, peak %.0f MiB, repository %.1f MiB" % (r["wall"], r["peak"], r["repository"]))
+              + (f", locks held for {r['held']} s" if r["held"] else ""), flush=True)
     if any("failed" in r for r in rows):
         print((top / "stderr.log").read_text(errors="replace"), file=sys.stderr)
     shutil.rmtree(top)
@@ -105,6 +116,7 @@ def main():
     p.add_argument("--aisr", required=True); p.add_argument("--work", type=Path); p.add_argument("--json", type=Path)
     p.add_argument("--sparse-gb", type=int, default=100); p.add_argument("--random-gb", type=int, default=20)
     p.add_argument("--files", type=int, default=1_000_000); p.add_argument("--database-gb", type=int, default=20)
+    p.add_argument("--rollback-gb", type=int, default=1)
     a = p.parse_args()
     a.aisr = str(Path(a.aisr).resolve())
     work = Path(tempfile.mkdtemp(prefix="large-", dir=a.work))
@@ -114,7 +126,8 @@ def main():
                 (f"a sparse file of {a.sparse_gb} GB", sparse, a.sparse_gb, 1024),
                 (f"{a.random_gb} GB of random bytes", random_bytes, a.random_gb, 2.1 * a.random_gb * GB / MIB),
                 (f"{a.files:,} files of {SMALL} bytes", small_files, a.files, a.files * 6 / 1024),
-                (f"a live database of {a.database_gb} GB", database, a.database_gb, 2.1 * a.database_gb * GB / MIB)):
+                (f"a live database of {a.database_gb} GB", database, a.database_gb, 2.1 * a.database_gb * GB / MIB),
+                (f"a database of {a.rollback_gb} GB in rollback mode", rollback, a.rollback_gb, 3.1 * a.rollback_gb * GB / MIB)):
             if amount:
                 got = measure(label, make, amount, need, a, work)
                 rows += got or []

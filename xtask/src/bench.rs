@@ -64,6 +64,9 @@ struct LargeArguments {
     /// Size of the live database in GB; 0 leaves it out
     #[arg(long, value_name = "GB", default_value_t = 20)]
     database: u32,
+    /// Size of the database in rollback mode in GB; 0 leaves it out
+    #[arg(long, value_name = "GB", default_value_t = 1)]
+    rollback: u32,
     #[command(flatten)]
     place: Place,
 }
@@ -111,6 +114,7 @@ fn run_large(arguments: &LargeArguments) -> Result {
     script.args(["--random-gb", &arguments.random.to_string()]);
     script.args(["--files", &arguments.files.to_string()]);
     script.args(["--database-gb", &arguments.database.to_string()]);
+    script.args(["--rollback-gb", &arguments.rollback.to_string()]);
     process::run(&mut script)?;
     let large: Large = read(&report)?;
     let section = bench_report::large(&machine::describe(&work)?, &large);

@@ -84,6 +84,8 @@ struct LargeRow {
     cpu: f64,
     peak: f64,
     repository: f64,
+    /// Seconds for which a database was kept from its writers or its checkpoints.
+    held: Option<f64>,
 }
 
 /// What the project wants to reach, and whether it does.
@@ -411,10 +413,12 @@ pub fn large(machine: &[(&str, String)], large: &Large) -> String {
     let mut out = String::from(LARGE);
     line(&mut out, "\nWritten by `cargo xtask bench large`; timed until `sync` returns.\n");
     out.push_str(&machine_table(machine));
-    line(&mut out, "\n| input | operation | wall s | CPU s | peak MiB | repository MiB |");
-    line(&mut out, "|---|---|---|---|---|---|");
-    for LargeRow { input, operation, wall, cpu, peak, repository } in &large.rows {
-        let figures = format!("{wall:.1} | {cpu:.1} | {peak:.0} | {repository:.1}");
+    let columns = "input | operation | wall s | CPU s | peak MiB | repository MiB | locks held s";
+    line(&mut out, &format!("\n| {columns} |"));
+    line(&mut out, "|---|---|---|---|---|---|---|");
+    for LargeRow { input, operation, wall, cpu, peak, repository, held } in &large.rows {
+        let held = held.map_or("–".into(), |held| format!("{held:.2}"));
+        let figures = format!("{wall:.1} | {cpu:.1} | {peak:.0} | {repository:.1} | {held}");
         line(&mut out, &format!("| {input} | {operation} | {figures} |"));
     }
     if !large.left_out.is_empty() {

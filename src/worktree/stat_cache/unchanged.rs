@@ -1,7 +1,8 @@
 //! Which folders still are what the stat cache says: a look at times alone.
 //!
 //! That costs one call for each file and folder, and neither lists nor opens any: names come and
-//! go in a folder, and links change, only with the folder's own times.
+//! go in a folder, and links change, only with the folder's own times. Not every file system keeps
+//! to that, so the look is taken only on those that are known to.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bstr::{BStr, ByteSlice};
 use crossbeam_channel::{TrySendError, bounded};
-use rustix::fs::{AtFlags, FileType, statat};
+use rustix::fs::{AtFlags, FileType, fstat, fstatfs, statat};
 
 use crate::capture::{DatabaseState, StatKey};
 use crate::worktree::database_cache::KnownDatabases;
@@ -24,6 +25,19 @@ use super::reader::CacheReader;
 const BLOCK: usize = 32 << 10;
 /// Blocks that wait for helpers.
 const WAITING: usize = 4;
+
+/// File systems on which a folder's times move with each name that comes or goes, by the magic
+/// numbers of statfs(2): ext4, XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS, bcachefs.
+const KEEP_FOLDER_TIMES: [u32; 8] = [
+    0xef53,
+    0x5846_5342,
+    0x9123_683e,
+    0x0102_1994,
+    0x794c_7630,
+    0xf2f5_2010,
+    0x2fc1_2fc1,
+    0xca45_1a4e,
+];
 
 /// The folders in which nothing changed since the cache was written.
 #[derive(Default)]
@@ -63,9 +77,10 @@ impl Unchanged {
         known: &KnownDatabases,
         threads: usize,
     ) -> Self {
-        let hasher = RandomState::new();
         let Some((file, begin, end)) = cache.file() else { return Self::default() };
-        let look = Look { root, known, hasher: &hasher };
+        let Some(device) = device(root) else { return Self::default() };
+        let hasher = RandomState::new();
+        let look = Look { root, device, known, hasher: &hasher };
         let found = Mutex::new(Vec::new());
         let keep = |(at, block): (u64, Vec<u8>)| {
             let block = look.block(at, &block);
@@ -151,6 +166,13 @@ impl UnchangedFolder {
     }
 }
 
+/// The device of the folder `root`, if its file system keeps the times of folders.
+fn device(root: BorrowedFd<'_>) -> Option<u64> {
+    let kind = fstatfs(root).ok()?.f_type as u32;
+    let device = fstat(root).ok()?.st_dev;
+    KEEP_FOLDER_TIMES.contains(&kind).then_some(device)
+}
+
 /// Gives whole records to `take`, in blocks, with the offset of each. `None` when that cannot be
 /// read to its end.
 fn each_block(file: &File, begin: u64, end: u64, mut take: impl FnMut(u64, Vec<u8>)) -> Option<()> {
@@ -177,6 +199,8 @@ fn each_block(file: &File, begin: u64, end: u64, mut take: impl FnMut(u64, Vec<u
 #[derive(Clone, Copy)]
 struct Look<'a> {
     root: BorrowedFd<'a>,
+    /// Folders on another device may lie on another kind of file system.
+    device: u64,
     known: &'a KnownDatabases,
     hasher: &'a RandomState,
 }
@@ -229,7 +253,9 @@ impl Look<'_> {
 
     fn stat(&self, path: &BStr, kind: FileType) -> Option<StatKey> {
         let stat = statat(self.root, path.as_bytes(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        (FileType::from_raw_mode(stat.st_mode) == kind).then(|| StatKey::of(&stat))
+        let elsewhere = kind == FileType::Directory && stat.st_dev != self.device;
+        let same = FileType::from_raw_mode(stat.st_mode) == kind && !elsewhere;
+        same.then(|| StatKey::of(&stat))
     }
 }
 
@@ -330,6 +356,12 @@ mod tests {
         for threads in [0, 1, 3] {
             assert_eq!(unchanged(&root, &cache, threads), expected);
         }
+    }
+
+    #[test]
+    fn folders_of_a_file_system_that_may_not_keep_their_times_are_never_unchanged() {
+        // Proc makes up its names as it is asked.
+        assert_eq!(device(fs::File::open("/proc").unwrap().as_fd()), None);
     }
 
     #[test]
