@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
 
+use aisr::capture::CaptureError;
 use aisr::capture::secrets::{AllowedError, Secret};
 use aisr::history::{HistoryError, RefError, WalkError};
 use aisr::log::LogError;
@@ -174,6 +175,9 @@ impl From<WorktreeError> for CliError {
                 vec![format!(
                     "look into {folder}/files for what it had set aside, then move {folder} away"
                 )]
+            }
+            WorktreeError::Capture(CaptureError::DatabaseWrite { .. }) => {
+                vec!["the database is as it was; see that its disk has room".into()]
             }
             WorktreeError::DatabaseRefused { .. } => {
                 vec!["see who may write it and its folder, or leave it with --keep PATH".into()]
