@@ -78,7 +78,9 @@ impl Conflict {
             Self::Special => "a FIFO, socket or device",
             Self::Blocked => "below something that is no folder",
             Self::InUse => "a database that is open, or was not closed",
-            Self::OtherPages => "an open database, and the other version has pages of another size",
+            Self::OtherPages => {
+                "an open database; the other version is none, or has pages of another size"
+            }
             Self::Locked => "a database that another process keeps locked",
         }
     }
