@@ -406,6 +406,58 @@ fn a_disk_without_room_is_told_before_anything_is_touched() {
     }
 }
 
+/// What a database holds, and whether it is sound.
+fn rows(path: &Path) -> (i64, String) {
+    let db = rusqlite::Connection::open(path).unwrap();
+    let count = db.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
+    (count, db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap())
+}
+
+#[test]
+fn a_disk_that_fails_leaves_a_database_whole_and_rows_that_no_commit_holds_safe() {
+    for journal in ["wal", "delete"] {
+        let desk = Desk::new();
+        let path = desk.root().join("memory.db");
+        let insert = |text: &str| {
+            let db = rusqlite::Connection::open(&path).unwrap();
+            db.pragma_update(None, "journal_mode", journal).unwrap();
+            db.execute_batch(text).unwrap();
+        };
+        insert("CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+        write(desk.root(), "a", b"1");
+        let (first, _) = desk.commit();
+        insert("INSERT INTO t VALUES (2), (randomblob(9000))");
+        write(desk.root(), "a", b"2");
+        let (second, _) = desk.commit();
+        insert("INSERT INTO t VALUES (3)");
+        for fault in ["enospc", "eio"] {
+            let mut failures = 0;
+            for nth in 1..=50 {
+                let disk = Disk::failing(format!("{fault}:{nth}").parse().unwrap());
+                let repo = Repository::open(disk, desk.root()).unwrap();
+                let options = desk.options(first, Head::Detached(first.id()), &[]);
+                let options = CheckoutOptions { force: true, ..options };
+                let failed = checkout(&repo, &options).is_err();
+                if aisr::worktree::is_interrupted(&desk.repo) {
+                    aisr::worktree::recover(&desk.repo).unwrap();
+                }
+                let moved = desk.head() == first;
+                assert!(failed || moved);
+                failures += u32::from(failed);
+                if moved {
+                    assert_eq!(rows(&path), (1, "ok".into()), "{fault} {nth}");
+                    assert_eq!(desk.changes(), Vec::<String>::new());
+                    desk.undo(Direction::Undo).unwrap();
+                }
+                assert_eq!(rows(&path), (4, "ok".into()), "{fault} {nth}");
+                assert_eq!(std::fs::read(desk.root().join("a")).unwrap(), b"2");
+                assert_eq!((desk.head(), desk.changes()), (second, vec!["memory.db".into()]));
+            }
+            assert!((6..50).contains(&failures), "{failures}");
+        }
+    }
+}
+
 #[test]
 fn a_new_branch_is_made_where_checkout_goes() {
     let desk = Desk::new();

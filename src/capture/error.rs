@@ -27,6 +27,14 @@ pub enum CaptureError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// SQLite cannot write a database. Its transaction is taken back.
+    #[error("cannot write the database {path}")]
+    DatabaseWrite {
+        /// Its path inside the root.
+        path: BString,
+        /// Why.
+        source: rusqlite::Error,
+    },
     /// A worker is gone; the first error says why.
     #[error("capturing stopped after an error in another thread")]
     Stopped,

@@ -34,7 +34,7 @@ const LOCK_PAUSE: Duration = Duration::from_micros(250);
 /// The endings of what SQLite keeps beside a database.
 pub const BESIDE_DATABASES: [&[u8]; 3] = [b"-journal", b"-shm", b"-wal"];
 /// What every database begins with (SQLite file format §1.3.1).
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// Whether an open file begins like a database.
 ///
@@ -172,7 +172,8 @@ impl OpenDatabase {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_URI
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let uri = uri(file, mode == Mode::Settled);
+        let settled = mode == Mode::Settled;
+        let uri = uri(file, if settled { "?mode=ro&immutable=1" } else { "?mode=ro" });
         let mut tried = 0;
         let connection = loop {
             let opened = Connection::open_with_flags(&uri, flags).and_then(start);
@@ -247,7 +248,7 @@ impl OpenDatabase {
 }
 
 /// A name that SQLite takes apart as we mean it, whatever bytes the path is made of.
-fn uri(file: &Path, immutable: bool) -> String {
+pub(super) fn uri(file: &Path, options: &str) -> String {
     let mut uri = String::from("file:");
     for byte in file.as_os_str().as_bytes() {
         match byte {
@@ -259,16 +260,19 @@ fn uri(file: &Path, immutable: bool) -> String {
             }
         }
     }
-    uri.push_str(if immutable { "?mode=ro&immutable=1" } else { "?mode=ro" });
+    uri.push_str(options);
     uri
+}
+
+/// Waits a little for a lock, and says whether to try again.
+pub(super) fn wait_for_lock(tried: i32) -> bool {
+    std::thread::sleep(LOCK_PAUSE);
+    tried < LOCK_TRIES
 }
 
 /// Begins the transaction by a first read, which takes the lock or the place in the log.
 fn start(mut connection: Connection) -> rusqlite::Result<Connection> {
-    connection.busy_handler(Some(|tried| {
-        std::thread::sleep(LOCK_PAUSE);
-        tried < LOCK_TRIES
-    }))?;
+    connection.busy_handler(Some(wait_for_lock))?;
     connection.execute_batch("BEGIN")?;
     connection.prepare("SELECT 1 FROM sqlite_schema LIMIT 1")?.exists([])?;
     connection.prepare(PAGES)?;
@@ -287,7 +291,7 @@ impl std::fmt::Display for Refused {
     }
 }
 
-fn refused(error: &rusqlite::Error) -> Refused {
+pub(super) fn refused(error: &rusqlite::Error) -> Refused {
     let rusqlite::Error::SqliteFailure(cause, _) = error else {
         return Refused::Unreadable(error.to_string());
     };

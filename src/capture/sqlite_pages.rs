@@ -1,7 +1,7 @@
 //! The image of a database: its pages in order, as one transaction sees them.
 
 use bstr::BString;
-use rusqlite::Rows;
+use rusqlite::{Connection, Rows};
 
 use crate::chunk::ContentHint;
 use crate::object::{BlobId, Id};
@@ -15,8 +15,9 @@ use super::sqlite::{OpenDatabase, PAGES};
 use super::whole_hash::{self, WINDOW};
 
 /// What differs between two images of one state: the way it is journalled, the change counter,
-/// the schema cookie, and the version that the counter is valid for (SQLite file format §1.3).
-const COUNTERS: [std::ops::Range<usize>; 4] = [18..20, 24..28, 40..44, 92..96];
+/// the schema cookie, the counter's value when a version was last noted, and that version of
+/// SQLite, which each writer sets to its own (SQLite file format §1.3).
+pub(super) const COUNTERS: [std::ops::Range<usize>; 4] = [18..20, 24..28, 40..44, 92..100];
 
 /// The hash of an image without what differs between two images of one state. Never stored in a
 /// repository.
@@ -129,34 +130,104 @@ impl OpenDatabase {
     }
 }
 
+/// Hashes a state out of an image of it.
+#[derive(Default)]
+struct StateHasher {
+    hasher: blake3::Hasher,
+    /// The beginning, until all counters are in it.
+    head: Vec<u8>,
+    begun: bool,
+}
+
+impl StateHasher {
+    fn update(&mut self, bytes: &[u8]) {
+        if self.begun {
+            self.hasher.update(bytes);
+            return;
+        }
+        self.head.extend_from_slice(bytes);
+        if self.head.len() >= COUNTERS[3].end {
+            self.begun = true;
+            blank_counters(&mut self.head);
+            self.hasher.update(&self.head);
+        }
+    }
+
+    fn finish(mut self) -> StateId {
+        if !self.begun {
+            self.hasher.update(&self.head);
+        }
+        StateId(Id::new(*self.hasher.finalize().as_bytes()))
+    }
+}
+
+/// Hashes an image, and the state that it is one of.
+#[derive(Default)]
+pub struct ImageHasher {
+    whole: blake3::Hasher,
+    state: StateHasher,
+    size: u64,
+}
+
+impl ImageHasher {
+    /// Takes what comes next.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.whole.update(bytes);
+        self.state.update(bytes);
+        self.size += bytes.len() as u64;
+    }
+
+    /// The image that was taken.
+    pub fn finish(self) -> DatabaseImage {
+        let id = BlobId::from_id(Id::new(*self.whole.finalize().as_bytes()));
+        DatabaseImage { id, size: self.size, state: self.state.finish() }
+    }
+}
+
+impl OpenDatabase {
+    /// The database's image, without storing it.
+    ///
+    /// # Errors
+    /// When SQLite cannot read it.
+    pub fn image(&self) -> Result<DatabaseImage, CaptureError> {
+        let mut hasher = ImageHasher::default();
+        let read = each_page(&self.connection, &mut |page| {
+            hasher.update(page);
+            Ok::<_, rusqlite::Error>(())
+        });
+        read.map_err(|source| CaptureError::Database { path: self.path.clone(), source })?;
+        Ok(hasher.finish())
+    }
+}
+
+/// Hands the pages of the open transaction to `sink`, in order.
+pub(super) fn each_page<E: From<rusqlite::Error>>(
+    connection: &Connection,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut statement = connection.prepare(PAGES)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let page = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        sink(page)?;
+    }
+    Ok(())
+}
+
 /// The state that a stored image is of.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn state_of_blob(store: &Store, id: BlobId) -> Result<StateId, StoreError> {
-    let mut hasher = blake3::Hasher::new();
-    let mut head = Vec::new();
-    let mut begun = false;
+    let mut hasher = StateHasher::default();
     store.blob(id)?.copy_to(&mut |bytes: &[u8]| {
-        if begun {
-            hasher.update(bytes);
-            return Ok::<_, StoreError>(());
-        }
-        head.extend_from_slice(bytes);
-        if head.len() >= COUNTERS[3].end {
-            begun = true;
-            blank_counters(&mut head);
-            hasher.update(&head);
-        }
-        Ok(())
+        hasher.update(bytes);
+        Ok::<_, StoreError>(())
     })?;
-    if !begun {
-        hasher.update(&head);
-    }
-    Ok(StateId(Id::new(*hasher.finalize().as_bytes())))
+    Ok(hasher.finish())
 }
 
-fn blank_counters(head: &mut [u8]) {
+pub(super) fn blank_counters(head: &mut [u8]) {
     for range in COUNTERS {
         if let Some(counter) = head.get_mut(range) {
             counter.fill(0);

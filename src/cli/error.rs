@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
 
+use aisr::capture::CaptureError;
 use aisr::capture::secrets::{AllowedError, Secret};
 use aisr::history::{HistoryError, RefError, WalkError};
 use aisr::log::LogError;
@@ -175,6 +176,15 @@ impl From<WorktreeError> for CliError {
                     "look into {folder}/files for what it had set aside, then move {folder} away"
                 )]
             }
+            WorktreeError::Capture(CaptureError::DatabaseWrite { .. }) => {
+                vec!["the database is as it was; see that its disk has room".into()]
+            }
+            WorktreeError::DatabaseRefused { .. } => {
+                vec!["see who may write it and its folder, or leave it with --keep PATH".into()]
+            }
+            WorktreeError::NotWhatItWas { .. } => {
+                vec!["restore what a commit holds: `aisr restore --from REV PATH`".into()]
+            }
             WorktreeError::ChangedMeanwhile { .. } => vec!["run the command again".into()],
             WorktreeError::Secrets { secrets, .. } => secret_hints(secrets),
             _ => Vec::new(),
@@ -282,7 +292,10 @@ fn in_the_way_hints(conflicts: &[(RepoPath, Conflict)]) -> Vec<String> {
                 .into(),
         ];
     }
-    if conflicts.iter().any(|(_, why)| *why == Conflict::InUse) {
+    if conflicts.iter().any(|(_, why)| *why == Conflict::Locked) {
+        return vec!["wait until it is done, or end it, and run the command again".into()];
+    }
+    if conflicts.iter().any(|(_, why)| matches!(why, Conflict::InUse | Conflict::OtherPages)) {
         return vec![
             "end the programs that have the database open; a last writer removes its -wal and -shm"
                 .into(),

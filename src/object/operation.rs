@@ -2,7 +2,7 @@
 
 use super::cbor::{DecodeError, MapWriter, Reader, Writer, check_len};
 use super::signed::{self, Cause, Head, filled, need, same, set};
-use super::{Id, LogEntryId, RefChange, RepoPath, RepositoryId, TreeEntry, limits};
+use super::{EntryKind, Id, LogEntryId, RefChange, RepoPath, RepositoryId, TreeEntry, limits};
 
 /// A change of the working folder (`docs/format.md`, "Operation"). It stays in this clone.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,6 +34,9 @@ pub struct Step {
     /// What is there after comes from what this operation set aside for its step of this number;
     /// else from the store.
     pub from: Option<(LogEntryId, u64)>,
+    /// Both are SQLite databases, and the new content is written through SQLite. What was there is
+    /// set aside beforehand, if it is kept.
+    pub database: bool,
 }
 
 impl Operation {
@@ -105,11 +108,15 @@ impl Step {
         m.optional("from", self.from, |w, (operation, step)| {
             w.array(2).bytes(operation.as_bytes()).uint(step);
         });
+        m.optional("database", self.database.then_some(1), |w, n| {
+            w.uint(n);
+        });
         m.write(w);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let (mut path, mut before, mut after, mut keep, mut from) = (None, None, None, None, None);
+        let (mut path, mut before, mut after) = (None, None, None);
+        let (mut keep, mut from, mut database) = (None, None, None);
         r.fields(|r, field| match field {
             "path" => {
                 let why = "not a path inside the root";
@@ -130,10 +137,22 @@ impl Step {
                 let operation = LogEntryId::from_id(Id::new(r.array_of("from")?));
                 set(&mut from, (operation, r.uint()?))
             }
+            "database" => match r.uint()? {
+                1 => set(&mut database, ()),
+                _ => Err(DecodeError::Invalid { field: "database", why: "not 1" }),
+            },
             _ => Err(DecodeError::UnknownField(field.into())),
         })?;
         let path: RepoPath = need(path, "path")?;
-        let step = Self { path, before, after, keep: keep.is_some(), from };
+        let (keep, database) = (keep.is_some(), database.is_some());
+        let step = Self { path, before, after, keep, from, database };
+        let is_file = |entry: Option<TreeEntry>| {
+            entry.is_some_and(|e| matches!(e.kind(), EntryKind::File | EntryKind::Executable))
+        };
+        if database && !(is_file(before) && is_file(after)) {
+            let why = "neither before nor after may be anything but a file";
+            return Err(DecodeError::Invalid { field: "database", why });
+        }
         if step.path.is_root() || step.before == step.after {
             let why = "a step that changes nothing, or the root";
             return Err(DecodeError::Invalid { field: "path", why });
@@ -159,14 +178,17 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         let from = prop::option::of((any::<[u8; 32]>(), any::<u64>()));
         let from = from.prop_map(|f| f.map(|(id, n)| (LogEntryId::from_id(Id::new(id)), n)));
-        ("[a-z]{1,8}(/[a-z]{1,8}){0,3}", prop::option::of(entry()), entry(), any::<bool>(), from)
-            .prop_map(|(path, before, after, keep, from)| Step {
+        let kinds = (any::<bool>(), any::<bool>());
+        ("[a-z]{1,8}(/[a-z]{1,8}){0,3}", prop::option::of(entry()), entry(), kinds, from).prop_map(
+            |(path, before, after, (keep, database), from)| Step {
                 path: RepoPath::parse(path.as_bytes()).unwrap(),
                 before,
                 after: Some(after),
                 keep,
                 from,
-            })
+                database: database && before.is_some(),
+            },
+        )
     }
 
     fn operation() -> impl Strategy<Value = Operation> {

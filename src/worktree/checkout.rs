@@ -93,6 +93,7 @@ fn drop_local_changes(
         guard: None,
     };
     let now = WorkingTree::read(repo, &reading)?;
+    now.ensure_read(|path| !options.keep.iter().any(|kept| path.is_within(kept)))?;
     diff_trees(&now, from, Some(now.root.id), &mut |change| {
         if change.before.is_some() {
             wants.entry(change.path).or_insert((change.before, change.before));
@@ -103,7 +104,14 @@ fn drop_local_changes(
 
 /// What is wanted at each path, given what is known of it.
 pub fn wanted(wants: Wants) -> Vec<Wanted> {
-    let wanted = |(path, (known, after))| Wanted { path, known, after, from: None, keep: false };
+    let wanted = |(path, (known, after))| Wanted {
+        path,
+        known,
+        known_from: None,
+        after,
+        from: None,
+        keep: false,
+    };
     wants.into_iter().map(wanted).collect()
 }
 

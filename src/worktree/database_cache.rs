@@ -14,7 +14,7 @@ use crate::object::{BlobId, ID_LEN};
 
 use super::stat_cache::{CacheEntry, decode_entry, encode_entry};
 
-const MAGIC: &[u8; 16] = b"AISRDBAS\0\0\0\0\0\0\0\x01";
+const MAGIC: &[u8; 16] = b"AISRDBAS\0\0\0\0\0\0\0\x02";
 
 /// A database as it was when it was last read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,6 +92,11 @@ impl KnownDatabase {
         let state = DatabaseState { main: stat, wal: None };
         let image = DatabaseImage { id, size: stat.size, state: StateId(id.id()) };
         Self { state, racy, image }
+    }
+
+    /// Whether it is a file that only begins like a database.
+    pub fn is_file(&self) -> bool {
+        self.image.state.0 == self.image.id.id()
     }
 }
 

@@ -147,6 +147,20 @@ pub enum WorktreeError {
         /// Its path inside the root.
         path: BString,
     },
+    /// SQLite cannot open a database that it should write.
+    #[error("SQLite cannot write {path}: {why}; nothing is changed")]
+    DatabaseRefused {
+        /// Its path inside the root.
+        path: BString,
+        /// What SQLite says.
+        why: String,
+    },
+    /// What was set aside is damaged.
+    #[error("what was set aside of {path} is no longer what it was")]
+    NotWhatItWas {
+        /// Its path inside the root.
+        path: BString,
+    },
     /// A file would have to move between file systems.
     #[error("{path} lies on another file system than .aisr")]
     OtherDevice {

@@ -54,6 +54,7 @@ pub fn restore(
             return Err(WorktreeError::NoSuchPath { path: path.clone() });
         }
     }
+    now.ensure_read(|path| options.paths.iter().any(|wanted| path.is_within(wanted)))?;
     let mut wants = Wants::new();
     diff_trees(&now, Some(now.root.id), Some(from), &mut |change| {
         if !options.paths.iter().any(|path| change.path.is_within(path)) {

@@ -317,7 +317,9 @@ impl Scan<'_, '_, '_> {
         if self.pass.again.is_some() && !same {
             self.event(Event::Changed(path.as_bytes().into()))?;
         }
-        if let Some(known) = known.filter(|known| same && !known.racy)
+        // What has a log beside it may be a database whose rows are there.
+        let has_log = || listing.contains(&[name.as_bytes(), b"-wal"].concat());
+        if let Some(known) = known.filter(|known| same && !known.racy && !has_log())
             && (self.stored || self.repo.store().has_blob(known.id)?)
         {
             self.progress.advance(1, stat.size);

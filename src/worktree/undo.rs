@@ -66,6 +66,7 @@ pub fn undo(repo: &Repository, options: &UndoOptions<'_>) -> Result<Undone, Work
     let wanted = steps.into_iter().enumerate().map(|(n, step)| Wanted {
         path: step.path,
         known: step.after,
+        known_from: step.from,
         after: step.before,
         from: step.keep.then_some((found.invert, n as u64)),
         keep: step.from.is_some(),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bstr::BString;
 
 use crate::map::NodeSource;
-use crate::object::NodeId;
+use crate::object::{NodeId, RepoPath};
 use crate::repo::Repository;
 use crate::store::StoreError;
 
 use super::coherent::{Aim, read_state};
 use super::error::WorktreeError;
+use super::operation::Conflict;
 use super::overlay::Overlay;
 use super::read_folder::Reading;
 use super::report::Warning;
@@ -52,6 +53,23 @@ impl<'r> WorkingTree<'r> {
             warnings: tree.warnings,
             nodes,
         })
+    }
+}
+
+impl WorkingTree<'_> {
+    /// Refuses where a database could not be read, so that nobody knows what it holds, and
+    /// `matters` says that its path does.
+    ///
+    /// # Errors
+    /// [`WorktreeError::InTheWay`].
+    pub fn ensure_read(&self, matters: impl Fn(&RepoPath) -> bool) -> Result<(), WorktreeError> {
+        let mut conflicts = Vec::new();
+        for warning in &self.warnings {
+            let Warning::Database { path, why, .. } = warning else { continue };
+            let Some(path) = RepoPath::parse(path).ok().filter(&matters) else { continue };
+            conflicts.push((path, Conflict::of(why)));
+        }
+        if conflicts.is_empty() { Ok(()) } else { Err(WorktreeError::InTheWay { conflicts }) }
     }
 }
 

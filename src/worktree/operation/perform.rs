@@ -16,11 +16,12 @@ use crate::worktree::report::Progress;
 use crate::worktree::stat_cache::{self, CacheEntry, patch, scan_order};
 use crate::worktree::writers::{FileTask, Writers, ensure_room};
 
+use super::databases::{self, Locked, Written};
 use super::folders::Folders;
 use super::look::{may_have_changed, same_file};
 use super::pending::{Pending, discard, kept_file, slot};
 use super::plan::Plan;
-use super::steps::{FEW, Move, Mover, moves, writes};
+use super::steps::{FEW, Move, Mover, is_staged, moves, writes};
 
 const BUFFER: usize = 1 << 20;
 
@@ -69,9 +70,11 @@ pub fn perform(
 ) -> Result<Performed, WorktreeError> {
     let bytes =
         plan.steps.iter().filter(|s| writes(s)).filter_map(|s| s.after).map(|e| e.size()).sum();
-    ensure_room(repo.root(), bytes)?;
+    // SQLite keeps what it writes over until it is done, and so do we what is in no commit.
+    let beside = plan.steps.iter().filter(|s| s.database).filter_map(|s| s.before);
+    ensure_room(repo.root(), bytes + beside.map(|e| 2 * e.size()).sum::<u64>())?;
     how.progress.total(bytes);
-    let operation = Operation {
+    let mut operation = Operation {
         repo: repo.id(),
         log_before: log.refs().last.sequence,
         cause: how.cause.clone(),
@@ -81,29 +84,37 @@ pub fn perform(
     let mut folders = Folders::new(repo)?;
     ensure_one_device(repo, &operation, &mut folders)?;
     let pending = Pending::create(repo)?;
-    let staged = stage(repo, &pending, &operation, &mut folders, &how);
-    let staged = staged.and_then(|stats| pending.write_plan(&operation).map(|()| stats));
-    let staged = match staged {
-        Ok(stats) => stats,
+    let prepared = stage(repo, &pending, &operation, &mut folders, &how).and_then(|stats| {
+        let locked = Locked::take(repo, &pending, &mut operation, &plan.databases, plan.force)?;
+        pending.write_plan(&operation)?;
+        Ok((stats, locked))
+    });
+    let (staged, locked) = match prepared {
+        Ok(prepared) => prepared,
         Err(e) => {
             let _ = discard(repo);
             return Err(e);
         }
     };
     let mut mover = Mover::new(&pending, &operation);
-    let mut done = Vec::new();
+    let (mut done, mut written) = (Vec::new(), Written::new());
     let moved = move_all(&mut mover, &mut folders, &pending, &operation, &plan.stats, &mut done)
         .and_then(|()| mover.sync())
+        .and_then(|()| locked.write(repo, &operation, how.progress, &mut written))
         .and_then(|()| Ok(repo.move_refs(log, how.changes, how.cause)?));
     let left = std::mem::take(&mut mover.left);
     let entry = match moved {
         Ok(entry) => entry,
         Err(e) => {
-            take_back(repo, &pending, &mut mover, &mut folders, &done);
+            let back = databases::take_back(repo, &pending, &operation, &written, how.progress);
+            if back.is_ok() {
+                take_back(repo, &pending, &mut mover, &mut folders, &done);
+            }
             return Err(e);
         }
     };
     note(repo, &operation, &staged, &mut folders, how.tree);
+    databases::note(repo, &operation, &written);
     // Somebody may have gone on writing to a file that he had open.
     let unchanged =
         |(n, planned): (usize, &Option<StatKey>)| match (slot_stat(&pending, n), planned) {
@@ -155,7 +166,7 @@ fn stage(
     let mut written = Vec::new();
     Writers::run(repo, how.threads, how.progress, |writers| {
         for (n, step) in operation.steps.iter().enumerate() {
-            let Some(entry) = step.after.filter(|_| writes(step)) else { continue };
+            let Some(entry) = step.after.filter(|_| is_staged(step)) else { continue };
             written.push(n);
             match step.from {
                 Some((from, number)) if entry.kind() != EntryKind::Symlink => {

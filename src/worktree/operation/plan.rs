@@ -4,14 +4,18 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use bstr::ByteSlice;
+use rustix::fs::{Access, access};
 
-use crate::capture::StatKey;
+use crate::capture::{DatabaseHeader, Refused, StatKey, is_open_elsewhere};
 use crate::object::{LogEntryId, NodeId, RepoPath, Step, TreeEntry};
 use crate::repo::Repository;
+use crate::worktree::database_cache::KnownDatabase;
 use crate::worktree::error::WorktreeError;
 use crate::worktree::stat_cache::scan_order;
 
+use super::databases::{header_of_content, header_of_file};
 use super::look::{Found, Looker, has_database_log};
+use super::pending::kept_file;
 use super::steps::is_folder;
 
 /// What should be at a path.
@@ -20,6 +24,8 @@ pub struct Wanted {
     pub path: RepoPath,
     /// What may be replaced without a word: what HEAD holds there, or what was put there last.
     pub known: Option<TreeEntry>,
+    /// Where the content of that is set aside, if it is not in the store.
+    pub known_from: Option<(LogEntryId, u64)>,
     /// What should be there.
     pub after: Option<TreeEntry>,
     /// Where its content is set aside, if it is not in the store.
@@ -43,9 +49,21 @@ pub enum Conflict {
     Blocked,
     /// A database that is in use, or was not closed.
     InUse,
+    /// The same, and what should be there has pages of another size or is no database.
+    OtherPages,
+    /// A database that another process keeps locked.
+    Locked,
 }
 
 impl Conflict {
+    /// Why a database cannot change that SQLite does not read.
+    pub fn of(why: &Refused) -> Self {
+        match why {
+            Refused::Locked => Self::Locked,
+            _ => Self::InUse,
+        }
+    }
+
     /// Whether `--force` would go on.
     pub fn yields_to_force(self) -> bool {
         matches!(self, Self::Changed | Self::Untracked)
@@ -60,6 +78,10 @@ impl Conflict {
             Self::Special => "a FIFO, socket or device",
             Self::Blocked => "below something that is no folder",
             Self::InUse => "a database that is open, or was not closed",
+            Self::OtherPages => {
+                "an open database; the other version is none, or has pages of another size"
+            }
+            Self::Locked => "a database that another process keeps locked",
         }
     }
 }
@@ -70,6 +92,10 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the file system says of the file that each replaces.
     pub stats: Vec<Option<StatKey>>,
+    /// What was seen of each database that is written through SQLite.
+    pub databases: Vec<Option<KnownDatabase>>,
+    /// What was changed gives way, also what is changed from now on.
+    pub force: bool,
     /// The directory tree that named all that the stat cache held when this was planned.
     pub cached_tree: Option<NodeId>,
 }
@@ -87,25 +113,34 @@ pub fn plan(
 ) -> Result<Plan, WorktreeError> {
     wanted.sort_by(|a, b| scan_order(a.path.as_bytes().into(), b.path.as_bytes().into()));
     let looker = Looker::new(repo)?;
-    let mut planner = Planner { looker, force, steps: Vec::new(), conflicts: Vec::new() };
+    let mut planner = Planner { repo, looker, force, steps: Vec::new(), conflicts: Vec::new() };
     for wanted in wanted {
         planner.want(wanted)?;
     }
     planner.finish()
 }
 
+/// What the file system said of what a step replaces.
+#[derive(Clone, Copy)]
+enum Seen {
+    Nothing,
+    File(StatKey),
+    Database(KnownDatabase),
+}
+
 /// Works out a plan. Paths are told in the order of a scan.
-struct Planner {
-    looker: Looker,
+struct Planner<'r> {
+    repo: &'r Repository,
+    looker: Looker<'r>,
     force: bool,
-    steps: Vec<(Step, Option<StatKey>)>,
+    steps: Vec<(Step, Seen)>,
     conflicts: Vec<(RepoPath, Conflict)>,
 }
 
-impl Planner {
+impl Planner<'_> {
     /// Adds what has to be done at a path.
     fn want(&mut self, wanted: Wanted) -> Result<(), WorktreeError> {
-        let found = self.looker.look(&wanted.path)?;
+        let found = self.look(&wanted)?;
         if found.is(wanted.after) {
             return Ok(());
         }
@@ -117,33 +152,90 @@ impl Planner {
             }
             Found::Nothing | Found::Blocked => {
                 if wanted.after.is_some() {
-                    self.step(wanted, None, None, false);
+                    self.step(wanted, None, Seen::Nothing, false);
                 }
             }
             Found::Folder if is_folder(wanted.known) => {
                 let before = wanted.known;
-                self.step(wanted, before, None, false);
+                self.step(wanted, before, Seen::Nothing, false);
             }
             Found::Folder if wanted.after.is_none() => {}
             Found::Folder => self.conflict(wanted, Conflict::Folder),
             // Where a directory of HEAD was, and should go, something else is the user's own.
-            Found::File(..) if wanted.after.is_none() && is_folder(wanted.known) => {}
-            Found::File(..) if self.is_database_in_use(&wanted.path)? => {
-                self.conflict(wanted, Conflict::InUse);
+            Found::File(..) | Found::Database(..) | Found::Locked
+                if wanted.after.is_none() && is_folder(wanted.known) => {}
+            Found::Locked => self.conflict(wanted, Conflict::Locked),
+            Found::File(entry, stat) => {
+                let in_use = self.is_database_in_use(&wanted.path)?;
+                let in_use = in_use.then_some(Conflict::InUse);
+                self.replace(wanted, entry, Seen::File(stat), expected, in_use);
             }
-            Found::File(entry, stat) if expected || self.force => {
-                let keep = wanted.keep || !expected;
-                self.step(wanted, Some(entry), Some(stat), keep);
+            Found::Database(entry, database) if self.fits(&wanted)? => {
+                self.replace(wanted, entry, Seen::Database(database), expected, None);
             }
-            Found::File(..) => {
-                let why = match wanted.known {
-                    Some(_) => Conflict::Changed,
-                    None => Conflict::Untracked,
+            Found::Database(entry, database) => {
+                let in_use = self.is_database_in_use(&wanted.path)?
+                    || is_open_elsewhere(&self.looker.file(&wanted.path));
+                let why = match wanted.after {
+                    Some(_) => Conflict::OtherPages,
+                    None => Conflict::InUse,
                 };
-                self.conflict(wanted, why);
+                let seen = Seen::File(database.state.main);
+                self.replace(wanted, entry, seen, expected, in_use.then_some(why));
             }
         }
         Ok(())
+    }
+
+    /// What lies at the path; a database goes by the id that its state is known under.
+    fn look(&mut self, wanted: &Wanted) -> Result<Found, WorktreeError> {
+        let Wanted { path, known, known_from, after, from, .. } = wanted;
+        let mut found = self.looker.look(path)?;
+        for (entry, kept) in [(known, known_from), (after, from)] {
+            if found.is(*known) {
+                break;
+            }
+            let kept = kept.map(|(operation, step)| kept_file(self.repo, operation, step));
+            found = self.looker.settle(path, found, *entry, kept.as_deref());
+        }
+        Ok(found)
+    }
+
+    /// A file gives way where it is what was expected, or by force; unless `in_use` speaks
+    /// against it.
+    fn replace(
+        &mut self,
+        wanted: Wanted,
+        entry: TreeEntry,
+        seen: Seen,
+        expected: bool,
+        in_use: Option<Conflict>,
+    ) {
+        if let Some(why) = in_use {
+            return self.conflict(wanted, why);
+        }
+        if expected || self.force {
+            let keep = wanted.keep || !expected;
+            return self.step(wanted, Some(entry), seen, keep);
+        }
+        let why = match wanted.known {
+            Some(_) => Conflict::Changed,
+            None => Conflict::Untracked,
+        };
+        self.conflict(wanted, why);
+    }
+
+    /// Whether what should be there is a database whose pages are laid out as those of the one
+    /// that is there, so that it can be written through SQLite.
+    fn fits(&self, wanted: &Wanted) -> Result<bool, WorktreeError> {
+        let Some(after) = wanted.after else { return Ok(false) };
+        let file = self.looker.file(&wanted.path);
+        if access(&file, Access::WRITE_OK).is_err() {
+            return Ok(false);
+        }
+        let kept = wanted.from.map(|(operation, step)| kept_file(self.repo, operation, step));
+        let there: Option<DatabaseHeader> = header_of_file(&file);
+        Ok(there.is_some() && header_of_content(self.repo, after, kept.as_deref())? == there)
     }
 
     fn is_database_in_use(&mut self, path: &RepoPath) -> Result<bool, WorktreeError> {
@@ -151,15 +243,10 @@ impl Planner {
         Ok(has_database_log(&parent, path.file_name().unwrap_or_default().as_bytes()))
     }
 
-    fn step(
-        &mut self,
-        wanted: Wanted,
-        before: Option<TreeEntry>,
-        stat: Option<StatKey>,
-        keep: bool,
-    ) {
+    fn step(&mut self, wanted: Wanted, before: Option<TreeEntry>, seen: Seen, keep: bool) {
         let Wanted { path, after, from, .. } = wanted;
-        self.steps.push((Step { path, before, after, keep, from }, stat));
+        let database = matches!(seen, Seen::Database(_));
+        self.steps.push((Step { path, before, after, keep, from, database }, seen));
     }
 
     fn conflict(&mut self, wanted: Wanted, why: Conflict) {
@@ -180,8 +267,15 @@ impl Planner {
         if !self.conflicts.is_empty() {
             return Err(WorktreeError::InTheWay { conflicts: self.conflicts });
         }
-        let (steps, stats) = self.steps.into_iter().unzip();
-        Ok(Plan { steps, stats, cached_tree: self.looker.cached_tree() })
+        let cached_tree = self.looker.cached_tree();
+        let (steps, stats, databases) = (Vec::new(), Vec::new(), Vec::new());
+        let mut plan = Plan { steps, stats, databases, force: self.force, cached_tree };
+        for (step, seen) in self.steps {
+            plan.steps.push(step);
+            plan.stats.push(if let Seen::File(stat) = seen { Some(stat) } else { None });
+            plan.databases.push(if let Seen::Database(seen) = seen { Some(seen) } else { None });
+        }
+        Ok(plan)
     }
 
     /// A folder gives way to a file only if all that is in it goes.

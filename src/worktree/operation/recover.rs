@@ -9,6 +9,7 @@ use crate::repo::Repository;
 use crate::worktree::error::WorktreeError;
 use crate::worktree::folder_lock::folder_lock_path;
 
+use super::databases;
 use super::look::{Found, Looker, look_in};
 use super::pending::{Pending, discard, slot};
 use super::perform::finish;
@@ -99,7 +100,10 @@ fn go_on(
     for this in moves(operation) {
         mover.settle_before(this)?;
         let step = &operation.steps[this.step()];
-        let found = looker.look(&step.path)?;
+        let mut found = looker.look(&step.path)?;
+        for entry in [step.before, step.after] {
+            found = looker.settle(&step.path, found, entry, None);
+        }
         let (to_do, is_done) = match this {
             Move::Out(_) => {
                 (found.is(step.before), found == Found::Nothing || found.is(step.after))
@@ -116,6 +120,7 @@ fn go_on(
         }
     }
     mover.sync()?;
+    left.extend(databases::go_on(repo, pending, operation, &mut looker.folders)?);
     Ok(left)
 }
 

@@ -58,9 +58,14 @@ pub fn is_folder(entry: Option<TreeEntry>) -> bool {
     entry.is_some_and(|entry| entry.root().is_some())
 }
 
-/// Whether something is written for the step before the operation begins.
+/// Whether the step brings content.
 pub fn writes(step: &Step) -> bool {
     kind(step.after) == Kind::File
+}
+
+/// Whether something is written beside for the step before the operation begins.
+pub fn is_staged(step: &Step) -> bool {
+    writes(step) && !step.database
 }
 
 /// What has to be done, in order: what is in the way goes first, children before parents; folders
@@ -73,7 +78,8 @@ pub fn moves(operation: &Operation) -> Vec<Move> {
         .filter(|(_, s)| kind(s.before) == Kind::Folder && kind(s.after) != Kind::Folder);
     let new =
         steps().filter(|(_, s)| kind(s.after) == Kind::Folder && kind(s.before) != Kind::Folder);
-    let exchange = steps().filter(|(_, s)| kind(s.before) == Kind::File && writes(s));
+    let exchange =
+        steps().filter(|(_, s)| kind(s.before) == Kind::File && writes(s) && !s.database);
     let come = steps().filter(|(_, s)| kind(s.before) != Kind::File && writes(s));
     out.map(|(n, _)| Move::Out(n))
         .chain(gone.map(|(n, _)| Move::RemoveFolder(n)))
@@ -81,6 +87,11 @@ pub fn moves(operation: &Operation) -> Vec<Move> {
         .chain(exchange.map(|(n, _)| Move::Exchange(n)))
         .chain(come.map(|(n, _)| Move::In(n)))
         .collect()
+}
+
+/// The steps that go through SQLite, which come after all others.
+pub fn database_steps(operation: &Operation) -> impl DoubleEndedIterator<Item = (usize, &Step)> {
+    operation.steps.iter().enumerate().filter(|(_, step)| step.database)
 }
 
 /// Does moves, and notes the folders whose names they changed.
