@@ -12,6 +12,7 @@ pub mod policy;
 pub mod repo;
 pub mod sign;
 pub mod store;
+pub mod system;
 pub mod trust;
 pub mod upkeep;
 pub mod worktree;

@@ -2,30 +2,14 @@
 
 #[path = "support/program.rs"]
 mod program;
+#[path = "support/terminal.rs"]
+mod terminal;
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use program::{Desk, Ran};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-/// Runs a command on a terminal of its own; gives what it showed and its code.
-fn on_a_terminal(mut command: Command) -> (String, Option<i32>) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap();
-    let open = || File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    command.env("TERM", "xterm").stdin(open()).stdout(open()).stderr(open());
-    let mut child = command.spawn().unwrap();
-    drop(command);
-    let mut shown = Vec::new();
-    // A terminal whose last writer is gone ends with an error.
-    let _ = File::from(master).read_to_end(&mut shown);
-    let code = child.wait().unwrap().code();
-    (String::from_utf8(shown).unwrap().replace("\r\n", "\n"), code)
-}
+use terminal::on_a_terminal;
 
 #[test]
 fn every_reading_command_prints_json() {
@@ -125,11 +109,9 @@ fn nothing_in_a_repository_steers_the_terminal() {
     for args in
         [&["log"][..], &["ls"], &["show"], &["log", "--oneline"], &["cat", "@:ev\x1b[31mil"]]
     {
-        let (shown, code) = on_a_terminal({
-            let mut command = desk.command([&["--color", "never"], args].concat());
-            command.env("AISR_NO_PAGER", "1");
-            command
-        });
+        let mut command = desk.command([&["--color", "never"], args].concat());
+        command.env("AISR_NO_PAGER", "1");
+        let (shown, code) = on_a_terminal(command, "");
         assert_eq!(code, Some(0), "{shown}");
         let steers = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
         assert!(!shown.contains(steers), "{args:?}: {shown:?}");
@@ -145,7 +127,7 @@ fn colours_come_on_a_terminal_and_go_by_wish() {
     let shown = |set: &[(&str, &str)], args: &[&str]| {
         let mut command = desk.command(args);
         command.env("AISR_NO_PAGER", "1").envs(set.iter().copied());
-        on_a_terminal(command).0.contains('\x1b')
+        on_a_terminal(command, "").0.contains('\x1b')
     };
     assert!(shown(&[], &["log"]));
     assert!(!shown(&[("NO_COLOR", "1")], &["log"]));
@@ -161,12 +143,12 @@ fn long_output_goes_through_the_pager_that_is_asked_for() {
     desk.commit("a", "1", "First");
     let mut command = desk.command(["log"]);
     command.env("AISR_PAGER", "sed s/^/paged:/");
-    let (shown, code) = on_a_terminal(command);
+    let (shown, code) = on_a_terminal(command, "");
     assert_eq!(code, Some(0));
     assert!(shown.contains("paged:    First"), "{shown}");
     let mut command = desk.command(["log"]);
     command.env("AISR_PAGER", "false");
-    assert!(matches!(on_a_terminal(command).1, Some(0 | 141)));
+    assert!(matches!(on_a_terminal(command, "").1, Some(0 | 141)));
 }
 
 #[test]
@@ -180,12 +162,12 @@ fn an_editor_writes_the_message_and_an_empty_one_stops() {
     .unwrap();
     let mut command = desk.command(["commit"]);
     command.env("AISR_EDITOR", format!("sh {}", editor.display()));
-    let (shown, code) = on_a_terminal(command);
+    let (shown, code) = on_a_terminal(command, "");
     assert_eq!(code, Some(0), "{shown}");
     assert_eq!(desk.json(["show", "--json"])["message"], "Edited\n\nwhy");
     let mut command = desk.command(["commit", "--allow-empty"]);
     command.env("EDITOR", "true");
-    let (shown, code) = on_a_terminal(command);
+    let (shown, code) = on_a_terminal(command, "");
     assert_eq!((shown.as_str(), code), ("Nothing is committed: the message is empty.\n", Some(1)));
 }
 

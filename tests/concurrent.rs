@@ -34,6 +34,7 @@ fn commits_made_at_once_all_end_in_history() {
                         allow_empty: true,
                         level: Level::Snapshot,
                         allowed_secrets: &[],
+                        quiesce: None,
                         threads: 1,
                         progress: &Quiet,
                     };
@@ -106,6 +107,7 @@ fn a_branch_that_moves_during_a_capture_is_not_reverted() {
         allow_empty: false,
         level: Level::Snapshot,
         allowed_secrets: &[],
+        quiesce: None,
         threads: 2,
         progress: &mover,
     };

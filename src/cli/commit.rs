@@ -5,9 +5,11 @@ use std::io::Write;
 use aisr::capture::secrets::AllowedSecrets;
 use aisr::object::{CommitId, Level};
 use aisr::repo::{Identity, Repository};
-use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, amend, commit};
+use aisr::system::Manifest;
+use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, Quiesce, amend, commit};
 
 use super::Answer;
+use super::capture_commands::CaptureCommands;
 use super::context::{Context, MakeKey};
 use super::editor::{clean, write_message};
 use super::error::CliError;
@@ -15,6 +17,7 @@ use super::output::{
     CommitView, Escaped, Ids, Output, Paging, WARNING, clock, draw_made, plural, seconds, size,
     warn,
 };
+use super::permission::commands_around;
 use super::surroundings::surroundings;
 
 /// Capture the whole folder, and sign what it is.
@@ -43,6 +46,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         return Err(CliError::usage("a name is empty"));
     }
     let repo = context.working_repository()?;
+    let manifest = Manifest::load(context.disk(), repo.root())?;
     let message = match &arguments.messages[..] {
         [] if arguments.amend => None,
         [] => Some(write_message(
@@ -59,6 +63,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         return Ok(Answer::No);
     }
     let identity = context.identity(MakeKey::Never)?;
+    let asked = manifest.capture.as_ref();
+    let commands = asked.map(|asked| commands_around(context, &repo, asked)).transpose()?.flatten();
     let progress = context.progress("Capturing");
     let allowed = AllowedSecrets::load(&surroundings()?.config_dir)?;
     let options = CommitOptions {
@@ -69,19 +75,26 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         allow_empty: arguments.allow_empty,
         level: Level::Snapshot,
         allowed_secrets: allowed.fingerprints(),
+        quiesce: commands.as_ref().map(|commands| commands as &dyn Quiesce),
         threads: context.threads(),
         progress: &progress,
     };
     let outcome = match arguments.amend {
         true => amend(&repo, &options),
         false => commit(&repo, &options),
-    }?;
+    };
     progress.finish();
+    commands.iter().for_each(CaptureCommands::warn);
+    let outcome = outcome?;
     let mut out = context.output(Paging::Off);
     let answer = match outcome {
         CommitOutcome::Made(report) => {
             if !context.quiet {
                 draw(context, &repo, &identity, &report, &mut out)?;
+                if let Some(commands) = &commands {
+                    let held = seconds(commands.held());
+                    writeln!(out, "  writers  held still for {held}")?;
+                }
             }
             report.warnings.iter().for_each(warn);
             Answer::Yes

@@ -13,11 +13,13 @@ use aisr::object::RepoPath;
 use aisr::repo::{ConfigError, IdentityError, RepoError, SETTINGS, SettingError};
 use aisr::sign::SignError;
 use aisr::store::StoreError;
-use aisr::trust::TrustError;
+use aisr::system::ManifestError;
+use aisr::trust::{PermissionError, RequestError, TrustError};
 use aisr::upkeep::FsckError;
 use aisr::worktree::{Conflict, WorktreeError};
 
-use super::output::{ERROR, Escaped, HINT};
+use super::output::{ERROR, Escaped, HINT, lines_of};
+use super::run_command::CommandFailure;
 
 /// What kind of end an error is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -187,10 +189,17 @@ impl From<WorktreeError> for CliError {
             }
             WorktreeError::ChangedMeanwhile { .. } => vec!["run the command again".into()],
             WorktreeError::Secrets { secrets, .. } => secret_hints(secrets),
+            WorktreeError::Quiesce(_) => vec![
+                "run it by hand to see why, or take it back: `aisr allow --list`, --revoke".into(),
+            ],
             _ => Vec::new(),
         };
         let details = match &error {
             WorktreeError::Secrets { secrets, more } => secret_lines(secrets, *more),
+            WorktreeError::Quiesce(why) => match why.downcast_ref::<CommandFailure>() {
+                Some(failure) => lines_of(&failure.output).collect(),
+                None => Vec::new(),
+            },
             _ => Vec::new(),
         };
         Self { details, ..Self::caused_by(error, hints) }
@@ -220,6 +229,38 @@ fn secret_hints(secrets: &[Secret]) -> Vec<String> {
 impl From<AllowedError> for CliError {
     fn from(error: AllowedError) -> Self {
         Self::caused_by(error, Vec::new())
+    }
+}
+
+impl From<ManifestError> for CliError {
+    fn from(error: ManifestError) -> Self {
+        let hint = match &error {
+            ManifestError::Link { .. } => Some("put a file of its own in its place"),
+            ManifestError::Invalid { why, .. } if why.contains("expected a sequence") => {
+                Some("a command is a list: [\"PROGRAM\", \"ARGUMENT\"]")
+            }
+            _ => None,
+        };
+        Self::caused_by(error, hint.map(Into::into).into_iter().collect())
+    }
+}
+
+impl From<RequestError> for CliError {
+    fn from(error: RequestError) -> Self {
+        Self::caused_by(error, Vec::new())
+    }
+}
+
+impl From<PermissionError> for CliError {
+    fn from(error: PermissionError) -> Self {
+        let hint = match &error {
+            PermissionError::InsideRepository { .. } => {
+                Some("set AISR_CONFIG_DIR to a folder outside of it")
+            }
+            PermissionError::Line { .. } => Some("take the line out, and allow it again"),
+            _ => None,
+        };
+        Self::caused_by(error, hint.map(Into::into).into_iter().collect())
     }
 }
 

@@ -4,6 +4,7 @@
 mod add;
 mod allow;
 mod branch;
+mod capture_commands;
 mod cat;
 mod checkout;
 mod commit;
@@ -14,13 +15,16 @@ mod editor;
 mod error;
 mod fsck;
 mod git_words;
+mod hold_still;
 mod init;
 mod log;
 mod ls;
 mod op;
 mod output;
 mod pathspec;
+mod permission;
 mod restore;
+mod run_command;
 mod show;
 mod status;
 mod surroundings;
@@ -92,6 +96,8 @@ enum Command {
     Verify(verify::Arguments),
     Fsck(fsck::Arguments),
     Version(version::Arguments),
+    #[command(hide = true, name = hold_still::NAME)]
+    HoldStill(hold_still::Arguments),
     #[command(hide = true)]
     Add(add::Arguments),
     #[command(hide = true)]
@@ -135,6 +141,7 @@ pub fn run() -> ExitCode {
         Command::Verify(arguments) => verify::run(&context, &arguments),
         Command::Fsck(arguments) => fsck::run(&context, &arguments),
         Command::Version(arguments) => version::run(&context, &arguments),
+        Command::HoldStill(_) => hold_still::run(&context),
         Command::Add(arguments) => add::run(&arguments),
         Command::Switch(_) => git_words::switch(),
         Command::Reset(_) => git_words::reset(),

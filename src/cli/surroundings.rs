@@ -19,6 +19,11 @@ pub fn surroundings() -> Result<Surroundings, CliError> {
     Ok(Surroundings { config, config_dir, home, git_email, login: login() })
 }
 
+/// The folders in which programs are looked for.
+pub fn search_path() -> Vec<PathBuf> {
+    env::var_os("PATH").map_or_else(Vec::new, |path| env::split_paths(&path).collect())
+}
+
 /// A variable that names a folder by an absolute path.
 fn folder(name: &str) -> Option<PathBuf> {
     env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())

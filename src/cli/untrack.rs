@@ -39,6 +39,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         allow_empty: false,
         level: Level::Snapshot,
         allowed_secrets: &[],
+        quiesce: None,
         threads: context.threads(),
         progress: &progress,
     };

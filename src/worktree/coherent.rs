@@ -20,6 +20,7 @@ use super::database_cache::{self, KnownDatabases};
 use super::databases::HeldDatabases;
 use super::error::WorktreeError;
 use super::overlay::Overlay;
+use super::quiesce::Quiesced;
 use super::read_folder::{Pass, Reading, read_folder};
 use super::stat_cache::CacheWriter;
 use super::tree_builder::{NodeSink, Tree};
@@ -50,7 +51,8 @@ pub struct FolderState {
     databases: Option<KnownDatabases>,
 }
 
-/// Reads the folder. Contents go to `writer`, the tree's nodes to `nodes`.
+/// Reads the folder. Contents go to `writer`, the tree's nodes to `nodes`. It is `quiesced` until
+/// nothing that is still to be read can change: pages come out of open transactions.
 ///
 /// # Errors
 /// When a file or folder cannot be read, or the store cannot take it.
@@ -59,6 +61,7 @@ pub fn read_state(
     writer: &PackWriter<'_>,
     reading: &Reading<'_>,
     aim: Aim,
+    quiesced: &mut Quiesced<'_>,
     nodes: &mut NodeSink<'_>,
 ) -> Result<FolderState, WorktreeError> {
     let mut databases = database_cache::load(&repo.folder().join("local/databases"));
@@ -125,8 +128,12 @@ pub fn read_state(
         Some(held) if held.are(&tree.deferred) => held,
         _ => HeldDatabases::begin(repo, &tree.deferred),
     };
+    if held.outlast_writers() {
+        quiesced.end();
+    }
     let mut nodes_here = Overlay { memory: memory.unwrap_or_default(), store: repo.store() };
     let read = held.read(repo, writer, reading, &mut databases)?;
+    quiesced.end();
     if !read.moved.is_empty() {
         tree.level = Level::BestEffort;
     }

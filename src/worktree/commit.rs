@@ -17,6 +17,7 @@ use crate::store::{Batch, PackWriter, StoreError};
 use super::coherent::{Aim, read_state};
 use super::error::WorktreeError;
 use super::folder_lock::lock_folder;
+use super::quiesce::{Quiesce, Quiesced};
 use super::read_folder::Reading;
 use super::report::{CommitReport, Progress};
 
@@ -39,6 +40,8 @@ pub struct CommitOptions<'a> {
     pub level: Level,
     /// Secrets that the user let pass.
     pub allowed_secrets: &'a [Fingerprint],
+    /// Holds still what writes in the folder while it is read.
+    pub quiesce: Option<&'a dyn Quiesce>,
     /// How many workers hash and code.
     pub threads: usize,
     /// Told how far it is.
@@ -110,6 +113,7 @@ fn capture(
             Onto::Amend => Some(&parent.as_ref().ok_or(WorktreeError::NothingToAmend)?.commit),
         };
 
+        let mut quiesced = Quiesced::begin(options.quiesce)?;
         let begun = now();
         let writer = repo.store().writer(&lease);
         let guard = SecretGuard::new(options.allowed_secrets);
@@ -127,7 +131,7 @@ fn capture(
             Level::Snapshot if options.allow_empty || replaced.is_some() => Aim::Moment,
             Level::Snapshot => Aim::Change,
         };
-        let mut state = read_state(repo, &writer, &reading, aim, &mut nodes)?;
+        let mut state = read_state(repo, &writer, &reading, aim, &mut quiesced, &mut nodes)?;
         batch.flush()?;
         let found = guard.finish();
         if !found.secrets.is_empty() {

@@ -84,6 +84,15 @@ impl HeldDatabases {
             && self.all.iter().all(|(_, open)| matches!(open, Ok(_) | Err(Refused::NotADatabase)))
     }
 
+    /// Whether what is read of them stays as it is, whoever writes from now on: a transaction that
+    /// holds nobody up is no shield, and neither is one on what is a plain file after all.
+    pub fn outlast_writers(&self) -> bool {
+        self.all.iter().all(|(_, open)| match open {
+            Ok(open) => open.kept() != Mode::Settled,
+            Err(why) => *why != Refused::NotADatabase,
+        })
+    }
+
     /// Whether another process keeps one of them from being read.
     pub fn refused_any(&self) -> bool {
         let refused = |why: &Refused| !matches!(why, Refused::NotADatabase | Refused::Vanished);

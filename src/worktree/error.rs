@@ -16,6 +16,7 @@ use crate::sign::SignError;
 use crate::store::StoreError;
 
 use super::operation::Conflict;
+use super::quiesce::QuiesceError;
 
 /// What can go wrong with the folder.
 #[derive(Debug, Error)]
@@ -55,6 +56,9 @@ pub enum WorktreeError {
         /// How many more.
         more: u64,
     },
+    /// What writes in the folder does not hold still.
+    #[error("what writes in the folder does not hold still, so nothing is captured")]
+    Quiesce(#[source] QuiesceError),
     /// A map cannot be written or read.
     #[error(transparent)]
     Map(#[from] Box<MapError<StoreError>>),

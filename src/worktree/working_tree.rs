@@ -13,6 +13,7 @@ use super::coherent::{Aim, read_state};
 use super::error::WorktreeError;
 use super::operation::Conflict;
 use super::overlay::Overlay;
+use super::quiesce::Quiesced;
 use super::read_folder::Reading;
 use super::report::Warning;
 use super::tree_builder::TreeRoot;
@@ -39,7 +40,8 @@ impl<'r> WorkingTree<'r> {
     /// When a file or folder cannot be read.
     pub fn read(repo: &'r Repository, reading: &Reading<'_>) -> Result<Self, WorktreeError> {
         let writer = repo.store().dry_writer();
-        let mut state = read_state(repo, &writer, reading, Aim::Content, &mut |_, _| Ok(()))?;
+        let (mut still, mut nodes) = (Quiesced::not(), |_, _| Ok(()));
+        let mut state = read_state(repo, &writer, reading, Aim::Content, &mut still, &mut nodes)?;
         let root = state.tree.root.ok_or(WorktreeError::Stopped)?;
         let memory = std::mem::take(&mut state.memory);
         let nodes = Overlay { memory, store: repo.store() };

@@ -60,6 +60,7 @@ pub fn try_commit_at(
         allow_empty: false,
         level,
         allowed_secrets: &[],
+        quiesce: None,
         threads: 2,
         progress: &Quiet,
     };

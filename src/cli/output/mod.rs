@@ -30,4 +30,4 @@ pub use performed::draw_performed;
 pub use progress::Progress;
 pub use stream::{Output, Paging};
 pub use time::{clock, iso, moment};
-pub use warning::{warn, warn_of_folder};
+pub use warning::{lines_of, warn, warn_of_command, warn_of_folder};
