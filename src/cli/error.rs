@@ -175,6 +175,12 @@ impl From<WorktreeError> for CliError {
                     "look into {folder}/files for what it had set aside, then move {folder} away"
                 )]
             }
+            WorktreeError::SameName { .. } | WorktreeError::NameNotHeld { .. } => {
+                vec!["`aisr checkout REV --out DIR` writes to a file system that can hold it".into()]
+            }
+            WorktreeError::NoLongerKept { .. } => {
+                vec!["`aisr log` lists older states, and `aisr checkout` goes to one".into()]
+            }
             WorktreeError::ChangedMeanwhile { .. } => vec!["run the command again".into()],
             WorktreeError::Secrets { secrets, .. } => secret_hints(secrets),
             _ => Vec::new(),

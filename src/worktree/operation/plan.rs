@@ -8,10 +8,11 @@ use bstr::ByteSlice;
 use crate::capture::StatKey;
 use crate::object::{LogEntryId, NodeId, RepoPath, Step, TreeEntry};
 use crate::repo::Repository;
+use crate::worktree::distinct_names::ensure_distinct;
 use crate::worktree::error::WorktreeError;
 use crate::worktree::stat_cache::scan_order;
 
-use super::look::{Found, Looker, has_database_log};
+use super::look::{Found, Looker, has_database_log, may_have_changed};
 use super::steps::is_folder;
 
 /// What should be at a path.
@@ -64,12 +65,27 @@ impl Conflict {
     }
 }
 
+/// A file as it was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// What the file system said of it.
+    pub stat: StatKey,
+    /// Whether it may change after that without its stat showing it.
+    pub racy: bool,
+}
+
+impl Seen {
+    fn now(stat: StatKey) -> Self {
+        Self { stat, racy: may_have_changed(stat) }
+    }
+}
+
 /// What has to change.
 pub struct Plan {
     /// The steps, in ascending order of their paths.
     pub steps: Vec<Step>,
-    /// What the file system says of the file that each replaces.
-    pub stats: Vec<Option<StatKey>>,
+    /// The file that each replaces, as it was seen.
+    pub seen: Vec<Option<Seen>>,
     /// The directory tree that named all that the stat cache held when this was planned.
     pub cached_tree: Option<NodeId>,
 }
@@ -86,7 +102,11 @@ pub fn plan(
     force: bool,
 ) -> Result<Plan, WorktreeError> {
     wanted.sort_by(|a, b| scan_order(a.path.as_bytes().into(), b.path.as_bytes().into()));
-    let looker = Looker::new(repo)?;
+    let mut looker = Looker::new(repo)?;
+    let coming = wanted.iter().filter(|wanted| wanted.after.is_some());
+    ensure_distinct(repo, coming.map(|wanted| &wanted.path), |path| {
+        Ok(looker.folders.parent(path)?.ok())
+    })?;
     let mut planner = Planner { looker, force, steps: Vec::new(), conflicts: Vec::new() };
     for wanted in wanted {
         planner.want(wanted)?;
@@ -98,7 +118,7 @@ pub fn plan(
 struct Planner {
     looker: Looker,
     force: bool,
-    steps: Vec<(Step, Option<StatKey>)>,
+    steps: Vec<(Step, Option<Seen>)>,
     conflicts: Vec<(RepoPath, Conflict)>,
 }
 
@@ -159,7 +179,7 @@ impl Planner {
         keep: bool,
     ) {
         let Wanted { path, after, from, .. } = wanted;
-        self.steps.push((Step { path, before, after, keep, from }, stat));
+        self.steps.push((Step { path, before, after, keep, from }, stat.map(Seen::now)));
     }
 
     fn conflict(&mut self, wanted: Wanted, why: Conflict) {
@@ -180,8 +200,8 @@ impl Planner {
         if !self.conflicts.is_empty() {
             return Err(WorktreeError::InTheWay { conflicts: self.conflicts });
         }
-        let (steps, stats) = self.steps.into_iter().unzip();
-        Ok(Plan { steps, stats, cached_tree: self.looker.cached_tree() })
+        let (steps, seen) = self.steps.into_iter().unzip();
+        Ok(Plan { steps, seen, cached_tree: self.looker.cached_tree() })
     }
 
     /// A folder gives way to a file only if all that is in it goes.
