@@ -2,6 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bstr::{BString, ByteSlice};
 use rustix::fs::{AtFlags, statat};
@@ -16,11 +17,13 @@ use crate::worktree::report::Progress;
 use crate::worktree::stat_cache::{self, CacheEntry, patch, scan_order};
 use crate::worktree::writers::{FileTask, Writers, ensure_room};
 
+use super::KINDS;
 use super::folders::Folders;
 use super::look::{look_in, may_have_changed, same_file};
 use super::pending::{Pending, discard, kept_file, slot};
 use super::plan::{Plan, Seen};
 use super::steps::{FEW, Move, Mover, moves, writes};
+use super::tidy::tidy;
 
 const BUFFER: usize = 1 << 20;
 
@@ -67,6 +70,7 @@ pub fn perform(
     plan: Plan,
     how: Performing<'_>,
 ) -> Result<Performed, WorktreeError> {
+    debug_assert!(KINDS.contains(&how.cause.kind.as_str()), "{} leaves a plan", how.cause.kind);
     let bytes =
         plan.steps.iter().filter(|s| writes(s)).filter_map(|s| s.after).map(|e| e.size()).sum();
     ensure_room(repo.root(), bytes)?;
@@ -112,6 +116,8 @@ pub fn perform(
         };
     let unchanged: Vec<bool> = plan.seen.iter().enumerate().map(unchanged).collect();
     let set_aside = finish(pending, &operation, entry, &unchanged);
+    // It only saves room, and the operation has happened.
+    let _ = tidy(repo, log, SystemTime::now());
     let count = |which: &dyn Fn(&Step) -> bool| operation.steps.iter().filter(|s| which(s)).count();
     let is_file = |s: &Step| s.before.is_some_and(|e| e.root().is_none());
     Ok(Performed {
