@@ -223,6 +223,11 @@ fn a_repository_of_another_user_is_opened_only_when_the_configuration_says_so() 
         );
         assert!(ran.stderr.contains("hint: if you trust it"), "{}", ran.stderr);
     }
+    assert_eq!(desk.run(["init"]).code, Some(3));
+    let elsewhere = desk.outside("elsewhere");
+    std::fs::rename(&folder, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &folder).unwrap();
+    assert_eq!(desk.run(["log"]).code, Some(3), "through a link");
     let config = desk.home().join(".config/aisr/config.toml");
     let mut text = std::fs::read_to_string(&config).unwrap();
     text.push_str(&format!("[safe]\nfolders = [{:?}]\n", desk.path()));

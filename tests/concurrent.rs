@@ -2,6 +2,10 @@
 
 mod support;
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aisr::disk::Disk;
@@ -10,7 +14,7 @@ use aisr::object::Level;
 use aisr::object::{Cause, ChangeKind, CommitId, RefChange, RefTarget};
 use aisr::repo::Repository;
 use aisr::worktree::{CommitOptions, CommitOutcome, Progress, commit};
-use support::soundness::{check_all, sound_head};
+use support::soundness::{Tree, check_all, read_commit, sound_head};
 use support::{Quiet, identity, must_commit, new_repository, scratch, snapshot, write};
 
 #[test]
@@ -117,4 +121,69 @@ fn a_branch_that_moves_during_a_capture_is_not_reverted() {
     assert!(mover.done.load(Ordering::Relaxed), "the capture told of no progress");
     assert_eq!(report.commit.parents, vec![first]);
     check_all(&repo).unwrap();
+}
+
+fn aisr(home: &Path, root: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aisr"));
+    command.args(arguments).current_dir(root).stdin(Stdio::null());
+    command.env_clear().env("HOME", home).env("USER", "mara");
+    command.output().unwrap()
+}
+
+/// The lines of a worker's file.
+fn lines(tree: &Tree, worker: usize) -> &[u8] {
+    tree.get(format!("{worker}.txt").as_bytes()).map_or(&[], |(_, bytes)| bytes)
+}
+
+#[test]
+fn processes_that_commit_at_once_lose_no_line_and_revert_none() {
+    const WORKERS: usize = 8;
+    const EACH: usize = 5;
+    let (home, root) = (scratch(), scratch());
+    let (home, root) = (home.path(), root.path());
+    assert!(aisr(home, root, &["init"]).status.success());
+    let acknowledged: Vec<usize> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|worker| scope.spawn(move || work(home, root, worker, EACH)))
+            .collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(acknowledged.iter().sum::<usize>() > 0, "no commit was acknowledged");
+
+    let (mut at, mut newer) = sound_head(root).unwrap().unwrap();
+    for (worker, count) in acknowledged.iter().enumerate() {
+        let found = lines(&newer, worker).split(|byte| *byte == b'\n').count() - 1;
+        assert!(found >= *count, "worker {worker}: {found} of {count} acknowledged lines");
+    }
+    let repo = Repository::open(Disk::new(), root).unwrap();
+    let mut commits = 1;
+    while let Some(parent) = repo.commit(at).unwrap().commit.parents.first().copied() {
+        let older = read_commit(&repo, parent).unwrap();
+        for worker in 0..WORKERS {
+            let (before, after) = (lines(&older, worker), lines(&newer, worker));
+            assert!(after.starts_with(before), "{at} takes lines of worker {worker} back");
+        }
+        (at, newer) = (parent, older);
+        commits += 1;
+    }
+    println!("{commits} commits, {acknowledged:?} lines of {EACH} acknowledged");
+}
+
+/// Adds lines to a file of its own and commits each. Gives how many of them are in history for
+/// sure: up to the last commit that came to its end.
+fn work(home: &Path, root: &Path, worker: usize, count: usize) -> usize {
+    let path = root.join(format!("{worker}.txt"));
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    let mut acknowledged = 0;
+    for line in 1..=count {
+        file.write_all(format!("line {line} of {worker}\n").as_bytes()).unwrap();
+        let ran = aisr(home, root, &["commit", "-m", &format!("{worker}.{line}")]);
+        let told = String::from_utf8_lossy(&ran.stderr);
+        match ran.status.code() {
+            Some(0) => acknowledged = line,
+            // Only that the branch would not hold still is no fault.
+            _ => assert!(told.contains("the branch moved"), "worker {worker}: {told}"),
+        }
+    }
+    acknowledged
 }

@@ -187,6 +187,12 @@ impl From<WorktreeError> for CliError {
             WorktreeError::NotWhatItWas { .. } => {
                 vec!["restore what a commit holds: `aisr restore --from REV PATH`".into()]
             }
+            WorktreeError::SameName { .. } | WorktreeError::NameNotHeld { .. } => {
+                vec!["`aisr checkout REV --out DIR` writes to a file system that can hold it".into()]
+            }
+            WorktreeError::NoLongerKept { .. } => {
+                vec!["`aisr log` lists older states, and `aisr checkout` goes to one".into()]
+            }
             WorktreeError::ChangedMeanwhile { .. } => vec!["run the command again".into()],
             WorktreeError::Secrets { secrets, .. } => secret_hints(secrets),
             WorktreeError::Quiesce(_) => vec![

@@ -2,7 +2,7 @@
 
 use crate::map::{Map, NodeSource, diff};
 use crate::object::{NodeId, RepoPath, Schema, TreeEntry, Value};
-use crate::repo::{RepoError, tree_entry};
+use crate::repo::{RepoError, ensure_size, tree_entry};
 use crate::store::StoreError;
 
 /// A path whose entry differs. At least one of the two is there.
@@ -36,22 +36,24 @@ where
     S: NodeSource<Error = StoreError>,
     E: From<RepoError>,
 {
+    let open = |id| Map::open(source, id, Schema::Tree).map_err(RepoError::from);
+    let (before, after) = (before.map(open).transpose()?, after.map(open).transpose()?);
     folder(source, &RepoPath::root(), before, after, visit)
 }
 
 fn folder<S, E>(
     source: &S,
     path: &RepoPath,
-    before: Option<NodeId>,
-    after: Option<NodeId>,
+    before: Option<Map<'_, S>>,
+    after: Option<Map<'_, S>>,
     visit: &mut Visit<'_, E>,
 ) -> Result<(), E>
 where
     S: NodeSource<Error = StoreError>,
     E: From<RepoError>,
 {
-    let open = |id| Map::open(source, id, Schema::Tree).map_err(RepoError::from);
-    match (before.map(open).transpose()?, after.map(open).transpose()?) {
+    let was_there = before.is_some();
+    match (before, after) {
         (None, None) => Ok(()),
         (Some(a), Some(b)) => {
             for change in diff(&a, &b) {
@@ -63,9 +65,9 @@ where
         (Some(one), None) | (None, Some(one)) => {
             for found in one.iter() {
                 let (name, value) = found.map_err(RepoError::from)?;
-                let (gone, new) = match before {
-                    Some(_) => (Some(value), None),
-                    None => (None, Some(value)),
+                let (gone, new) = match was_there {
+                    true => (Some(value), None),
+                    false => (None, Some(value)),
                 };
                 entry(source, (path, one.id()), &name, gone, new, visit)?;
             }
@@ -90,12 +92,24 @@ where
     let (before, after) = (read(before)?, read(after)?);
     let invalid = |source| RepoError::Name { folder: parent, source };
     let path = folder_path.join(name).map_err(invalid)?;
-    let root = |entry: Option<TreeEntry>| entry.and_then(|entry| entry.root());
-    let (below_before, below_after) = (root(before), root(after));
+    let open = |entry: TreeEntry| directory(source, entry).transpose();
+    let (below_before, below_after) =
+        (before.and_then(open).transpose()?, after.and_then(open).transpose()?);
     if below_before.is_none() || below_after.is_none() {
         visit(PathChange { path: path.clone(), before, after })?;
     }
     folder(source, &path, below_before, below_after, visit)
+}
+
+/// The map of a directory, which must be as large as the entry says.
+fn directory<S>(source: &S, entry: TreeEntry) -> Result<Option<Map<'_, S>>, RepoError>
+where
+    S: NodeSource<Error = StoreError>,
+{
+    let Some(root) = entry.root() else { return Ok(None) };
+    let map = Map::open(source, root, Schema::Tree).map_err(RepoError::from)?;
+    ensure_size(entry, map.root().bytes)?;
+    Ok(Some(map))
 }
 
 #[cfg(test)]

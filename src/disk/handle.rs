@@ -11,6 +11,7 @@ use super::error::{Action, DiskError, Result, failed};
 use super::fault::{Calls, FaultPlan};
 use super::file::DurableFile;
 use super::hook::Hook;
+use super::name_rules::NameRules;
 use super::new_file::NewFile;
 use super::operation::{FileId, Operation};
 
@@ -30,6 +31,8 @@ pub enum OnExisting {
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
     hook: Option<Arc<Hook>>,
+    /// What is told of names instead of what the file system says.
+    names: Option<NameRules>,
 }
 
 impl Disk {
@@ -50,12 +53,21 @@ impl Disk {
         let root = root.canonicalize().map_err(failed(Action::Open, root))?;
         let hook = Arc::new(Hook::new(Some(root.clone()), plan));
         let recorder = Recorder::new(&root, Arc::clone(&hook))?;
-        Ok((Disk { hook: Some(hook) }, recorder))
+        Ok((Disk { hook: Some(hook), names: None }, recorder))
     }
 
     /// A disk that fails by plan, and counts.
     pub fn failing(plan: FaultPlan) -> Disk {
-        Disk { hook: Some(Arc::new(Hook::new(None, plan))) }
+        Disk { hook: Some(Arc::new(Hook::new(None, plan))), names: None }
+    }
+
+    /// A disk that says of every file system that it compares names by these rules, for tests.
+    pub fn pretending(names: NameRules) -> Disk {
+        Disk { hook: None, names: Some(names) }
+    }
+
+    pub(super) fn pretended_names(&self) -> Option<NameRules> {
+        self.names
     }
 
     /// How many calls changed something; counted only by disks that record or fail by plan.

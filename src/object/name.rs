@@ -278,6 +278,9 @@ pub enum PortabilityProblem {
     /// A device of Windows, with or without an extension.
     #[error("names a device on Windows")]
     Device,
+    /// Another name of its folder but for case, form of characters, or dots at the end.
+    #[error("is what some systems take for another name of its folder")]
+    Alike,
     /// A dot or space at the end, which Windows drops.
     #[error("ends with a dot or space")]
     TrailingDotOrSpace,

@@ -23,7 +23,7 @@ pub use repository::{FOLDER, Repository};
 pub use settings::{
     CONFIG_FILE, Origin, SETTINGS, Scope, Setting, SettingError, SettingsFile, in_force,
 };
-pub use tree::{Descend, FILES, tree_entry};
+pub use tree::{Descend, FILES, ensure_size, tree_entry};
 
 use crate::object::Stamp;
 

@@ -45,10 +45,14 @@ impl Repository {
         let found = from.ancestors().find(|dir| dir.join(FOLDER).is_dir());
         let root = found.ok_or_else(|| RepoError::NotFound { from: from.into() })?;
         let folder = root.join(FOLDER);
-        let uid = std::fs::symlink_metadata(&folder).map_or(0, |meta| meta.uid());
         let safe = config.safe.folders.iter().any(|dir| dir == root);
-        if uid != rustix::process::geteuid().as_raw() && !safe {
-            return Err(RepoError::ForeignOwner { folder, uid });
+        let own = rustix::process::geteuid().as_raw();
+        // A link of one's own may lead to the folder of another.
+        for metadata in [folder.symlink_metadata(), folder.metadata()] {
+            let uid = metadata.map_or(0, |metadata| metadata.uid());
+            if uid != own && !safe {
+                return Err(RepoError::ForeignOwner { folder, uid });
+            }
         }
         Ok(root)
     }

@@ -2,7 +2,7 @@
 
 use crate::map::{Map, MapError};
 use crate::object::{
-    Commit, CommitId, EntryKind, Id, NodeId, RepoPath, Schema, TreeEntry, Value, ValueRef,
+    Commit, CommitId, DecodeError, EntryKind, Id, NodeId, RepoPath, Schema, TreeEntry, Value, ValueRef,
 };
 use crate::store::{Store, StoreError};
 
@@ -42,6 +42,17 @@ impl Repository {
         Ok(Map::open(self.store(), id, schema)?)
     }
 
+    /// Opens the map of a directory; `None` for what is none.
+    ///
+    /// # Errors
+    /// When its root is absent or damaged, or not as large as the entry says.
+    pub fn directory(&self, entry: TreeEntry) -> Result<Option<Map<'_, Store>>, RepoError> {
+        let Some(root) = entry.root() else { return Ok(None) };
+        let map = self.map(root, Schema::Tree)?;
+        ensure_size(entry, map.root().bytes)?;
+        Ok(Some(map))
+    }
+
     /// What is at `path` of the directory tree `files`; the root itself is a directory.
     ///
     /// # Errors
@@ -50,8 +61,8 @@ impl Repository {
         let bytes = self.map(files, Schema::Tree)?.root().bytes;
         let mut entry = TreeEntry::directory(files, bytes);
         for name in path.components() {
-            let Some(folder) = entry.root() else { return Ok(None) };
-            match self.map(folder, Schema::Tree)?.get(name)? {
+            let Some(folder) = self.directory(entry)? else { return Ok(None) };
+            match folder.get(name)? {
                 Some(value) => entry = tree_entry(value.as_ref())?,
                 None => return Ok(None),
             }
@@ -84,17 +95,25 @@ impl Repository {
         at: &RepoPath,
         visit: &mut dyn FnMut(&RepoPath, TreeEntry) -> Result<Descend, E>,
     ) -> Result<(), E> {
-        let map = self.map(folder, Schema::Tree)?;
+        self.walk_map(&self.map(folder, Schema::Tree)?, at, visit)
+    }
+
+    fn walk_map<E: From<RepoError>>(
+        &self,
+        map: &Map<'_, Store>,
+        at: &RepoPath,
+        visit: &mut dyn FnMut(&RepoPath, TreeEntry) -> Result<Descend, E>,
+    ) -> Result<(), E> {
+        let folder = map.id();
         let mut cursor = map.cursor();
         cursor.seek(b"").map_err(RepoError::from)?;
         while let Some((name, value)) = cursor.entry() {
             let entry = tree_entry(value)?;
             let path = at.join(name).map_err(|source| RepoError::Name { folder, source })?;
-            let descend = visit(&path, entry)?;
-            if let (EntryKind::Directory, Descend::Into, Some(root)) =
-                (entry.kind(), descend, entry.root())
+            if visit(&path, entry)? == Descend::Into
+                && let Some(below) = self.directory(entry)?
             {
-                self.walk_tree(root, &path, visit)?;
+                self.walk_map(&below, &path, visit)?;
             }
             cursor.advance().map_err(RepoError::from)?;
         }
@@ -117,12 +136,27 @@ pub enum Descend {
 /// [`RepoError::TreeEntry`].
 pub fn tree_entry(value: ValueRef<'_>) -> Result<TreeEntry, RepoError> {
     let ValueRef::Inline(bytes) = value else {
-        return Err(RepoError::TreeEntry(crate::object::DecodeError::Invalid {
+        return Err(RepoError::TreeEntry(DecodeError::Invalid {
             field: "value",
             why: "a tree entry is never out of line",
         }));
     };
     TreeEntry::decode(bytes).map_err(RepoError::TreeEntry)
+}
+
+/// Refuses an entry that lies about the size of what it names.
+///
+/// # Errors
+/// [`RepoError::TreeEntry`].
+pub fn ensure_size(entry: TreeEntry, size: u64) -> Result<(), RepoError> {
+    if entry.size() == size {
+        return Ok(());
+    }
+    let (field, why) = match entry.kind() {
+        EntryKind::Directory => ("size", "not the sum of what is in the directory"),
+        _ => ("size", "not the length of the blob"),
+    };
+    Err(RepoError::TreeEntry(DecodeError::Invalid { field, why }))
 }
 
 impl From<MapError<StoreError>> for RepoError {

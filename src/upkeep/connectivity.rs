@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use crate::map::Checker;
 use crate::object::{
-    BlobId, Commit, CommitId, Component, ComponentKey, Edge, EdgeKey, EscapedName, ExternalEntry,
-    ExternalKey, Id, Node, NodeId, ObjectType, Schema, Signed, Tag, TreeEntry, ValueRef, limits,
+    BlobId, Commit, CommitId, Component, ComponentKey, Edge, EdgeKey, EntryKind, EscapedName,
+    ExternalEntry, ExternalKey, Id, NameError, Node, NodeId, ObjectType, Schema, Signed, Tag,
+    TreeEntry, ValueRef, limits,
 };
 use crate::policy::{Verdict, verdict, with_sources};
 use crate::repo::{FILES, Repository, StoredCommit, StoredTag};
@@ -43,8 +44,9 @@ pub struct Walk<'a> {
     shapes: Checker<'a, Store>,
     /// Blobs that were visited, and the sizes of those that are whole.
     blobs: HashMap<BlobId, Option<u64>>,
-    /// The path of what is visited.
+    /// The path of what is visited, and how many names it has.
     path: Vec<u8>,
+    depth: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -64,6 +66,7 @@ impl<'a> Walk<'a> {
             shapes: Checker::new(store),
             blobs: HashMap::new(),
             path: Vec::new(),
+            depth: 0,
         }
     }
 
@@ -263,7 +266,14 @@ impl<'a> Walk<'a> {
                     self.path.push(b'/');
                 }
                 self.path.extend_from_slice(key);
-                let clean = self.tree_entry(node, bytes);
+                self.depth += 1;
+                let clean = if let Err(e) = check_place(self.depth, self.path.len()) {
+                    self.path.truncate(before);
+                    self.bad_node(node, e.to_string())
+                } else {
+                    self.tree_entry(node, bytes)
+                };
+                self.depth -= 1;
                 self.path.truncate(before);
                 clean
             }
@@ -325,7 +335,7 @@ impl<'a> Walk<'a> {
                 if !self.blob(id, Some(size)) {
                     return false;
                 }
-                match self.graph_blob(id, size) {
+                match self.small_blob(id, size) {
                     Ok(bytes) => bytes,
                     Err(detail) => return self.bad_node(node, detail),
                 }
@@ -347,7 +357,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn graph_blob(&self, id: BlobId, size: u64) -> Result<Vec<u8>, String> {
+    fn small_blob(&self, id: BlobId, size: u64) -> Result<Vec<u8>, String> {
         if size > limits::COMPONENT as u64 {
             return Err(format!("blob {id} is too long for what it stands for"));
         }
@@ -374,10 +384,20 @@ impl<'a> Walk<'a> {
             Err(e) => return self.bad_node(node, with_sources(&e)),
         };
         if let Some(blob) = entry.blob() {
-            return self.blob(blob, Some(entry.size()));
+            return self.blob(blob, Some(entry.size()))
+                && (entry.kind() != EntryKind::Symlink || self.link(node, blob, entry.size()));
         }
         let Some(root) = entry.root() else { return true };
         self.sized_map(root, Schema::Tree, entry.size())
+    }
+
+    /// Whether the target of a link is one.
+    fn link(&mut self, node: NodeId, target: BlobId, size: u64) -> bool {
+        match self.small_blob(target, size) {
+            Ok(target) if !target.contains(&0) => true,
+            Ok(_) => self.bad_node(node, "the target of a link contains a NUL byte".into()),
+            Err(detail) => self.bad_node(node, detail),
+        }
     }
 
     /// Visits a map whose size an entry states.
@@ -432,4 +452,15 @@ impl<'a> Walk<'a> {
         };
         if good { Ok(size) } else { Err("it cannot be read".into()) }
     }
+}
+
+/// Refuses a place that no path may have. It also bounds how deep this walk goes.
+fn check_place(depth: usize, len: usize) -> Result<(), NameError> {
+    if len > limits::PATH {
+        return Err(NameError::PathTooLong { len });
+    }
+    if depth > limits::DIRECTORY_DEPTH {
+        return Err(NameError::TooDeep);
+    }
+    Ok(())
 }

@@ -13,6 +13,7 @@ use crate::disk::{Dir, OnExisting};
 use crate::object::{EntryKind, NodeId, RepoPath, Schema};
 use crate::repo::{Descend, Repository};
 
+use super::distinct_names::ensure_distinct_in_tree;
 use super::error::WorktreeError;
 use super::report::Progress;
 use super::writers::{FileTask, Writers, ensure_room};
@@ -48,7 +49,9 @@ pub fn checkout_out(
     progress.total(bytes);
     let draft = draft_name(&name);
     folder.create_dir(&draft, 0o777)?;
-    let written = fill(repo, files, &folder.sub_dir(&draft)?, threads, progress)
+    let into = folder.sub_dir(&draft)?;
+    let written = ensure_distinct_in_tree(repo, files, &into)
+        .and_then(|()| fill(repo, files, &into, threads, progress))
         .and_then(|count| folder.sync_filesystem().map(|()| count).map_err(Into::into));
     let placed = written.and_then(|count| {
         // An empty folder gives way to a rename.

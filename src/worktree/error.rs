@@ -171,6 +171,28 @@ pub enum WorktreeError {
         /// Its path inside the root.
         path: BString,
     },
+    /// Two paths are one to the file system of the folder.
+    #[error("{first} and {second} are one name to this file system; nothing is changed")]
+    SameName {
+        /// The one that is there, or comes first.
+        first: RepoPath,
+        /// The other.
+        second: RepoPath,
+    },
+    /// The file system of the folder cannot hold a name as it is.
+    #[error("this file system cannot hold the name {path}; nothing is changed")]
+    NameNotHeld {
+        /// The path.
+        path: RepoPath,
+    },
+    /// What an operation changed is not kept any more.
+    #[error("what the {kind} of entry {sequence} changed is not kept any more")]
+    NoLongerKept {
+        /// What it was.
+        kind: String,
+        /// Its log entry's number.
+        sequence: u64,
+    },
     /// A path is neither in the folder nor in the state.
     #[error("{path} is neither in the folder nor in that state")]
     NoSuchPath {

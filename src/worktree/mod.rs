@@ -11,6 +11,7 @@ mod compare;
 mod content;
 mod database_cache;
 mod databases;
+mod distinct_names;
 mod error;
 mod folder_lock;
 mod ignore_pattern;

@@ -1,14 +1,16 @@
 //! Builds the directory tree out of what a scan finds, bottom up, in one pass.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasher, RandomState as Hashing};
 
 use bstr::{BStr, BString, ByteSlice};
 use crossbeam_channel::Receiver;
 
 use crate::capture::{CaptureError, Captured, Outcome, StatKey};
+use crate::disk::NameRules;
 use crate::map::{Builder, MapRoot};
-use crate::object::{Level, NodeId, Report, Schema, TreeEntry, ValueRef, join_path};
+use crate::object::{Level, NodeId, PortabilityProblem, Report, Schema, TreeEntry, ValueRef, join_path};
 use crate::store::StoreError;
 
 use super::databases::placeholder;
@@ -77,6 +79,10 @@ struct Folder<'b> {
     name: BString,
     path_len: usize,
     map: Builder<FolderSink<'b>>,
+    /// What its names have in common with those that some file system takes for them, hashed.
+    keys: HashSet<u64, Hashing>,
+    /// Names that are taken for others.
+    alike: Vec<BString>,
     /// What is noted of it, as long as nothing in it is to be told or read every time.
     note: Option<FolderNote>,
     /// How much had been found when it began.
@@ -95,6 +101,7 @@ pub fn build(
     cache: &mut CacheWriter,
 ) -> Result<Tree, WorktreeError> {
     let mut tree = Tree::default();
+    let hashing = Hashing::new();
     let mut path = BString::default();
     let mut stack: Vec<Folder<'_>> = Vec::new();
     for lot in lots {
@@ -109,7 +116,18 @@ pub fn build(
                 let (path_len, files, ignored) = (path.len(), tree.files, tree.ignored);
                 path = join_path(&path, &name);
                 let records = cache.len();
-                stack.push(Folder { name, path_len, map, note, files, ignored, records });
+                let (keys, alike) = (HashSet::with_hasher(hashing.clone()), Vec::new());
+                stack.push(Folder {
+                    name,
+                    path_len,
+                    map,
+                    keys,
+                    alike,
+                    note,
+                    files,
+                    ignored,
+                    records,
+                });
                 continue;
             }
             let top = stack.last_mut().ok_or(WorktreeError::Stopped)?;
@@ -192,6 +210,10 @@ fn leave(
     around: Option<&mut Folder<'_>>,
 ) -> Result<(), WorktreeError> {
     let root = TreeRoot::from(done.map.finish()?);
+    for name in done.alike {
+        let (path, problem) = (join_path(path, &name), PortabilityProblem::Alike);
+        tree.warn(Warning::NotPortable { path, problem });
+    }
     let noted = done.note.is_some();
     if let Some(FolderNote { stat, rules, known }) = done.note {
         tree.noted += u64::from(!known);
@@ -218,6 +240,11 @@ fn leave(
 }
 
 fn put(folder: &mut Folder<'_>, name: &BStr, entry: &TreeEntry) -> Result<(), WorktreeError> {
+    let key = folder.keys.hasher().hash_one(NameRules::STRICTEST.key(name));
+    if !folder.keys.insert(key) && folder.alike.len() < MAX_WARNINGS {
+        folder.note = None;
+        folder.alike.push(name.into());
+    }
     Ok(folder.map.push(name, ValueRef::Inline(&entry.encode()))?)
 }
 

@@ -8,7 +8,7 @@ use crate::repo::Repository;
 
 use super::error::WorktreeError;
 use super::folder_lock::lock_folder;
-use super::operation::{Performed, Performing, Wanted, load, perform, plan};
+use super::operation::{KINDS, Performed, Performing, Wanted, load, perform, plan};
 use super::report::Progress;
 
 const UNDO: &str = "undo";
@@ -62,7 +62,14 @@ pub fn undo(repo: &Repository, options: &UndoOptions<'_>) -> Result<Undone, Work
         Direction::Redo => REDO,
     };
     let found = find(&log, options.direction)?.ok_or(WorktreeError::NothingTo { what: word })?;
-    let steps = load(repo, found.invert)?.map_or_else(Vec::new, |operation| operation.steps);
+    let steps = match load(repo, found.invert)? {
+        Some(operation) => operation.steps,
+        None if KINDS.contains(&found.inverted.as_str()) => {
+            let (kind, sequence) = (found.kind, found.sequence);
+            return Err(WorktreeError::NoLongerKept { kind, sequence });
+        }
+        None => Vec::new(),
+    };
     let wanted = steps.into_iter().enumerate().map(|(n, step)| Wanted {
         path: step.path,
         known: step.after,
@@ -90,6 +97,7 @@ struct Target {
     sequence: u64,
     /// The log entry whose changes are inverted: the operation's own, or that of its undoing.
     invert: LogEntryId,
+    inverted: String,
     changes: Vec<RefChange>,
 }
 
@@ -113,7 +121,14 @@ fn find(log: &PlaceLog, direction: Direction) -> Result<Option<Target>, Worktree
             if direction == Direction::Redo && is_undone && first_word {
                 let Some((kind, sequence)) = kinds.get(&named).cloned() else { return Ok(None) };
                 let changes = entry.changes;
-                return Ok(Some(Target { target: named, kind, sequence, invert: id, changes }));
+                return Ok(Some(Target {
+                    target: named,
+                    kind,
+                    sequence,
+                    invert: id,
+                    inverted: entry.cause.kind,
+                    changes,
+                }));
             }
             continue;
         }
@@ -123,7 +138,15 @@ fn find(log: &PlaceLog, direction: Direction) -> Result<Option<Target>, Worktree
         if undone.get(&id) != Some(&true) {
             let LogEntry { cause, sequence, changes, .. } = entry;
             let kind = cause.kind;
-            return Ok(Some(Target { target: id, kind, sequence, invert: id, changes }));
+            let inverted = kind.clone();
+            return Ok(Some(Target {
+                target: id,
+                kind,
+                sequence,
+                invert: id,
+                inverted,
+                changes,
+            }));
         }
     }
     Ok(None)

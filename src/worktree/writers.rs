@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::disk::{Dir, DurableFile};
 use crate::object::{BlobId, DecodeError, EntryKind, TreeEntry};
-use crate::repo::{RepoError, Repository};
+use crate::repo::{RepoError, Repository, ensure_size};
 use crate::store::{Blob, ChunkRef};
 
 use super::error::WorktreeError;
@@ -125,7 +125,7 @@ impl<'r> Writers<'r> {
     /// A large file: its chunks go to all workers.
     fn large(&mut self, task: FileTask) -> Result<(), WorktreeError> {
         let blob = self.repo.store().blob(blob_of(&task.entry)?)?;
-        ensure_size(&task.entry, &blob)?;
+        ensure_size(task.entry, blob.len())?;
         let Blob::Chunked(mut chunks) = blob else {
             return self.send(Task::Files(vec![task]));
         };
@@ -148,15 +148,6 @@ impl<'r> Writers<'r> {
 
 fn blob_of(entry: &TreeEntry) -> Result<BlobId, WorktreeError> {
     entry.blob().ok_or(WorktreeError::Stopped)
-}
-
-/// Refuses an entry that lies about the length of its blob.
-fn ensure_size(entry: &TreeEntry, blob: &Blob<'_>) -> Result<(), WorktreeError> {
-    if blob.len() == entry.size() {
-        return Ok(());
-    }
-    let (field, why) = ("size", "not the length of the blob");
-    Err(RepoError::TreeEntry(DecodeError::Invalid { field, why }).into())
 }
 
 fn create(task: &FileTask) -> Result<DurableFile, WorktreeError> {
@@ -191,13 +182,17 @@ fn write_all(
 
 fn write_file(repo: &Repository, task: &FileTask) -> Result<(), WorktreeError> {
     let blob = repo.store().blob(blob_of(&task.entry)?)?;
-    ensure_size(&task.entry, &blob)?;
+    ensure_size(task.entry, blob.len())?;
     if task.entry.kind() == EntryKind::Symlink {
         let mut target = Vec::new();
         blob.copy_to::<WorktreeError>(&mut |piece| {
             target.extend_from_slice(piece);
             Ok(())
         })?;
+        if target.contains(&0) {
+            let (field, why) = ("target of a link", "contains a NUL byte");
+            return Err(RepoError::TreeEntry(DecodeError::Invalid { field, why }).into());
+        }
         let target = Path::new(OsStr::from_bytes(&target));
         return Ok(task.folder.symlink(target, &task.name)?);
     }

@@ -14,6 +14,10 @@ mod perform;
 mod plan;
 mod recover;
 mod steps;
+mod tidy;
+
+/// The kinds of log entries whose operations change the folder: each leaves a plan.
+pub const KINDS: [&str; 4] = ["checkout", "redo", "restore", "undo"];
 
 pub use pending::load;
 pub use perform::{Performed, Performing, perform};

@@ -3,9 +3,10 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use crate::disk::{Dir, OnExisting, ReadFile};
-use crate::object::{LogEntryId, Operation, limits};
+use crate::object::{Id, LogEntryId, Operation, limits};
 use crate::repo::{RepoError, Repository};
 use crate::worktree::error::WorktreeError;
 
@@ -107,17 +108,22 @@ impl Pending {
 /// When something cannot be removed.
 pub fn discard(repo: &Repository) -> Result<(), WorktreeError> {
     let operations = repo.disk().open_dir(&operations_path(repo))?;
-    let folder = operations.sub_dir(PENDING)?;
+    empty(&operations.sub_dir(PENDING)?)?;
+    Ok(operations.remove_dir(PENDING)?)
+}
+
+/// Removes all that is in the folder of an operation.
+fn empty(folder: &Dir) -> Result<(), WorktreeError> {
     if let Ok(files) = folder.sub_dir(FILES) {
         for name in names(&files)? {
             files.remove_file(&name)?;
         }
         folder.remove_dir(FILES)?;
     }
-    for name in names(&folder)? {
+    for name in names(folder)? {
         folder.remove_file(&name)?;
     }
-    Ok(operations.remove_dir(PENDING)?)
+    Ok(())
 }
 
 fn names(folder: &Dir) -> Result<Vec<OsString>, WorktreeError> {
@@ -153,6 +159,46 @@ pub fn load(repo: &Repository, entry: LogEntryId) -> Result<Option<Operation>, W
         Err(e) if e.is_not_found() => Ok(None),
         Err(e) => Err(e.into()),
     }
+}
+
+/// The operations that have a name, and when each was last touched. What is named otherwise is not
+/// ours.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn named(repo: &Repository) -> Result<Vec<(LogEntryId, SystemTime)>, WorktreeError> {
+    let path = operations_path(repo);
+    let failed = |source| WorktreeError::Read {
+        path: path.as_os_str().as_encoded_bytes().into(),
+        source,
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let id = Id::from_hex(entry.file_name().as_encoded_bytes()).map(LogEntryId::from_id);
+        let Some(id) = id else { continue };
+        if let Ok(changed) = entry.metadata().and_then(|meta| meta.modified()) {
+            found.push((id, changed));
+        }
+    }
+    Ok(found)
+}
+
+/// Removes what is kept of an operation, its plan first: without it, nobody takes what is left for
+/// the whole.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn remove_named(repo: &Repository, entry: LogEntryId) -> Result<(), WorktreeError> {
+    let operations = repo.disk().open_dir(&operations_path(repo))?;
+    let name = OsString::from(entry.to_hex());
+    let folder = operations.sub_dir(&name)?;
+    match folder.remove_file(PLAN) {
+        Err(e) if !e.is_not_found() => return Err(e.into()),
+        _ => {}
+    }
+    empty(&folder)?;
+    Ok(operations.remove_dir(name)?)
 }
 
 /// What the operation of a log entry set aside for one of its steps.

@@ -2,6 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bstr::{BString, ByteSlice};
 use rustix::fs::{AtFlags, statat};
@@ -16,12 +17,14 @@ use crate::worktree::report::Progress;
 use crate::worktree::stat_cache::{self, CacheEntry, patch, scan_order};
 use crate::worktree::writers::{FileTask, Writers, ensure_room};
 
+use super::KINDS;
 use super::databases::{self, Locked, Written};
 use super::folders::Folders;
-use super::look::{may_have_changed, same_file};
+use super::look::{look_in, may_have_changed, same_file};
 use super::pending::{Pending, discard, kept_file, slot};
-use super::plan::Plan;
+use super::plan::{Plan, Seen};
 use super::steps::{FEW, Move, Mover, is_staged, moves, writes};
+use super::tidy::tidy;
 
 const BUFFER: usize = 1 << 20;
 
@@ -68,6 +71,7 @@ pub fn perform(
     plan: Plan,
     how: Performing<'_>,
 ) -> Result<Performed, WorktreeError> {
+    debug_assert!(KINDS.contains(&how.cause.kind.as_str()), "{} leaves a plan", how.cause.kind);
     let bytes =
         plan.steps.iter().filter(|s| writes(s)).filter_map(|s| s.after).map(|e| e.size()).sum();
     // SQLite keeps what it writes over until it is done, and so do we what is in no commit.
@@ -98,7 +102,7 @@ pub fn perform(
     };
     let mut mover = Mover::new(&pending, &operation);
     let (mut done, mut written) = (Vec::new(), Written::new());
-    let moved = move_all(&mut mover, &mut folders, &pending, &operation, &plan.stats, &mut done)
+    let moved = move_all(&mut mover, &mut folders, &pending, &operation, &plan.seen, &mut done)
         .and_then(|()| mover.sync())
         .and_then(|()| locked.write(repo, &operation, how.progress, &mut written))
         .and_then(|()| Ok(repo.move_refs(log, how.changes, how.cause)?));
@@ -117,12 +121,14 @@ pub fn perform(
     databases::note(repo, &operation, &written);
     // Somebody may have gone on writing to a file that he had open.
     let unchanged =
-        |(n, planned): (usize, &Option<StatKey>)| match (slot_stat(&pending, n), planned) {
-            (Some(now), Some(planned)) => same_file(now, *planned),
+        |(n, planned): (usize, &Option<Seen>)| match (slot_stat(&pending, n), planned) {
+            (Some(now), Some(planned)) => same_file(now, planned.stat),
             _ => true,
         };
-    let unchanged: Vec<bool> = plan.stats.iter().enumerate().map(unchanged).collect();
+    let unchanged: Vec<bool> = plan.seen.iter().enumerate().map(unchanged).collect();
     let set_aside = finish(pending, &operation, entry, &unchanged);
+    // It only saves room, and the operation has happened.
+    let _ = tidy(repo, log, SystemTime::now());
     let count = |which: &dyn Fn(&Step) -> bool| operation.steps.iter().filter(|s| which(s)).count();
     let is_file = |s: &Step| s.before.is_some_and(|e| e.root().is_none());
     Ok(Performed {
@@ -263,7 +269,7 @@ fn move_all(
     folders: &mut Folders,
     pending: &Pending,
     operation: &Operation,
-    planned: &[Option<StatKey>],
+    planned: &[Option<Seen>],
     done: &mut Vec<Move>,
 ) -> Result<(), WorktreeError> {
     for this in moves(operation) {
@@ -275,13 +281,20 @@ fn move_all(
         let n = this.step();
         if let (Move::Out(_) | Move::Exchange(_), Some(planned)) = (this, planned[n]) {
             // Somebody may have written it since it was looked at: then it goes back.
-            if slot_stat(pending, n).is_none_or(|now| !same_file(now, planned)) {
+            if !is_as_seen(pending, n, &operation.steps[n], planned) {
                 let path = operation.steps[n].path.as_bytes().into();
                 return Err(WorktreeError::ChangedMeanwhile { path });
             }
         }
     }
     Ok(())
+}
+
+/// Whether what was set aside for a step is what it was to replace.
+fn is_as_seen(pending: &Pending, n: usize, step: &Step, seen: Seen) -> bool {
+    let same = slot_stat(pending, n).is_some_and(|now| same_file(now, seen.stat));
+    let content = || look_in(&pending.files, slot(n).as_bytes().into(), |_| None);
+    same && (!seen.racy || content().is_ok_and(|found| found.is(step.before)))
 }
 
 /// Takes back what was done. What cannot be taken back stays for the next command to go on from.

@@ -10,11 +10,12 @@ use crate::capture::{DatabaseHeader, Refused, StatKey, is_open_elsewhere};
 use crate::object::{LogEntryId, NodeId, RepoPath, Step, TreeEntry};
 use crate::repo::Repository;
 use crate::worktree::database_cache::KnownDatabase;
+use crate::worktree::distinct_names::ensure_distinct;
 use crate::worktree::error::WorktreeError;
 use crate::worktree::stat_cache::scan_order;
 
 use super::databases::{header_of_content, header_of_file};
-use super::look::{Found, Looker, has_database_log};
+use super::look::{Found, Looker, has_database_log, may_have_changed};
 use super::pending::kept_file;
 use super::steps::is_folder;
 
@@ -86,12 +87,27 @@ impl Conflict {
     }
 }
 
+/// A file as it was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// What the file system said of it.
+    pub stat: StatKey,
+    /// Whether it may change after that without its stat showing it.
+    pub racy: bool,
+}
+
+impl Seen {
+    fn now(stat: StatKey) -> Self {
+        Self { stat, racy: may_have_changed(stat) }
+    }
+}
+
 /// What has to change.
 pub struct Plan {
     /// The steps, in ascending order of their paths.
     pub steps: Vec<Step>,
-    /// What the file system says of the file that each replaces.
-    pub stats: Vec<Option<StatKey>>,
+    /// The file that each replaces, as it was seen.
+    pub seen: Vec<Option<Seen>>,
     /// What was seen of each database that is written through SQLite.
     pub databases: Vec<Option<KnownDatabase>>,
     /// What was changed gives way, also what is changed from now on.
@@ -112,7 +128,11 @@ pub fn plan(
     force: bool,
 ) -> Result<Plan, WorktreeError> {
     wanted.sort_by(|a, b| scan_order(a.path.as_bytes().into(), b.path.as_bytes().into()));
-    let looker = Looker::new(repo)?;
+    let mut looker = Looker::new(repo)?;
+    let coming = wanted.iter().filter(|wanted| wanted.after.is_some());
+    ensure_distinct(repo, coming.map(|wanted| &wanted.path), |path| {
+        Ok(looker.folders.parent(path)?.ok())
+    })?;
     let mut planner = Planner { repo, looker, force, steps: Vec::new(), conflicts: Vec::new() };
     for wanted in wanted {
         planner.want(wanted)?;
@@ -120,11 +140,11 @@ pub fn plan(
     planner.finish()
 }
 
-/// What the file system said of what a step replaces.
+/// What a step replaces, as it was seen.
 #[derive(Clone, Copy)]
-enum Seen {
+enum Replaced {
     Nothing,
-    File(StatKey),
+    File(Seen),
     Database(KnownDatabase),
 }
 
@@ -133,7 +153,7 @@ struct Planner<'r> {
     repo: &'r Repository,
     looker: Looker<'r>,
     force: bool,
-    steps: Vec<(Step, Seen)>,
+    steps: Vec<(Step, Replaced)>,
     conflicts: Vec<(RepoPath, Conflict)>,
 }
 
@@ -152,12 +172,12 @@ impl Planner<'_> {
             }
             Found::Nothing | Found::Blocked => {
                 if wanted.after.is_some() {
-                    self.step(wanted, None, Seen::Nothing, false);
+                    self.step(wanted, None, Replaced::Nothing, false);
                 }
             }
             Found::Folder if is_folder(wanted.known) => {
                 let before = wanted.known;
-                self.step(wanted, before, Seen::Nothing, false);
+                self.step(wanted, before, Replaced::Nothing, false);
             }
             Found::Folder if wanted.after.is_none() => {}
             Found::Folder => self.conflict(wanted, Conflict::Folder),
@@ -168,10 +188,10 @@ impl Planner<'_> {
             Found::File(entry, stat) => {
                 let in_use = self.is_database_in_use(&wanted.path)?;
                 let in_use = in_use.then_some(Conflict::InUse);
-                self.replace(wanted, entry, Seen::File(stat), expected, in_use);
+                self.replace(wanted, entry, Replaced::File(Seen::now(stat)), expected, in_use);
             }
             Found::Database(entry, database) if self.fits(&wanted)? => {
-                self.replace(wanted, entry, Seen::Database(database), expected, None);
+                self.replace(wanted, entry, Replaced::Database(database), expected, None);
             }
             Found::Database(entry, database) => {
                 let in_use = self.is_database_in_use(&wanted.path)?
@@ -180,7 +200,7 @@ impl Planner<'_> {
                     Some(_) => Conflict::OtherPages,
                     None => Conflict::InUse,
                 };
-                let seen = Seen::File(database.state.main);
+                let seen = Replaced::File(Seen::now(database.state.main));
                 self.replace(wanted, entry, seen, expected, in_use.then_some(why));
             }
         }
@@ -207,7 +227,7 @@ impl Planner<'_> {
         &mut self,
         wanted: Wanted,
         entry: TreeEntry,
-        seen: Seen,
+        seen: Replaced,
         expected: bool,
         in_use: Option<Conflict>,
     ) {
@@ -243,9 +263,9 @@ impl Planner<'_> {
         Ok(has_database_log(&parent, path.file_name().unwrap_or_default().as_bytes()))
     }
 
-    fn step(&mut self, wanted: Wanted, before: Option<TreeEntry>, seen: Seen, keep: bool) {
+    fn step(&mut self, wanted: Wanted, before: Option<TreeEntry>, seen: Replaced, keep: bool) {
         let Wanted { path, after, from, .. } = wanted;
-        let database = matches!(seen, Seen::Database(_));
+        let database = matches!(seen, Replaced::Database(_));
         self.steps.push((Step { path, before, after, keep, from, database }, seen));
     }
 
@@ -268,12 +288,15 @@ impl Planner<'_> {
             return Err(WorktreeError::InTheWay { conflicts: self.conflicts });
         }
         let cached_tree = self.looker.cached_tree();
-        let (steps, stats, databases) = (Vec::new(), Vec::new(), Vec::new());
-        let mut plan = Plan { steps, stats, databases, force: self.force, cached_tree };
-        for (step, seen) in self.steps {
+        let (steps, seen, databases) = (Vec::new(), Vec::new(), Vec::new());
+        let mut plan = Plan { steps, seen, databases, force: self.force, cached_tree };
+        for (step, replaced) in self.steps {
             plan.steps.push(step);
-            plan.stats.push(if let Seen::File(stat) = seen { Some(stat) } else { None });
-            plan.databases.push(if let Seen::Database(seen) = seen { Some(seen) } else { None });
+            plan.seen.push(if let Replaced::File(seen) = replaced { Some(seen) } else { None });
+            plan.databases.push(match replaced {
+                Replaced::Database(known) => Some(known),
+                Replaced::File(_) | Replaced::Nothing => None,
+            });
         }
         Ok(plan)
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{env, fs, io};
 
+use aisr::capture::StatKey;
 use aisr::chunk::{ContentHint, Encoder};
 use aisr::log::{Head, HeadEntry, RefName, Refs};
 use aisr::object::cbor::{Reader, Writer};
@@ -13,13 +14,14 @@ use aisr::object::tuple::{self, Element};
 use aisr::object::{
     ActingFor, Actor, AttributeValue, Attributes, BlobId, Cause, ChangeKind, Commit, CommitId,
     Component, ComponentKey, Edge, EdgeKey, ExternalEntry, ExternalKey, FormatId, Genesis, Id,
-    Level, LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, Origin, PackId, Part, Principal,
-    PrincipalId, RecipeId, RecipeNode, RefChange, RefTarget, RepoPath, Report, RepositoryId,
-    Session, Signed, Stamp, Tag, TreeEntry, TrustRoot, TrustRootId,
+    Level, LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, Operation, Origin, PackId, Part,
+    Principal, PrincipalId, RecipeId, RecipeNode, RefChange, RefTarget, RepoPath, Report,
+    RepositoryId, Session, Signed, Stamp, Step, Tag, TreeEntry, TrustRoot, TrustRootId,
 };
 use aisr::repo::Format;
 use aisr::sign::{Namespace, PublicKey, SecretKey, from_armored, parse_sshsig, to_armored};
 use aisr::store::{Entry, Footer, PackKind, Trailer};
+use aisr::worktree::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 // Its library answers the calls that the instrumentation puts into every crate.
 use libfuzzer_sys as _;
 
@@ -49,6 +51,7 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
         "genesis" => Genesis::decode(bytes).is_ok(),
         "log_entry" => LogEntry::decode(bytes).is_ok(),
         "node" => Node::decode(Arc::from(bytes)).is_ok(),
+        "operation" => Operation::decode(bytes).is_ok(),
         "public_key" => bytes.len() == 32 || PublicKey::from_openssh(text).is_ok(),
         "recipe" => RecipeNode::decode(bytes).is_ok(),
         "ref_name" => RefName::new(bytes).is_ok(),
@@ -56,6 +59,7 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
         "repo_path" => RepoPath::parse(bytes).is_ok(),
         "signed" => Signed::decode(bytes).is_ok(),
         "sshsig" => parse_sshsig(bytes).is_ok() || from_armored(text).is_ok(),
+        "stat_cache_record" => decode_record(bytes).is_some(),
         "tag" => Tag::decode(bytes).is_ok(),
         "tree_entry" => TreeEntry::decode(bytes).is_ok(),
         "trust_root" => TrustRoot::decode(bytes).is_ok(),
@@ -108,6 +112,7 @@ fn seeds() -> Vec<Seed> {
     seeds.extend(contents());
     seeds.extend(maps());
     seeds.extend(graph());
+    seeds.extend(working_folder());
     seeds.push(("format_file", "plain", Format::default().encode().into_bytes()));
     seeds.push(("ref_name", "branch", b"refs/heads/main".to_vec()));
     seeds.push(("repo_path", "prompt", b"prompts/triage.md".to_vec()));
@@ -185,6 +190,55 @@ fn maps() -> Vec<Seed> {
         ("node", "table", node("table", 0, 1, 6, &table)),
         ("node", "inner", node("tree", 1, 40, 9000, &inner)),
         ("tuple", "mixed", tuple),
+    ]
+}
+
+/// What lies beside the packs of a working folder: a plan with every kind of step, and records.
+fn working_folder() -> Vec<Seed> {
+    let path = |text: &str| RepoPath::parse(text).expect("a path");
+    let file = TreeEntry::file(BlobId::from_id(id(80)), 900);
+    let folder = TreeEntry::directory(NodeId::from_id(id(81)), 4000);
+    let step = |text, before, after| Step {
+        path: path(text),
+        before,
+        after,
+        keep: false,
+        from: None,
+    };
+    let from = Some((LogEntryId::from_id(id(82)), 3));
+    let operation = Operation {
+        repo: repository(),
+        log_before: 7,
+        cause: Cause { ids: vec![id(21)], ..Cause::of("checkout") },
+        changes: moving().changes,
+        steps: vec![
+            Step { keep: true, ..step("changed", Some(file), TreeEntry::symlink(b"target")) },
+            step("folder", None, Some(folder)),
+            Step { from, ..step("folder/new", None, Some(file)) },
+            step("gone", Some(file), None),
+        ],
+    };
+    let stat = StatKey { size: 900, mtime: -1, ctime: 1 << 60, inode: 7, executable: true };
+    let (content, tree) = (BlobId::from_id(id(80)), NodeId::from_id(id(81)));
+    let entry = CacheEntry { path: "prompts/a".into(), stat, racy: true, id: content };
+    let folder = CachedFolder {
+        path: "prompts".into(),
+        stat: StatKey { executable: false, ..stat },
+        tree,
+        bytes: 900,
+        files: 1,
+        ignored: 2,
+        span: 84,
+        rules: id(83),
+    };
+    let database = Record::Database("store.sqlite".into());
+    let mut records = Vec::new();
+    for record in [Record::File(entry), Record::Folder(folder), database] {
+        encode_record(&record, &mut records);
+    }
+    vec![
+        ("operation", "every step", operation.encode()),
+        ("stat_cache_record", "three", records),
     ]
 }
 
