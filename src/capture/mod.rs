@@ -9,7 +9,10 @@ mod pool;
 pub mod secrets;
 mod small;
 mod sqlite;
+mod sqlite_btree;
+mod sqlite_owner;
 mod sqlite_pages;
+mod sqlite_secrets;
 mod stat;
 mod whole_hash;
 

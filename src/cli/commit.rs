@@ -1,11 +1,12 @@
 //! `aisr commit`: captures the folder and signs what it is.
 
+use std::ffi::OsString;
 use std::io::Write;
 
 use aisr::capture::secrets::AllowedSecrets;
 use aisr::object::{CommitId, Level};
 use aisr::repo::{Identity, Repository};
-use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, amend, commit};
+use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, Warning, amend, commit};
 
 use super::Answer;
 use super::context::{Context, MakeKey};
@@ -13,11 +14,12 @@ use super::editor::{clean, write_message};
 use super::error::CliError;
 use super::output::{
     CommitView, Escaped, Ids, Output, Paging, WARNING, clock, draw_made, plural, seconds, size,
-    warn,
+    warn, warn_of_folder,
 };
+use super::pathspec::repo_paths;
 use super::surroundings::surroundings;
 
-/// Capture the whole folder, and sign what it is.
+/// Capture the folder, or some paths of it, and sign what it is.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// What to say of it; each further one is a paragraph. Without any, an editor opens.
@@ -35,6 +37,9 @@ pub struct Arguments {
     /// Take the place of the last commit, and keep its message unless there is -m.
     #[arg(long)]
     amend: bool,
+    /// Files or folders: only these are captured, all else stays as HEAD has it.
+    #[arg(value_name = "PATH")]
+    paths: Vec<OsString>,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
@@ -43,6 +48,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         return Err(CliError::usage("a name is empty"));
     }
     let repo = context.working_repository()?;
+    let paths = repo_paths(context, &repo, &arguments.paths)?;
     let message = match &arguments.messages[..] {
         [] if arguments.amend => None,
         [] => Some(write_message(
@@ -67,6 +73,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         author: arguments.author.clone(),
         acting_for: arguments.acting_for.clone(),
         allow_empty: arguments.allow_empty,
+        paths: &paths,
         level: Level::Snapshot,
         allowed_secrets: allowed.fingerprints(),
         threads: context.threads(),
@@ -86,10 +93,17 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
             report.warnings.iter().for_each(warn);
             Answer::Yes
         }
-        CommitOutcome::Nothing { head } => {
+        CommitOutcome::Nothing { head, warnings } => {
             if !context.quiet {
-                draw_nothing(context, &repo, head, &mut out)?;
+                let unread = |warning: &Warning| warning.is_skip() && warning.is_passing();
+                let what = match paths.is_empty() {
+                    _ if warnings.iter().any(unread) => "what could be read",
+                    true => "the folder",
+                    false => "these paths",
+                };
+                draw_nothing(context, &repo, head, what, &mut out)?;
             }
+            warn_of_folder(&warnings, context.verbose);
             Answer::No
         }
     };
@@ -154,10 +168,11 @@ fn draw_nothing(
     context: &Context,
     repo: &Repository,
     head: CommitId,
+    what: &str,
     out: &mut Output,
 ) -> Result<(), CliError> {
     let id = Ids::new(repo, context.verbose).show(head.id());
     let subject = repo.commit(head)?;
     let subject = Escaped(CommitView::subject(&subject.commit).as_bytes()).to_string();
-    Ok(writeln!(out, "Nothing to commit: {id} holds the very state of the folder ({subject}).")?)
+    Ok(writeln!(out, "Nothing to commit: {id} holds the very state of {what} ({subject}).")?)
 }

@@ -14,6 +14,7 @@ use super::error::WorktreeError;
 use super::overlay::Overlay;
 use super::read_folder::Reading;
 use super::report::Warning;
+use super::selection::Selection;
 use super::tree_builder::TreeRoot;
 
 /// The folder as it is now. A source of its own tree's nodes, and of the store's.
@@ -38,7 +39,14 @@ impl<'r> WorkingTree<'r> {
     /// When a file or folder cannot be read.
     pub fn read(repo: &'r Repository, reading: &Reading<'_>) -> Result<Self, WorktreeError> {
         let writer = repo.store().dry_writer();
-        let mut state = read_state(repo, &writer, reading, Aim::Content, &mut |_, _| Ok(()))?;
+        let mut state = read_state(
+            repo,
+            &writer,
+            reading,
+            Aim::Content,
+            &Selection::default(),
+            &mut |_, _| Ok(()),
+        )?;
         let root = state.tree.root.ok_or(WorktreeError::Stopped)?;
         let memory = std::mem::take(&mut state.memory);
         let nodes = Overlay { memory, store: repo.store() };
