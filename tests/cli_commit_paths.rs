@@ -51,7 +51,7 @@ fn only_the_paths_are_captured_and_all_else_stays_uncommitted() {
     }
     assert_snapshot!(desk.shown(["commit", "-m", "Second", "a", "dir/c"]), @r"
     [main <id>] Second
-      captured 2 B in 2 files, <size> stored, <n> s · snapshot at <time>
+      captured 2 bytes in 2 files, <size> stored, <n> s · snapshot at <time>
       signed   mara@example.org
     [0]
     ");
@@ -281,11 +281,11 @@ fn a_database_is_committed_by_its_path_and_others_are_not_read() {
 fn files_that_changed_just_now_are_read_again_before_it_is_called_a_snapshot() {
     let desk = desk();
     for n in 0..20 {
-        desk.write("a", n.to_string());
-        desk.write("b", n.to_string());
+        desk.write("a", format!("a {n}"));
+        desk.write("b", format!("b {n}"));
         desk.ok(["commit", "-m", "x", "a"]);
         assert_eq!(desk.json(["show", "--json"])["report"]["level"], "snapshot");
-        assert_eq!(desk.ok(["cat", "HEAD:a"]), n.to_string());
+        assert_eq!(desk.ok(["cat", "HEAD:a"]), format!("a {n}"));
         assert_eq!(changed(&desk), ["b"], "{n}");
     }
 }

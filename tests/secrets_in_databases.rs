@@ -83,20 +83,24 @@ fn a_secret_in_a_row_is_refused_with_table_and_row_and_the_ways_out() {
 
 #[test]
 fn a_secret_is_found_wherever_sqlite_puts_it() {
-    // The secret ends before, on and behind the end of the first page and of the second.
-    let (mut cuts, token) = (0, token());
-    for length in (3900..4200).step_by(9).chain((8000..8300).step_by(9)).chain([0, 20_000]) {
+    // In records of these lengths a cell ends after 489 bytes, and the first page after it with
+    // 4,581; the secret lies before, across and behind those ends.
+    let (mut cut, token) = (0, token());
+    let around = |end: usize, total: usize| (end - 60..end).step_by(7).map(move |at| (at, total));
+    for (at, total) in
+        around(489, 4_100).chain(around(4_581, 8_190)).chain([(0, 30), (9_999, 20_000)])
+    {
         let desk = Desk::new();
         let db = open(&desk, "memory.db");
         db.execute_batch("CREATE TABLE t (a TEXT, b TEXT)").unwrap();
-        let text = format!("{} {token} and more", "w ".repeat(length / 2));
-        db.execute("INSERT INTO t(rowid, a, b) VALUES (-5, 'ends in a letter', ?1)", [text])
-            .unwrap();
+        let text = format!("{} {token} {}", ".".repeat(at), ".".repeat(total - at - 22));
+        let row = ("ends in a letter", text);
+        db.execute("INSERT INTO t(rowid, a, b) VALUES (-5, ?1, ?2)", row).unwrap();
         let image = fs::read(desk.path().join("memory.db")).unwrap();
-        cuts += u32::from(memchr::memmem::find(&image, token.as_bytes()).is_none());
-        assert_eq!(refused(&desk), ["memory.db (table t, row -5)"], "{length}");
+        cut += u32::from(memchr::memmem::find(&image, token.as_bytes()).is_none());
+        assert_eq!(refused(&desk), ["memory.db (table t, row -5)"], "{at} of {total}");
     }
-    assert!(cuts >= 2, "no secret was cut");
+    assert!(cut >= 4, "{cut} were cut");
 }
 
 #[test]
@@ -235,4 +239,22 @@ fn the_databases_of_other_programs_and_random_embeddings_raise_no_alarm() {
     .unwrap();
     let shown = desk.ok(["commit", "-m", "x"]);
     assert!(!shown.contains("not looked for"), "{shown}");
+}
+
+#[test]
+fn a_row_that_leads_in_a_circle_ends_the_scan() {
+    let desk = Desk::new();
+    let db = open(&desk, "memory.db");
+    db.execute_batch("CREATE TABLE t (x TEXT)").unwrap();
+    db.execute("INSERT INTO t VALUES (?1)", ["w ".repeat(1 << 20)]).unwrap();
+    drop(db);
+    // Every page behind the first of the text leads back to it.
+    let file = desk.path().join("memory.db");
+    let mut image = fs::read(&file).unwrap();
+    for page in image.chunks_mut(4096).skip(2) {
+        page[..4].copy_from_slice(&3_u32.to_be_bytes());
+    }
+    image[2 * 4096 + 100..][..20].copy_from_slice(token().as_bytes());
+    fs::write(&file, image).unwrap();
+    assert_eq!(refused(&desk)[0], "memory.db (table t, row 1)");
 }

@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 
+/// No header of a record is longer: SQLite has at most 32,767 columns.
+const HEADER: usize = 32_768 * 9;
+
 /// How the pages of a database lie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Geometry {
@@ -134,7 +137,7 @@ pub struct TextValue {
 /// all there.
 pub fn text_values(record: &[u8]) -> Option<Vec<TextValue>> {
     let (header, mut at) = varint(record, 0)?;
-    let header = usize::try_from(header).ok()?;
+    let header = usize::try_from(header).ok().filter(|len| *len <= HEADER)?;
     record.get(..header)?;
     let (mut values, mut start) = (Vec::new(), header);
     while at < header {

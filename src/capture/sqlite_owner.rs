@@ -1,6 +1,7 @@
 //! Which row of which table a page of a database belongs to.
 //!
-//! The trees are walked page by page. No statement of the database's own schema is run.
+//! The trees are walked page by page, as far as `fetch` gives pages. No statement of the database's
+//! own schema is run.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +9,7 @@ use rusqlite::Connection;
 
 use super::secrets::Place;
 use super::sqlite_btree::{Cell, Geometry, TreePage};
-use super::sqlite_secrets::PageByNumber;
+use super::sqlite_secrets::Fetch;
 
 /// No tree of SQLite is deeper.
 const DEPTH: usize = 20;
@@ -33,13 +34,13 @@ struct Object {
 /// Names each of `wanted`; what belongs to no row is named by its page.
 pub(super) fn places(
     connection: &Connection,
-    pages: &mut PageByNumber<'_>,
+    fetch: &mut Fetch<'_>,
     geometry: &Geometry,
     wanted: &[Wanted],
 ) -> Vec<Place> {
     let found = HashMap::new();
     let open = wanted.iter().copied().collect();
-    let mut walk = Walk { pages, geometry, open, found, seen: HashSet::new(), rank: 0 };
+    let mut walk = Walk { fetch, geometry, open, found, seen: HashSet::new(), rank: 0 };
     for object in objects(connection) {
         walk.rank = 0;
         walk.tree(&object, object.root, 0);
@@ -68,8 +69,8 @@ fn objects(connection: &Connection) -> Vec<Object> {
     all
 }
 
-struct Walk<'w, 'c> {
-    pages: &'w mut PageByNumber<'c>,
+struct Walk<'w, 'f> {
+    fetch: &'w mut Fetch<'f>,
     geometry: &'w Geometry,
     /// What is not found yet.
     open: HashSet<Wanted>,
@@ -85,7 +86,7 @@ impl Walk<'_, '_> {
         if depth > DEPTH || self.open.is_empty() || !self.seen.insert(number) {
             return;
         }
-        let Some(page) = self.pages.fetch(number) else { return };
+        let Some(page) = (self.fetch)(number) else { return };
         let Some(tree) = TreePage::parse(self.geometry, number, &page) else { return };
         for (nth, cell) in tree.cells.iter().enumerate() {
             if let Some(child) = cell.child {
@@ -114,7 +115,7 @@ impl Walk<'_, '_> {
         for _ in 0..rest.div_ceil(share) {
             let Some(number) = next else { return };
             self.settle(Wanted { page: number, cell: None }, object, cell);
-            let page = self.pages.fetch(number);
+            let page = (self.fetch)(number);
             next = page.and_then(|page| page.first_chunk().copied()).map(u32::from_be_bytes);
         }
     }

@@ -111,8 +111,8 @@ impl OpenDatabase {
                 .pragma_query_value(None, what, |row| row.get::<_, i64>(0))
                 .map(i64::unsigned_abs)
         };
-        let pages = number("page_count").map_err(failed)?;
-        let len = pages * number("page_size").map_err(failed)?;
+        let count = number("page_count").map_err(failed)?;
+        let len = count * number("page_size").map_err(failed)?;
         let mut statement = self.connection.prepare(PAGES).map_err(failed)?;
         let mut pages = Pages {
             rows: statement.query([]).map_err(failed)?,
@@ -121,7 +121,7 @@ impl OpenDatabase {
             at: 0,
             offset: 0,
             first: Vec::new(),
-            judge: self.judge(pool, batch, head).map_err(failed)?,
+            judge: self.judge(pool, batch, count, head).map_err(failed)?,
         };
         if len <= WHOLE_LIMIT {
             let mut bytes = vec![0; len as usize];
@@ -153,13 +153,14 @@ impl OpenDatabase {
         &'j self,
         pool: &'j Pool<'_>,
         batch: &Batch<'_, 'j>,
+        count: u64,
         head: Option<BlobId>,
     ) -> rusqlite::Result<Option<Judge<'j>>> {
         let Some(guard) = pool.guard() else { return Ok(None) };
         let first = PageByNumber::new(&self.connection)?.fetch(1);
         let Some(geometry) = first.and_then(|page| Geometry::of(&page)) else { return Ok(None) };
         let head = head.map(|id| (batch.store(), id));
-        Judge::new(guard, &self.path, geometry, &self.connection, head).map(Some)
+        Judge::new(guard, &self.path, geometry, count, &self.connection, head).map(Some)
     }
 }
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, Statement};
 use crate::object::BlobId;
 use crate::store::{ChunkRef, Store};
 
-use super::secrets::{Fingerprint, SCAN_LIMIT, Secret, SecretGuard, scanner};
+use super::secrets::{Fingerprint, KEPT, SCAN_LIMIT, Secret, SecretGuard, scanner};
 use super::sqlite_btree::{Cell, Geometry, TreePage, text_values};
 use super::sqlite_owner::{Wanted, places};
 
@@ -187,6 +187,12 @@ pub(super) struct Judge<'j> {
     /// What HEAD's version holds; built when it is first asked for.
     known: Option<HashSet<Fingerprint>>,
     refused: Vec<(Wanted, String, Fingerprint)>,
+    /// How many more were refused than are kept.
+    more: u64,
+    /// How many pages there are, and how many may still be fetched: a sound database needs each
+    /// at most once.
+    count: u64,
+    budget: u64,
     unread: bool,
 }
 
@@ -195,14 +201,25 @@ impl<'j> Judge<'j> {
         guard: &'j SecretGuard<'j>,
         path: &'j BString,
         geometry: Geometry,
+        count: u64,
         connection: &'j Connection,
         head: Option<(&'j Store, BlobId)>,
     ) -> rusqlite::Result<Self> {
-        let pages = PageByNumber::new(connection)?;
-        let (known, refused) = (None, Vec::new());
-        // The scanner reads UTF-8.
-        let unread = geometry.utf16;
-        Ok(Self { guard, path, geometry, connection, pages, head, known, refused, unread })
+        Ok(Self {
+            guard,
+            path,
+            geometry,
+            connection,
+            pages: PageByNumber::new(connection)?,
+            head,
+            known: None,
+            refused: Vec::new(),
+            more: 0,
+            count,
+            budget: count,
+            // The scanner reads UTF-8.
+            unread: geometry.utf16,
+        })
     }
 
     pub(super) fn geometry(&self) -> Geometry {
@@ -211,19 +228,27 @@ impl<'j> Judge<'j> {
 
     /// Whether pages that no pack holds yet may be stored. The first begins at `offset`.
     pub(super) fn passes(&mut self, offset: u64, bytes: &[u8]) -> bool {
-        let before = self.refused.len();
+        let mut passes = true;
         for (number, page) in pages(self.geometry, offset, bytes) {
-            let mut fetch = |number| self.pages.fetch(number);
+            let mut fetch = |number| {
+                self.budget = self.budget.checked_sub(1)?;
+                self.pages.fetch(number)
+            };
             let scan = scan_page(&self.geometry, number, page, Some(&mut fetch));
             self.unread |= scan.unread;
             for InPage { rule, secret, cell } in scan.found {
                 let fingerprint = Fingerprint::of(&rule, self.path.as_ref(), &secret);
-                if !self.guard.allows(&fingerprint) && !self.knows(&fingerprint) {
-                    self.refused.push((Wanted { page: number, cell }, rule, fingerprint));
+                if self.guard.allows(&fingerprint) || self.knows(&fingerprint) {
+                    continue;
+                }
+                passes = false;
+                match self.refused.len() < KEPT {
+                    true => self.refused.push((Wanted { page: number, cell }, rule, fingerprint)),
+                    false => self.more += 1,
                 }
             }
         }
-        self.refused.len() == before
+        passes
     }
 
     fn knows(&mut self, fingerprint: &Fingerprint) -> bool {
@@ -245,14 +270,20 @@ impl<'j> Judge<'j> {
             return;
         }
         let wanted: Vec<_> = self.refused.iter().map(|(wanted, ..)| *wanted).collect();
-        let places = places(self.connection, &mut self.pages, &self.geometry, &wanted);
+        let mut budget = self.count;
+        let mut fetch = |number| {
+            budget = budget.checked_sub(1)?;
+            self.pages.fetch(number)
+        };
+        let places = places(self.connection, &mut fetch, &self.geometry, &wanted);
         let secrets = self.refused.into_iter().zip(places);
-        self.guard.refuse(secrets.map(|((_, rule, fingerprint), place)| Secret {
+        let secrets = secrets.map(|((_, rule, fingerprint), place)| Secret {
             path: self.path.clone(),
             place,
             rule,
             fingerprint,
-        }));
+        });
+        self.guard.refuse(secrets, self.more);
     }
 }
 
@@ -296,9 +327,14 @@ impl<'s> StoredImage<'s> {
     /// The fingerprints of all that a scan of it finds.
     fn secrets(mut self, geometry: &Geometry, path: &BString) -> HashSet<Fingerprint> {
         let mut known = HashSet::new();
+        let end = self.chunks.last().map_or(0, |chunk| chunk.offset + chunk.len);
+        let mut budget = end / geometry.page as u64;
         for number in 1.. {
             let Some(page) = self.page(geometry.page, number) else { break };
-            let mut fetch = |number| self.page(geometry.page, number);
+            let mut fetch = |number| {
+                budget = budget.checked_sub(1)?;
+                self.page(geometry.page, number)
+            };
             let scan = scan_page(geometry, number, &page, Some(&mut fetch));
             let found = scan.found.iter();
             known.extend(found.map(|f| Fingerprint::of(&f.rule, path.as_ref(), &f.secret)));

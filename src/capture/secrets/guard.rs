@@ -14,7 +14,7 @@ use super::scanner::Scanner;
 pub(in crate::capture) const SCAN_LIMIT: u64 = 4 << 20;
 
 /// How many findings are kept; further ones are counted.
-const KEPT: usize = 50;
+pub(in crate::capture) const KEPT: usize = 50;
 
 /// BLAKE3 context of fingerprints. They are no part of a repository.
 const CONTEXT: &str = "aisr 2026-11-25 secret finding v1";
@@ -175,7 +175,7 @@ impl<'a> SecretGuard<'a> {
         if refused.is_empty() || known() {
             return true;
         }
-        self.refuse(refused);
+        self.refuse(refused, 0);
         false
     }
 
@@ -184,8 +184,9 @@ impl<'a> SecretGuard<'a> {
         self.allowed.contains(fingerprint)
     }
 
-    /// Keeps what speaks against a file.
-    pub(in crate::capture) fn refuse(&self, secrets: impl IntoIterator<Item = Secret>) {
+    /// Keeps what speaks against a file, or counts it; `more` are counted from the start.
+    pub(in crate::capture) fn refuse(&self, secrets: impl IntoIterator<Item = Secret>, more: u64) {
+        self.more.fetch_add(more, Ordering::Relaxed);
         let mut kept = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         for secret in secrets {
             if kept.len() < KEPT {

@@ -11,5 +11,5 @@ mod scanner;
 
 pub use allowed::{AllowedError, AllowedSecrets};
 pub use guard::{Fingerprint, Found, InvalidFingerprint, Place, Secret, SecretGuard};
-pub(super) use guard::{SCAN_LIMIT, scanner};
+pub(super) use guard::{KEPT, SCAN_LIMIT, scanner};
 pub use scanner::{Finding, Scanner};
