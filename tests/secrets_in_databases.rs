@@ -254,7 +254,7 @@ fn a_row_that_leads_in_a_circle_ends_the_scan() {
     for page in image.chunks_mut(4096).skip(2) {
         page[..4].copy_from_slice(&3_u32.to_be_bytes());
     }
-    image[2 * 4096 + 100..][..20].copy_from_slice(token().as_bytes());
+    image[2 * 4096 + 100..][..22].copy_from_slice(format!(" {} ", token()).as_bytes());
     fs::write(&file, image).unwrap();
     assert_eq!(refused(&desk)[0], "memory.db (table t, row 1)");
 }
