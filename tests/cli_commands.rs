@@ -258,6 +258,23 @@ fn verify_and_fsck_say_what_is_good() {
 }
 
 #[test]
+fn a_database_that_cannot_be_read_is_told_even_where_nothing_else_changed() {
+    let desk = Desk::new();
+    let db = rusqlite::Connection::open(desk.path().join("memory.db")).unwrap();
+    db.execute_batch("CREATE TABLE t (x)").unwrap();
+    desk.ok(["commit", "-m", "First"]);
+    db.execute_batch("INSERT INTO t VALUES (1); BEGIN EXCLUSIVE").unwrap();
+    assert_snapshot!(desk.shown(["commit", "-m", "Second"]), @r"
+    Nothing to commit: <id> holds the very state of what could be read (First).
+    warning: memory.db is left as HEAD has it: another process keeps it locked
+    hint: commit again when the process that keeps it locked lets go of it
+    [1]
+    ");
+    db.execute_batch("COMMIT").unwrap();
+    desk.ok(["commit", "-m", "Second"]);
+}
+
+#[test]
 fn version_needs_nothing() {
     let desk = Desk::empty();
     let ran = desk.command(["version"]).env_clear().output().unwrap();

@@ -70,7 +70,7 @@ fn an_unchanged_folder_is_nothing_to_commit() {
     let repo = new_repository(&Disk::new(), root.path(), &me);
     let first = must_commit(&repo, &me, "one");
     match try_commit(&repo, &me, "two").unwrap() {
-        CommitOutcome::Nothing { head } => assert_eq!(head, first),
+        CommitOutcome::Nothing { head, .. } => assert_eq!(head, first),
         CommitOutcome::Made(_) => panic!("a commit of nothing"),
     }
 }

@@ -17,6 +17,8 @@ use super::error::CaptureError;
 use super::pool::{Captured, Outcome, Pool, Request, Task};
 use super::secrets::{SCAN_LIMIT, SecretGuard};
 use super::small::{ATTEMPTS, may_store, open};
+use super::sqlite_btree::Geometry;
+use super::sqlite_secrets::is_clear;
 use super::stat::{StatKey, now_nanos};
 use super::whole_hash::{self, WINDOW};
 
@@ -29,6 +31,15 @@ pub(super) struct Piece {
     window: Range<usize>,
     chunks: Vec<(Range<usize>, ContentHint)>,
     buffers: Sender<Vec<u8>>,
+    /// These are pages of a database, to be scanned for secrets.
+    geometry: Option<Geometry>,
+}
+
+/// A chunk that a worker did not store: the source must decide.
+struct Doubt {
+    offset: u64,
+    bytes: Vec<u8>,
+    hint: ContentHint,
 }
 
 /// What a worker made of a piece.
@@ -37,6 +48,7 @@ pub(super) struct PieceResult {
     /// Absent where a file ended earlier than it said, just before this window.
     window: Option<ChainingValue>,
     chunks: Vec<(BlobId, u64)>,
+    doubts: Vec<Doubt>,
 }
 
 impl Piece {
@@ -45,12 +57,26 @@ impl Piece {
         let window = &self.bytes[self.window.clone()];
         let window = (!window.is_empty()).then(|| whole_hash::window(self.offset, window));
         let mut chunks = Vec::with_capacity(self.chunks.len());
+        let mut doubts = Vec::new();
+        let start = self.offset - self.window.start as u64;
         for (range, hint) in &self.chunks {
-            let len = range.len() as u64;
-            chunks.push((batch.chunk(&self.bytes[range.clone()], *hint)?, len));
+            let (bytes, hint) = (&self.bytes[range.clone()], *hint);
+            let offset = start + range.start as u64;
+            let id = match &self.geometry {
+                None => batch.chunk(bytes, hint)?,
+                Some(geometry) => {
+                    let clear = || is_clear(geometry, offset, bytes);
+                    let (id, stored) = batch.chunk_if(bytes, hint, clear)?;
+                    if !stored {
+                        doubts.push(Doubt { offset, bytes: bytes.to_vec(), hint });
+                    }
+                    id
+                }
+            };
+            chunks.push((id, bytes.len() as u64));
         }
         let _ = self.buffers.send(self.bytes);
-        Ok(PieceResult { number: self.number, window, chunks })
+        Ok(PieceResult { number: self.number, window, chunks, doubts })
     }
 }
 
@@ -60,6 +86,14 @@ pub(super) trait Source {
     fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, CaptureError>;
     /// Told that what was read there is all zero.
     fn zeros(&mut self, _offset: u64, _len: NonZeroU64) {}
+    /// How its pages lie, where it is a database that is scanned for secrets.
+    fn geometry(&self) -> Option<Geometry> {
+        None
+    }
+    /// Whether these pages, which begin at `offset` and are not clear by themselves, may be stored.
+    fn passes(&mut self, _offset: u64, _bytes: &[u8]) -> bool {
+        true
+    }
 }
 
 /// A plain file.
@@ -101,6 +135,7 @@ struct PieceReader<'s> {
     left_over: Vec<u8>,
     buffers: Sender<Vec<u8>>,
     returned: Receiver<Vec<u8>>,
+    geometry: Option<Geometry>,
 }
 
 impl<'s> PieceReader<'s> {
@@ -118,8 +153,8 @@ impl<'s> PieceReader<'s> {
         }
         let cutter = Cutter::new(&head, len);
         let (buffers, returned) = unbounded();
-        let left_over = Vec::new();
-        Ok(Self { source, len, cutter, at: 0, number: 0, left_over, buffers, returned })
+        let (left_over, geometry) = (Vec::new(), source.geometry());
+        Ok(Self { source, len, cutter, at: 0, number: 0, left_over, buffers, returned, geometry })
     }
 
     /// The next piece, or `None` at the end. A file that shrank ends where it ends now.
@@ -158,7 +193,8 @@ impl<'s> PieceReader<'s> {
         self.number += 1;
         let window = start..bytes.len();
         let buffers = self.buffers.clone();
-        Ok(Some(Piece { number, offset, bytes, window, chunks, buffers }))
+        let geometry = self.geometry;
+        Ok(Some(Piece { number, offset, bytes, window, chunks, buffers, geometry }))
     }
 }
 
@@ -191,9 +227,27 @@ struct Assembly {
     recipe: RecipeWriter,
     total: u64,
     first: Option<(BlobId, u64)>,
+    /// Some of it may not be stored: then there is no recipe either.
+    refused: bool,
 }
 
 impl Assembly {
+    /// Adds what a worker made of a piece, and has `source` decide where it was in doubt.
+    fn take(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        mut piece: PieceResult,
+        source: &mut dyn Source,
+    ) -> Result<(), CaptureError> {
+        for doubt in std::mem::take(&mut piece.doubts) {
+            match source.passes(doubt.offset, &doubt.bytes) {
+                true => drop(batch.chunk(&doubt.bytes, doubt.hint)?),
+                false => self.refused = true,
+            }
+        }
+        self.add(batch, piece)
+    }
+
     fn add(&mut self, batch: &mut Batch<'_, '_>, piece: PieceResult) -> Result<(), CaptureError> {
         self.early.insert(piece.number, piece);
         while let Some(piece) = self.early.remove(&self.pieces) {
@@ -202,7 +256,9 @@ impl Assembly {
             for (id, len) in piece.chunks {
                 self.first.get_or_insert((id, len));
                 self.total += len;
-                self.recipe.chunk(batch, id, len)?;
+                if !self.refused {
+                    self.recipe.chunk(batch, id, len)?;
+                }
             }
         }
         Ok(())
@@ -220,7 +276,7 @@ impl Assembly {
             (windows, _) => whole_hash::root(windows),
         };
         // A file that one chunk holds is that chunk.
-        if self.first != Some((id, self.total)) {
+        if !self.refused && self.first != Some((id, self.total)) {
             self.recipe.finish(batch, id)?;
         }
         Ok(id)
@@ -275,12 +331,12 @@ impl Pool<'_> {
             self.send(Task::Piece(piece, answer.clone()))?;
             flying += 1;
             while flying >= most {
-                assembly.add(batch, receive(&answers)?)?;
+                assembly.take(batch, receive(&answers)?, reader.source)?;
                 flying -= 1;
             }
         }
         for _ in 0..flying {
-            assembly.add(batch, receive(&answers)?)?;
+            assembly.take(batch, receive(&answers)?, reader.source)?;
         }
         let len = assembly.total;
         let windows = assembly.windows.clone();

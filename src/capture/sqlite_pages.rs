@@ -12,6 +12,8 @@ use super::large::Source;
 use super::pool::Pool;
 use super::small::WHOLE_LIMIT;
 use super::sqlite::{OpenDatabase, PAGES};
+use super::sqlite_btree::Geometry;
+use super::sqlite_secrets::{Judge, PageByNumber};
 use super::whole_hash::{self, WINDOW};
 
 /// What differs between two images of one state: the way it is journalled, the change counter,
@@ -46,6 +48,8 @@ struct Pages<'r> {
     offset: u64,
     /// The beginning of the image, without what differs between images of one state.
     first: Vec<u8>,
+    /// Asked before pages are stored.
+    judge: Option<Judge<'r>>,
 }
 
 impl Pages<'_> {
@@ -79,10 +83,19 @@ impl Source for Pages<'_> {
         }
         Ok(got)
     }
+
+    fn geometry(&self) -> Option<Geometry> {
+        self.judge.as_ref().map(Judge::geometry)
+    }
+
+    fn passes(&mut self, offset: u64, bytes: &[u8]) -> bool {
+        self.judge.as_mut().is_none_or(|judge| judge.passes(offset, bytes))
+    }
 }
 
 impl OpenDatabase {
-    /// Stores the database's image.
+    /// Stores the database's image, unless the pool's guard refuses it: then it only gets its id.
+    /// A secret in `head`, the version that HEAD has, is no news.
     ///
     /// # Errors
     /// When SQLite cannot read it, or the store cannot take it.
@@ -90,6 +103,7 @@ impl OpenDatabase {
         &self,
         pool: &Pool,
         batch: &mut Batch<'_, '_>,
+        head: Option<BlobId>,
         progress: &dyn Fn(u64),
     ) -> Result<DatabaseImage, CaptureError> {
         let failed = |source| CaptureError::Database { path: self.path.clone(), source };
@@ -98,8 +112,8 @@ impl OpenDatabase {
                 .pragma_query_value(None, what, |row| row.get::<_, i64>(0))
                 .map(i64::unsigned_abs)
         };
-        let pages = number("page_count").map_err(failed)?;
-        let len = pages * number("page_size").map_err(failed)?;
+        let count = number("page_count").map_err(failed)?;
+        let len = count * number("page_size").map_err(failed)?;
         let mut statement = self.connection.prepare(PAGES).map_err(failed)?;
         let mut pages = Pages {
             rows: statement.query([]).map_err(failed)?,
@@ -108,17 +122,23 @@ impl OpenDatabase {
             at: 0,
             offset: 0,
             first: Vec::new(),
+            judge: self.judge(pool, batch, count, head).map_err(failed)?,
         };
         if len <= WHOLE_LIMIT {
             let mut bytes = vec![0; len as usize];
             let got = pages.read(0, &mut bytes)?;
             bytes.truncate(got);
             progress(got as u64);
-            let id = batch.blob(&bytes, ContentHint::Block)?;
+            let id = BlobId::of(&bytes);
+            if batch.holds(id)? || pages.passes(0, &bytes) {
+                batch.blob(&bytes, ContentHint::Block)?;
+            }
+            pages.judge.map(Judge::finish);
             let state = StateId(BlobId::of(&pages.first).id());
             return Ok(DatabaseImage { id, size: got as u64, state });
         }
         let streamed = pool.stream(&mut pages, len, batch, progress)?;
+        pages.judge.take().map(Judge::finish);
         let state = match streamed.windows.as_slice() {
             [_, rest @ ..] if !rest.is_empty() => {
                 let first = whole_hash::window(0, &pages.first[..WINDOW.min(pages.first.len())]);
@@ -127,6 +147,21 @@ impl OpenDatabase {
             _ => BlobId::of(&pages.first),
         };
         Ok(DatabaseImage { id: streamed.id, size: streamed.len, state: StateId(state.id()) })
+    }
+
+    /// Who decides on new pages, where the pool has a guard.
+    fn judge<'j>(
+        &'j self,
+        pool: &'j Pool<'_>,
+        batch: &Batch<'_, 'j>,
+        count: u64,
+        head: Option<BlobId>,
+    ) -> rusqlite::Result<Option<Judge<'j>>> {
+        let Some(guard) = pool.guard() else { return Ok(None) };
+        let first = PageByNumber::new(&self.connection)?.fetch(1);
+        let Some(geometry) = first.and_then(|page| Geometry::of(&page)) else { return Ok(None) };
+        let head = head.map(|id| (batch.store(), id));
+        Judge::new(guard, &self.path, geometry, count, &self.connection, head).map(Some)
     }
 }
 

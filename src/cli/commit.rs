@@ -1,12 +1,15 @@
 //! `aisr commit`: captures the folder and signs what it is.
 
+use std::ffi::OsString;
 use std::io::Write;
 
 use aisr::capture::secrets::AllowedSecrets;
 use aisr::object::{CommitId, Level};
 use aisr::repo::{Identity, Repository};
 use aisr::system::Manifest;
-use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, Quiesce, amend, commit};
+use aisr::worktree::{
+    CommitOptions, CommitOutcome, CommitReport, Quiesce, Warning, amend, commit,
+};
 
 use super::Answer;
 use super::capture_commands::CaptureCommands;
@@ -15,12 +18,13 @@ use super::editor::{clean, write_message};
 use super::error::CliError;
 use super::output::{
     CommitView, Escaped, Ids, Output, Paging, WARNING, clock, draw_made, plural, seconds, size,
-    warn,
+    warn, warn_of_folder,
 };
+use super::pathspec::repo_paths;
 use super::permission::commands_around;
 use super::surroundings::surroundings;
 
-/// Capture the whole folder, and sign what it is.
+/// Capture the folder, or some paths of it, and sign what it is.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// What to say of it; each further one is a paragraph. Without any, an editor opens.
@@ -38,6 +42,9 @@ pub struct Arguments {
     /// Take the place of the last commit, and keep its message unless there is -m.
     #[arg(long)]
     amend: bool,
+    /// Files or folders: only these are captured, all else stays as HEAD has it.
+    #[arg(value_name = "PATH")]
+    paths: Vec<OsString>,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
@@ -46,6 +53,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         return Err(CliError::usage("a name is empty"));
     }
     let repo = context.working_repository()?;
+    let paths = repo_paths(context, &repo, &arguments.paths)?;
     let manifest = Manifest::load(context.disk(), repo.root())?;
     let message = match &arguments.messages[..] {
         [] if arguments.amend => None,
@@ -73,6 +81,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         author: arguments.author.clone(),
         acting_for: arguments.acting_for.clone(),
         allow_empty: arguments.allow_empty,
+        paths: &paths,
         level: Level::Snapshot,
         allowed_secrets: allowed.fingerprints(),
         quiesce: commands.as_ref().map(|commands| commands as &dyn Quiesce),
@@ -99,10 +108,17 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
             report.warnings.iter().for_each(warn);
             Answer::Yes
         }
-        CommitOutcome::Nothing { head } => {
+        CommitOutcome::Nothing { head, warnings } => {
             if !context.quiet {
-                draw_nothing(context, &repo, head, &mut out)?;
+                let unread = |warning: &Warning| warning.is_skip() && warning.is_passing();
+                let what = match paths.is_empty() {
+                    _ if warnings.iter().any(unread) => "what could be read",
+                    true => "the folder",
+                    false => "these paths",
+                };
+                draw_nothing(context, &repo, head, what, &mut out)?;
             }
+            warn_of_folder(&warnings, context.verbose);
             Answer::No
         }
     };
@@ -167,10 +183,11 @@ fn draw_nothing(
     context: &Context,
     repo: &Repository,
     head: CommitId,
+    what: &str,
     out: &mut Output,
 ) -> Result<(), CliError> {
     let id = Ids::new(repo, context.verbose).show(head.id());
     let subject = repo.commit(head)?;
     let subject = Escaped(CommitView::subject(&subject.commit).as_bytes()).to_string();
-    Ok(writeln!(out, "Nothing to commit: {id} holds the very state of the folder ({subject}).")?)
+    Ok(writeln!(out, "Nothing to commit: {id} holds the very state of {what} ({subject}).")?)
 }

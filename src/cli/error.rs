@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use aisr::capture::CaptureError;
-use aisr::capture::secrets::{AllowedError, Secret};
+use aisr::capture::secrets::{AllowedError, Place, Secret};
 use aisr::history::{HistoryError, RefError, WalkError};
 use aisr::log::LogError;
 use aisr::map::MapError;
@@ -164,6 +164,10 @@ impl From<WorktreeError> for CliError {
             WorktreeError::NotIgnored { .. } => {
                 vec!["add it to .aisrignore first, then untrack it".into()]
             }
+            WorktreeError::Nowhere { .. } => vec!["`aisr status` lists what changed".into()],
+            WorktreeError::Ignored { .. } => {
+                vec!["a later line in .aisrignore takes it in again: `!PATH`".into()]
+            }
             WorktreeError::NothingToAmend => vec!["`aisr commit` makes the first one".into()],
             WorktreeError::AmendedMoved => {
                 vec!["look at what is there now with `aisr log`, then amend that".into()]
@@ -216,7 +220,11 @@ impl From<WorktreeError> for CliError {
 fn secret_lines(secrets: &[Secret], more: u64) -> Vec<String> {
     let lines = secrets.iter().map(|secret| {
         let path = Escaped(&secret.path);
-        format!("{path}:{}  {}  {}", secret.line, secret.rule, secret.fingerprint)
+        let place = match &secret.place {
+            Place::Line(line) => format!(":{line}"),
+            place => format!(" ({})", Escaped(place.to_string().as_bytes())),
+        };
+        format!("{path}{place}  {}  {}", secret.rule, secret.fingerprint)
     });
     let rest = (more > 0).then(|| format!("and {more} more"));
     lines.chain(rest).collect()
@@ -229,7 +237,12 @@ fn secret_hints(secrets: &[Secret]) -> Vec<String> {
     });
     let ignore =
         "take it out of the file, or leave the file out: a line in .aisrignore".to_string();
-    [ignore].into_iter().chain(allow).collect()
+    let is_rest = |secret: &Secret| matches!(secret.place, Place::Page(_));
+    let vacuum = secrets
+        .iter()
+        .any(is_rest)
+        .then(|| "`VACUUM` in the database removes what is left of deleted rows".to_string());
+    [ignore].into_iter().chain(vacuum).chain(allow).collect()
 }
 
 impl From<AllowedError> for CliError {

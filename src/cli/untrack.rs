@@ -37,6 +37,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         author: None,
         acting_for: Vec::new(),
         allow_empty: false,
+        paths: &[],
         level: Level::Snapshot,
         allowed_secrets: &[],
         quiesce: None,

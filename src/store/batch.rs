@@ -5,6 +5,7 @@ use crate::object::{BlobId, Id, NodeId, ObjectType, RecipeId};
 
 use super::error::Result;
 use super::footer::PackKind;
+use super::lookup::Store;
 use super::pack_writer::PackWriter;
 use super::record::{MAX_OBJECTS, RecordHeader, Slot};
 
@@ -88,11 +89,43 @@ impl<'w, 's> Batch<'w, 's> {
     /// As [`Batch::blob`].
     pub fn chunk(&mut self, bytes: &[u8], hint: ContentHint) -> Result<BlobId> {
         let id = BlobId::of(bytes);
+        self.put_chunk(id, bytes, hint)?;
+        Ok(id)
+    }
+
+    /// The same, but what no pack holds is stored only if `passes` says so. Gives the id, and whether
+    /// the store has or gets the chunk.
+    ///
+    /// # Errors
+    /// As [`Batch::blob`].
+    pub fn chunk_if(
+        &mut self,
+        bytes: &[u8],
+        hint: ContentHint,
+        passes: impl FnOnce() -> bool,
+    ) -> Result<(BlobId, bool)> {
+        let id = BlobId::of(bytes);
+        if self.writer.store().find(id.id())?.is_some() {
+            return Ok((id, true));
+        }
+        if !passes() {
+            return Ok((id, false));
+        }
+        self.put_chunk(id, bytes, hint)?;
+        Ok((id, true))
+    }
+
+    fn put_chunk(&mut self, id: BlobId, bytes: &[u8], hint: ContentHint) -> Result<()> {
         if self.writer.claim(id.id())? {
             let slot = Slot { kind: ObjectType::Blob, len: bytes.len() as u32, builds: None };
             self.write(PackKind::Data, &[slot], &[id.id()], bytes, hint)?;
         }
-        Ok(id)
+        Ok(())
+    }
+
+    /// The store that is written to.
+    pub fn store(&self) -> &'s Store {
+        self.writer.store()
     }
 
     /// Whether a pack holds this blob already. What is only on its way does not count.

@@ -22,7 +22,8 @@ use super::error::WorktreeError;
 use super::overlay::Overlay;
 use super::quiesce::Quiesced;
 use super::read_folder::{Pass, Reading, read_folder};
-use super::stat_cache::CacheWriter;
+use super::selection::Selection;
+use super::stat_cache::{self, CacheWriter};
 use super::tree_builder::{NodeSink, Tree};
 use super::tree_edit::edit_tree;
 
@@ -51,8 +52,9 @@ pub struct FolderState {
     databases: Option<KnownDatabases>,
 }
 
-/// Reads the folder. Contents go to `writer`, the tree's nodes to `nodes`. It is `quiesced` until
-/// nothing that is still to be read can change: pages come out of open transactions.
+/// Reads the folder, as far as `only` goes. Contents go to `writer`, the tree's nodes to `nodes`.
+/// It is `quiesced` until nothing that is still to be read can change: pages come out of open
+/// transactions.
 ///
 /// # Errors
 /// When a file or folder cannot be read, or the store cannot take it.
@@ -62,13 +64,14 @@ pub fn read_state(
     reading: &Reading<'_>,
     aim: Aim,
     quiesced: &mut Quiesced<'_>,
+    only: &Selection,
     nodes: &mut NodeSink<'_>,
 ) -> Result<FolderState, WorktreeError> {
     let mut databases = database_cache::load(&repo.folder().join("local/databases"));
-    // Who compares needs the nodes, and who puts databases into the tree; else they would only
-    // take memory.
+    // Who compares needs the nodes, and who puts databases into the tree or parts of it into
+    // another; else they would only take memory.
     let scan = |deferred: &[BString], again, known: &_, nodes: &mut NodeSink<'_>| {
-        let wanted = aim == Aim::Content || !deferred.is_empty();
+        let wanted = aim == Aim::Content || !deferred.is_empty() || !only.is_all();
         let mut memory = wanted.then(MemoryNodes::new);
         let mut sink = |id: NodeId, bytes: Vec<u8>| {
             if let Some(memory) = &mut memory {
@@ -76,7 +79,7 @@ pub fn read_state(
             }
             nodes(id, bytes)
         };
-        let pass = Pass { known, deferred, again };
+        let pass = Pass { known, deferred, again, only };
         let (tree, cache) = read_folder(repo, writer, reading, &pass, &mut sink)?;
         Ok::<_, WorktreeError>((tree, cache, memory))
     };
@@ -154,7 +157,15 @@ pub fn read_state(
     }
     read.warnings.into_iter().for_each(|warning| tree.warn(warning));
     let known = databases.len();
-    databases.retain(|path, _| tree.databases.contains(path) || read.entries.contains_key(path));
+    if only.is_all() {
+        let here =
+            |path: &BString| tree.databases.contains(path) || read.entries.contains_key(path);
+        databases.retain(|path, _| here(path));
+    } else {
+        // It does not say what the folder holds.
+        cache = None;
+        let _ = repo.disk().remove_file(&stat_cache::file_of_paths(repo));
+    }
     let changed = databases.len() != known || !read.entries.is_empty();
     let databases = changed.then_some(databases);
     let memory = nodes_here.memory;

@@ -8,18 +8,21 @@ use crate::log::{Head, LogError, PlaceLog};
 use crate::map::Builder;
 use crate::object::{
     ActingFor, Cause, ChangeKind, Commit, CommitId, Level, NodeId, ObjectType, RefChange,
-    RefTarget, Report, Schema, Signed, ValueRef, limits,
+    RefTarget, RepoPath, Report, Schema, Signed, ValueRef, limits,
 };
 use crate::repo::{FILES, Identity, RepoError, Repository, now};
 use crate::sign::Namespace;
 use crate::store::{Batch, PackWriter, StoreError};
 
 use super::coherent::{Aim, read_state};
+use super::commit_paths::{ensure_there, put_in_place};
 use super::error::WorktreeError;
 use super::folder_lock::lock_folder;
+use super::overlay::Overlay;
 use super::quiesce::{Quiesce, Quiesced};
 use super::read_folder::Reading;
-use super::report::{CommitReport, Progress};
+use super::report::{CommitReport, Progress, Warning};
+use super::selection::Selection;
 
 /// How often the scan is repeated because the branch moved meanwhile.
 pub(super) const ATTEMPTS: usize = 10;
@@ -36,6 +39,9 @@ pub struct CommitOptions<'a> {
     pub acting_for: Vec<String>,
     /// Makes a commit even if nothing changed.
     pub allow_empty: bool,
+    /// Only these paths are taken from the folder, with all that is in them; all else is as HEAD
+    /// has it. Everything, if there are none.
+    pub paths: &'a [RepoPath],
     /// What is aimed at: that all of it belongs to one moment, or each file by itself.
     pub level: Level,
     /// Secrets that the user let pass.
@@ -53,10 +59,12 @@ pub struct CommitOptions<'a> {
 pub enum CommitOutcome {
     /// A commit.
     Made(Box<CommitReport>),
-    /// Nothing: this commit holds the very state of the folder.
+    /// Nothing: this commit holds the very state of the folder, or of the paths.
     Nothing {
         /// The commit.
         head: CommitId,
+        /// What the user should know.
+        warnings: Vec<Warning>,
     },
 }
 
@@ -69,10 +77,11 @@ pub(super) enum Onto {
     Amend,
 }
 
-/// Commits the folder: everything under the root that is not ignored.
+/// Commits the folder: everything under the root that is not ignored, or the given paths of it.
 ///
 /// # Errors
-/// When something cannot be read, written or signed, or new content holds a secret. The branch is
+/// When something cannot be read, written or signed, new content holds a secret, or a path is in
+/// neither HEAD nor the folder, or ignored and not in HEAD. The branch is
 /// as before then, and what was stored already serves the next attempt.
 pub fn commit(
     repo: &Repository,
@@ -103,11 +112,13 @@ fn capture(
     let started = Instant::now();
     let _folder = lock_folder(repo)?;
     let lease = repo.store().lease()?;
+    let only = Selection::of(options.paths);
     for _ in 0..ATTEMPTS {
         let log = repo.log()?;
         let head = log.refs().head_commit();
         let parent = head.map(|id| repo.commit(id)).transpose()?;
         let files = parent.as_ref().map(|p| repo.files(&p.commit)).transpose()?;
+        ensure_there(repo, files, &only)?;
         let replaced = match onto {
             Onto::Head => None,
             Onto::Amend => Some(&parent.as_ref().ok_or(WorktreeError::NothingToAmend)?.commit),
@@ -125,27 +136,41 @@ fn capture(
             guard: Some(&guard),
         };
         let mut batch = Batch::new(&writer);
-        let mut nodes = |id, bytes: Vec<u8>| batch.node(id, &bytes);
+        // Of some paths alone not all nodes are those of the commit.
+        let mut nodes = |id, bytes: Vec<u8>| match only.is_all() {
+            true => batch.node(id, &bytes),
+            false => Ok(()),
+        };
         let aim = match options.level {
             Level::BestEffort => Aim::Content,
             Level::Snapshot if options.allow_empty || replaced.is_some() => Aim::Moment,
             Level::Snapshot => Aim::Change,
         };
-        let mut state = read_state(repo, &writer, &reading, aim, &mut quiesced, &mut nodes)?;
+        let mut state =
+            read_state(repo, &writer, &reading, aim, &mut quiesced, &only, &mut nodes)?;
         batch.flush()?;
         let found = guard.finish();
         if !found.secrets.is_empty() {
             return Err(WorktreeError::Secrets { secrets: found.secrets, more: found.more });
         }
         let tree = std::mem::take(&mut state.tree);
-        let root = tree.root.ok_or(WorktreeError::Stopped)?;
+        let captured = tree.root.ok_or(WorktreeError::Stopped)?;
+        let mut root = captured;
+        if !only.is_all() {
+            let memory = std::mem::take(&mut state.memory);
+            let seen = Overlay { memory, store: repo.store() };
+            let mut sink = |id, bytes: Vec<u8>| batch.node(id, &bytes);
+            let warnings = &tree.warnings;
+            root = put_in_place(repo, files, &seen, captured, &only, warnings, &mut sink)?;
+            batch.flush()?;
+        }
         let unchanged = files == Some(root.id);
         if unchanged && !options.allow_empty && replaced.is_none() {
             // What a damaged pack had lost was stored again, though nothing changed.
             writer.finish()?;
             state.remember(repo, root.id);
             let head = head.ok_or(WorktreeError::Stopped)?;
-            return Ok(CommitOutcome::Nothing { head });
+            return Ok(CommitOutcome::Nothing { head, warnings: tree.warnings });
         }
         if moved(repo, &log)? {
             ensure_repeatable(onto)?;
@@ -175,7 +200,7 @@ fn capture(
             commit,
             branch,
             files: tree.files,
-            bytes: root.bytes,
+            bytes: captured.bytes,
             stored: written.bytes,
             seconds: started.elapsed().as_secs_f64(),
             lock_held,

@@ -157,7 +157,8 @@ impl One<'_> {
                 Err(why) => return self.refuse(path, why),
             };
             let progress = |bytes| self.reading.progress.advance(0, bytes);
-            let image = database.capture(self.pool, batch, &progress);
+            let head = self.head_entry(path)?.and_then(|entry| entry.blob());
+            let image = database.capture(self.pool, batch, head, &progress);
             self.read.held = self.read.held.max(database.held());
             let whole = database.is_whole();
             match image {

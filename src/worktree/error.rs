@@ -193,6 +193,26 @@ pub enum WorktreeError {
         /// Its log entry's number.
         sequence: u64,
     },
+    /// A path that is to be committed is nowhere.
+    #[error("{path} is neither in the folder nor in HEAD")]
+    Nowhere {
+        /// Its path inside the root.
+        path: BString,
+    },
+    /// A path that is to be committed is left out by the ignore rules, and HEAD does not hold it.
+    #[error("{path} is ignored, and HEAD does not hold it")]
+    Ignored {
+        /// Its path inside the root.
+        path: BString,
+    },
+    /// A path that is to be committed cannot be captured.
+    #[error("{path} cannot be captured: {why}")]
+    NotCaptured {
+        /// Its path inside the root.
+        path: BString,
+        /// Why.
+        why: String,
+    },
     /// A path is neither in the folder nor in the state.
     #[error("{path} is neither in the folder nor in that state")]
     NoSuchPath {

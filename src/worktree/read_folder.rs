@@ -18,6 +18,7 @@ use super::error::WorktreeError;
 use super::ignores::Ignores;
 use super::report::Progress;
 use super::scan::Scan;
+use super::selection::Selection;
 use super::stat_cache::{self, CacheReader, CacheWriter, Unchanged};
 use super::tree_builder::{NodeSink, Tree, TreeRoot, build};
 
@@ -48,11 +49,14 @@ pub struct Pass<'a> {
     /// What this very operation found when it scanned the folder before, if it did: what changed
     /// since matters, and what is in that tree is stored.
     pub again: Option<NodeId>,
+    /// What is read; where that is not all, the tree holds nothing else.
+    pub only: &'a Selection,
 }
 
 /// Reads the folder, but for the databases that changed. Contents go to `writer`, the nodes of what
 /// changed to `nodes`. Gives the tree, and the stat cache to put in place when the tree is what it
-/// should be; none where the one that is there says it already.
+/// should be; none where the one that is there says it already. A reading of some paths alone goes
+/// by the cache, and leaves one of its own.
 ///
 /// # Errors
 /// When a file or folder cannot be read, or the store cannot take it.
@@ -63,8 +67,12 @@ pub fn read_folder(
     pass: &Pass<'_>,
     nodes: &mut NodeSink<'_>,
 ) -> Result<(Tree, Option<CacheWriter>), WorktreeError> {
-    let cache_path = stat_cache::file(repo);
-    let old = CacheReader::open(&cache_path);
+    let whole = pass.only.is_all();
+    let new_path = if whole { stat_cache::file(repo) } else { stat_cache::file_of_paths(repo) };
+    let old = CacheReader::open(&match pass.again {
+        Some(_) => new_path.clone(),
+        None => stat_cache::file(repo),
+    });
     let sound = repo.store().damaged_packs().is_empty();
     let stored = match pass.again {
         Some(tree) => old.tree() == Some(tree),
@@ -72,7 +80,7 @@ pub fn read_folder(
         None => sound && reading.head.is_some() && old.tree() == reading.head,
     };
     // Else no folder could be taken over.
-    let unchanged = match stored || (sound && reading.head.is_some()) {
+    let unchanged = match whole && (stored || (sound && reading.head.is_some())) {
         true => look(repo, &old, reading, pass)?,
         false => Unchanged::default(),
     };
@@ -80,7 +88,7 @@ pub fn read_folder(
         return Ok((tree, None));
     }
     let former = old.tree();
-    let mut cache = CacheWriter::create(repo.disk(), &cache_path);
+    let mut cache = CacheWriter::create(repo.disk(), &new_path);
     let unchanged = &unchanged;
     let tree = Pool::run(writer, reading.threads, reading.guard, |pool| {
         let (lots, found) = bounded(WAITING_LOTS);
@@ -119,7 +127,7 @@ pub fn read_folder(
         })
     })?;
     let same = former.is_some() && former == tree.root.map(|root| root.id);
-    let nothing_new = same && tree.read == 0 && tree.noted == 0;
+    let nothing_new = whole && same && tree.read == 0 && tree.noted == 0;
     Ok((tree, (!nothing_new).then_some(cache)))
 }
 
@@ -195,7 +203,8 @@ mod tests {
             Reading { head: None, threads: 1, progress: &Quiet, list_ignored: false, guard: None };
         let known = KnownDatabases::new();
         let scan = |again| {
-            let pass = Pass { known: &known, deferred: &[], again };
+            let only = &Selection::default();
+            let pass = Pass { known: &known, deferred: &[], again, only };
             let (tree, cache) =
                 read_folder(&repo, &writer, &reading, &pass, &mut |_, _| Ok(())).unwrap();
             let root = tree.root.unwrap().id;

@@ -25,7 +25,7 @@ pub struct CommitReport {
     pub commit: Commit,
     /// The branch that moved; none when HEAD is detached.
     pub branch: Option<RefName>,
-    /// How many files and links it holds.
+    /// How many files and links were captured: those of the paths, where some were given.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,

@@ -27,6 +27,7 @@ use super::ignores::{IGNORE_FILE, Ignores};
 use super::listing::{FolderTimes, Listing};
 use super::read_folder::Pass;
 use super::report::{Progress, Warning};
+use super::selection::Reach;
 use super::stat_cache::{CacheReader, CachedFolder, Unchanged};
 
 /// A lot of small files goes to one worker: enough that handing it over costs nothing.
@@ -180,7 +181,11 @@ impl Scan<'_, '_, '_> {
         if is_own(place.depth, name) {
             return Ok(());
         }
+        let only = self.pass.only;
         if let Err(why) = check_name(name) {
+            if only.reach(&place.path) != Reach::Within {
+                return Ok(());
+            }
             let path = join_path(place.path.as_bytes(), name);
             let nested = name == FOLDER;
             self.event(match nested {
@@ -193,6 +198,10 @@ impl Scan<'_, '_, '_> {
             path: join_path(place.path.as_bytes(), name),
             source,
         })?;
+        let reach = only.reach(&path);
+        if reach == Reach::Outside {
+            return Ok(());
+        }
         let (kind, stat) = match seen {
             Ok(seen) => seen,
             Err(Errno::NOENT) => {
@@ -201,6 +210,9 @@ impl Scan<'_, '_, '_> {
             Err(e) => return Err(read_error(path.as_bytes().as_bstr(), e)),
         };
         let directory = kind == FileType::Directory;
+        if reach == Reach::Above && !directory {
+            return Ok(());
+        }
         let ignored =
             place.tracked_only || self.ignores.is_ignored(path.as_bytes().as_bstr(), directory);
         if ignored && !self.is_tracked(&path)? {

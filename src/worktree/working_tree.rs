@@ -16,6 +16,7 @@ use super::overlay::Overlay;
 use super::quiesce::Quiesced;
 use super::read_folder::Reading;
 use super::report::Warning;
+use super::selection::Selection;
 use super::tree_builder::TreeRoot;
 
 /// The folder as it is now. A source of its own tree's nodes, and of the store's.
@@ -40,8 +41,9 @@ impl<'r> WorkingTree<'r> {
     /// When a file or folder cannot be read.
     pub fn read(repo: &'r Repository, reading: &Reading<'_>) -> Result<Self, WorktreeError> {
         let writer = repo.store().dry_writer();
-        let (mut still, mut nodes) = (Quiesced::not(), |_, _| Ok(()));
-        let mut state = read_state(repo, &writer, reading, Aim::Content, &mut still, &mut nodes)?;
+        let (mut still, all, mut nodes) = (Quiesced::not(), Selection::default(), |_, _| Ok(()));
+        let mut state =
+            read_state(repo, &writer, reading, Aim::Content, &mut still, &all, &mut nodes)?;
         let root = state.tree.root.ok_or(WorktreeError::Stopped)?;
         let memory = std::mem::take(&mut state.memory);
         let nodes = Overlay { memory, store: repo.store() };

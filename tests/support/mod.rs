@@ -58,6 +58,7 @@ pub fn try_commit_at(
         author: None,
         acting_for: Vec::new(),
         allow_empty: false,
+        paths: &[],
         level,
         allowed_secrets: &[],
         quiesce: None,

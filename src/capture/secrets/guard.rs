@@ -14,12 +14,17 @@ use super::scanner::Scanner;
 pub(in crate::capture) const SCAN_LIMIT: u64 = 4 << 20;
 
 /// How many findings are kept; further ones are counted.
-const KEPT: usize = 50;
+pub(in crate::capture) const KEPT: usize = 50;
 
 /// BLAKE3 context of fingerprints. They are no part of a repository.
 const CONTEXT: &str = "aisr 2026-11-25 secret finding v1";
 
 static SCANNER: LazyLock<Scanner> = LazyLock::new(Scanner::new);
+
+/// The scanner that all captures share.
+pub(in crate::capture) fn scanner() -> &'static Scanner {
+    &SCANNER
+}
 
 /// What names one secret at one path: a hash over rule, path and secret, which tells neither.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -58,13 +63,55 @@ impl FromStr for Fingerprint {
     }
 }
 
+/// Where in a file a secret is.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Place {
+    /// In this line of a text, from 1.
+    Line(u64),
+    /// In a row of a table.
+    Row {
+        /// The table.
+        table: String,
+        /// The row's id.
+        row: i64,
+    },
+    /// In a row of a table without row ids.
+    KeyedRow {
+        /// The table.
+        table: String,
+        /// The how manieth it is in the order of the table's key, from 1.
+        rank: u64,
+    },
+    /// In an index.
+    Index {
+        /// The table that it is of.
+        table: String,
+        /// The index.
+        index: String,
+    },
+    /// In this page of a database, from 1, and in no row: it was deleted, and is still there.
+    Page(u32),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::Row { table, row } => write!(f, "table {table}, row {row}"),
+            Self::KeyedRow { table, rank } => write!(f, "table {table}, row {rank} by its key"),
+            Self::Index { table, index } => write!(f, "index {index} of table {table}"),
+            Self::Page(page) => write!(f, "page {page}, in no row any more"),
+        }
+    }
+}
+
 /// A secret in a file. It says where, never what.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Secret {
     /// The file, inside the root.
     pub path: BString,
-    /// The line, from 1.
-    pub line: u64,
+    /// Where in it.
+    pub place: Place,
     /// The rule that found it.
     pub rule: String,
     /// What allows it.
@@ -74,11 +121,12 @@ pub struct Secret {
 /// What a guard found in a whole capture.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Found {
-    /// The secrets, by path and line; at most 50.
+    /// The secrets, by path and place; at most 50.
     pub secrets: Vec<Secret>,
     /// How many more there are.
     pub more: u64,
-    /// How many files were read but not scanned: not UTF-8, or above 4 MiB.
+    /// How many files were read but not scanned: not UTF-8, or above 4 MiB. A database counts when
+    /// its texts are UTF-16, or one is that long.
     pub unscanned: u64,
 }
 
@@ -120,18 +168,33 @@ impl<'a> SecretGuard<'a> {
         let secrets = findings.into_iter().map(|finding| {
             let secret = &bytes[finding.range];
             let fingerprint = Fingerprint::of(&finding.rule, path.as_ref(), secret);
-            Secret { path: path.clone(), line: finding.line, rule: finding.rule, fingerprint }
+            let place = Place::Line(finding.line);
+            Secret { path: path.clone(), place, rule: finding.rule, fingerprint }
         });
-        let refused: Vec<_> =
-            secrets.filter(|secret| !self.allowed.contains(&secret.fingerprint)).collect();
+        let refused: Vec<_> = secrets.filter(|secret| !self.allows(&secret.fingerprint)).collect();
         if refused.is_empty() || known() {
             return true;
         }
-        let mut kept = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = KEPT.saturating_sub(kept.len());
-        self.more.fetch_add(refused.len().saturating_sub(room) as u64, Ordering::Relaxed);
-        kept.extend(refused.into_iter().take(room));
+        self.refuse(refused, 0);
         false
+    }
+
+    /// Whether the user lets this secret pass.
+    pub(in crate::capture) fn allows(&self, fingerprint: &Fingerprint) -> bool {
+        self.allowed.contains(fingerprint)
+    }
+
+    /// Keeps what speaks against a file, or counts it; `more` are counted from the start.
+    pub(in crate::capture) fn refuse(&self, secrets: impl IntoIterator<Item = Secret>, more: u64) {
+        self.more.fetch_add(more, Ordering::Relaxed);
+        let mut kept = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        for secret in secrets {
+            if kept.len() < KEPT {
+                kept.push(secret);
+            } else {
+                self.more.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Counts a file that is not scanned.
@@ -139,6 +202,11 @@ impl<'a> SecretGuard<'a> {
         if !self.again.load(Ordering::Relaxed) {
             self.unscanned.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Counts a database that is not scanned, or not all of it. Databases are read once.
+    pub(in crate::capture) fn skip_database(&self) {
+        self.unscanned.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether something was found that may not be stored.
@@ -154,7 +222,7 @@ impl<'a> SecretGuard<'a> {
     /// What was found.
     pub fn finish(self) -> Found {
         let mut secrets = self.secrets.into_inner().unwrap_or_else(PoisonError::into_inner);
-        secrets.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+        secrets.sort_by(|a, b| (&a.path, &a.place, &a.rule).cmp(&(&b.path, &b.place, &b.rule)));
         // A file that changed while it was read was scanned more than once.
         secrets.dedup();
         Found { secrets, more: self.more.into_inner(), unscanned: self.unscanned.into_inner() }

@@ -10,6 +10,6 @@ mod rules;
 mod scanner;
 
 pub use allowed::{AllowedError, AllowedSecrets};
-pub(super) use guard::SCAN_LIMIT;
-pub use guard::{Fingerprint, Found, InvalidFingerprint, Secret, SecretGuard};
+pub use guard::{Fingerprint, Found, InvalidFingerprint, Place, Secret, SecretGuard};
+pub(super) use guard::{KEPT, SCAN_LIMIT, scanner};
 pub use scanner::{Finding, Scanner};

@@ -58,17 +58,13 @@ impl Scanner {
         let mut found = Vec::new();
         // For each rule the stretch where a match may begin, while literals keep extending it.
         let mut open: Vec<Option<Range<usize>>> = vec![None; self.rules.rules.len()];
-        for hit in self.literals.find_overlapping_iter(bytes) {
-            let (number, literal) = &self.owners[hit.pattern().as_usize()];
-            let rule = &self.rules.rules[*number];
-            if rule.minds_case() && &bytes[hit.range()] != literal.as_slice() {
-                continue;
-            }
-            let end = (hit.start() + rule.reach()).min(bytes.len());
-            match &mut open[*number] {
-                Some(stretch) if hit.start() <= stretch.end => stretch.end = end,
+        for (number, start) in self.hits(bytes) {
+            let rule = &self.rules.rules[number];
+            let end = (start + rule.reach()).min(bytes.len());
+            match &mut open[number] {
+                Some(stretch) if start <= stretch.end => stretch.end = end,
                 other => {
-                    if let Some(stretch) = other.replace(hit.start()..end) {
+                    if let Some(stretch) = other.replace(start..end) {
                         self.search(rule, bytes, stretch, &mut found);
                     }
                 }
@@ -84,6 +80,21 @@ impl Scanner {
         found.dedup_by(|later, earlier| later.range.start < earlier.range.end);
         number_lines(bytes, &mut found);
         found
+    }
+
+    /// Whether anything in `bytes` is what a secret starts with.
+    pub fn mentions(&self, bytes: &[u8]) -> bool {
+        self.hits(bytes).next().is_some()
+    }
+
+    /// The rules whose literals are met, and where, in order.
+    fn hits(&self, bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+        self.literals.find_overlapping_iter(bytes).filter_map(move |hit| {
+            let (number, literal) = &self.owners[hit.pattern().as_usize()];
+            let as_written = &bytes[hit.range()] == literal.as_slice();
+            let counts = as_written || !self.rules.rules[*number].minds_case();
+            counts.then_some((*number, hit.start()))
+        })
     }
 
     fn search(&self, rule: &Rule, bytes: &[u8], stretch: Range<usize>, found: &mut Vec<Finding>) {

@@ -41,3 +41,8 @@ const START: usize = 16 + ID_LEN;
 pub fn file(repo: &Repository) -> PathBuf {
     repo.folder().join("local/stat-cache")
 }
+
+/// Where that of some paths of the folder is, while one operation reads them more than once.
+pub fn file_of_paths(repo: &Repository) -> PathBuf {
+    repo.folder().join("local/stat-cache-of-paths")
+}
