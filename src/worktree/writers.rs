@@ -20,6 +20,9 @@ const LOT_FILES: usize = 64;
 const LOT_BYTES: u64 = 1 << 20;
 /// Chunks go to a worker in runs of about this many bytes.
 const RUN_BYTES: u64 = 2 << 20;
+/// So many bytes of a large file are handed out before the disk is set to work on them, while
+/// the rest is decoded: else it would idle until the end, and everybody wait for it then.
+const FLUSH_BYTES: u64 = 64 << 20;
 /// Room that is left on the disk beside what is written.
 const SPARE_BYTES: u64 = 16 << 20;
 
@@ -55,6 +58,7 @@ pub fn ensure_room(path: &Path, needed: u64) -> Result<(), WorktreeError> {
 pub struct Writers<'r> {
     repo: &'r Repository,
     tasks: Sender<Task>,
+    flushes: Sender<Arc<DurableFile>>,
     lot: Vec<FileTask>,
     lot_bytes: u64,
 }
@@ -80,7 +84,9 @@ impl<'r> Writers<'r> {
                 })
                 .collect();
             drop(queue);
-            let mut writers = Self { repo, tasks, lot: Vec::new(), lot_bytes: 0 };
+            let (flushes, begun) = bounded::<Arc<DurableFile>>(1);
+            let flusher = scope.spawn(move || begun.iter().try_for_each(|file| file.sync()));
+            let mut writers = Self { repo, tasks, flushes, lot: Vec::new(), lot_bytes: 0 };
             let done = work(&mut writers).and_then(|value| writers.send_lot().map(|()| value));
             drop(writers);
             let mut worked = Ok(());
@@ -88,6 +94,7 @@ impl<'r> Writers<'r> {
                 worked = worked.and(worker.join().unwrap_or(Err(WorktreeError::Stopped)));
             }
             worked?;
+            flusher.join().map_err(|_| WorktreeError::Stopped)??;
             done
         })
     }
@@ -133,13 +140,17 @@ impl<'r> Writers<'r> {
         file.truncate(task.entry.size())?;
         file.allocate(task.entry.size())?;
         let file = Arc::new(file);
-        let (mut run, mut run_bytes) = (Vec::new(), 0);
+        let (mut run, mut run_bytes, mut waiting) = (Vec::new(), 0, 0);
         while let Some(chunk) = chunks.next_chunk()? {
             run.push(chunk);
             run_bytes += chunk.len;
             if run_bytes >= RUN_BYTES {
                 self.send(Task::Run(file.clone(), std::mem::take(&mut run)))?;
-                run_bytes = 0;
+                waiting += std::mem::take(&mut run_bytes);
+                // One that is under way still is enough.
+                if waiting >= FLUSH_BYTES && self.flushes.try_send(file.clone()).is_ok() {
+                    waiting = 0;
+                }
             }
         }
         self.send(Task::Run(file, run))
