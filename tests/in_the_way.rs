@@ -16,9 +16,7 @@ use aisr::disk::Disk;
 use aisr::log::Head;
 use aisr::object::CommitId;
 use aisr::repo::{Identity, Repository};
-use aisr::worktree::{
-    CheckoutOptions, Progress, WorktreeError, checkout, is_interrupted, recover,
-};
+use aisr::worktree::{CheckoutOptions, Progress, WorktreeError, checkout, is_interrupted, recover};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use support::soundness::{Tree, chain, fsck};
 use support::{Quiet, identity, must_commit, new_repository, scratch, snapshot, write};

@@ -7,9 +7,7 @@ use aisr::capture::secrets::AllowedSecrets;
 use aisr::object::{CommitId, Level};
 use aisr::repo::{Identity, Repository};
 use aisr::system::Manifest;
-use aisr::worktree::{
-    CommitOptions, CommitOutcome, CommitReport, Quiesce, Warning, amend, commit,
-};
+use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, Quiesce, Warning, amend, commit};
 
 use super::Answer;
 use super::capture_commands::CaptureCommands;

@@ -192,7 +192,9 @@ impl From<WorktreeError> for CliError {
                 vec!["restore what a commit holds: `aisr restore --from REV PATH`".into()]
             }
             WorktreeError::SameName { .. } | WorktreeError::NameNotHeld { .. } => {
-                vec!["`aisr checkout REV --out DIR` writes to a file system that can hold it".into()]
+                vec![
+                    "`aisr checkout REV --out DIR` writes to a file system that can hold it".into(),
+                ]
             }
             WorktreeError::NoLongerKept { .. } => {
                 vec!["`aisr log` lists older states, and `aisr checkout` goes to one".into()]

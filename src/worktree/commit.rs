@@ -146,8 +146,7 @@ fn capture(
             Level::Snapshot if options.allow_empty || replaced.is_some() => Aim::Moment,
             Level::Snapshot => Aim::Change,
         };
-        let mut state =
-            read_state(repo, &writer, &reading, aim, &mut quiesced, &only, &mut nodes)?;
+        let mut state = read_state(repo, &writer, &reading, aim, &mut quiesced, &only, &mut nodes)?;
         batch.flush()?;
         let found = guard.finish();
         if !found.secrets.is_empty() {

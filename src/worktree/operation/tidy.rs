@@ -117,6 +117,8 @@ mod tests {
                 allowed_secrets: &[],
                 threads: 1,
                 progress: &Quiet,
+                paths: &[],
+                quiesce: None,
             };
             match commit(&repo, &options).unwrap() {
                 CommitOutcome::Made(report) => report.id,
