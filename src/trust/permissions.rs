@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(load().answer(&one).unwrap(), Answered::Nothing);
         load().allow(&disk, &one).unwrap();
         load().allow(&disk, &one).unwrap();
-        assert_eq!(load().allowed(), [one.clone()]);
+        assert_eq!(load().allowed(), std::slice::from_ref(&one));
         assert_eq!(load().answer(&one).unwrap(), Answered::Yes(Permitted(one.clone())));
         assert_eq!(load().answer(&other).unwrap(), Answered::Nothing);
         assert!(!load().revoke(&disk, other.id()).unwrap());
