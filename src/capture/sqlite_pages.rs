@@ -133,12 +133,12 @@ impl OpenDatabase {
             if batch.holds(id)? || pages.passes(0, &bytes) {
                 batch.blob(&bytes, ContentHint::Block)?;
             }
-            pages.judge.map(Judge::finish);
+            pages.judge.into_iter().for_each(Judge::finish);
             let state = StateId(BlobId::of(&pages.first).id());
             return Ok(DatabaseImage { id, size: got as u64, state });
         }
         let streamed = pool.stream(&mut pages, len, batch, progress)?;
-        pages.judge.take().map(Judge::finish);
+        pages.judge.take().into_iter().for_each(Judge::finish);
         let state = match streamed.windows.as_slice() {
             [_, rest @ ..] if !rest.is_empty() => {
                 let first = whole_hash::window(0, &pages.first[..WINDOW.min(pages.first.len())]);

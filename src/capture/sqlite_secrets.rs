@@ -46,11 +46,7 @@ pub(super) fn is_clear(geometry: &Geometry, offset: u64, bytes: &[u8]) -> bool {
     })
 }
 
-fn pages<'b>(
-    geometry: Geometry,
-    offset: u64,
-    bytes: &'b [u8],
-) -> impl Iterator<Item = (u32, &'b [u8])> {
+fn pages(geometry: Geometry, offset: u64, bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     let first = offset / geometry.page as u64 + 1;
     bytes.chunks(geometry.page).zip(first..).map(|(page, nth)| (nth as u32, page))
 }
