@@ -58,6 +58,7 @@ fn try_quiesced(
         author: None,
         acting_for: Vec::new(),
         allow_empty: false,
+        paths: &[],
         level: Level::Snapshot,
         allowed_secrets: &[] as &[Fingerprint],
         quiesce: Some(writer),
