@@ -333,6 +333,23 @@ fn pages_of_another_size_are_refused_while_it_is_open_and_exchanged_when_it_is_c
     }
 }
 
+#[test]
+fn a_database_does_not_come_where_the_log_of_another_lies() {
+    let Bench { desk, db, versions } = Bench::new("wal");
+    db.execute_batch("UPDATE t SET n = 5").unwrap();
+    std::fs::remove_file(desk.path().join(NAME)).unwrap();
+    let ran = desk.run(["checkout", "--force", &versions[0].commit]);
+    assert_ne!(ran.code, Some(0));
+    assert!(ran.stderr.contains("memory.db (a database that is open"), "{}", ran.stderr);
+    assert!(!desk.path().join(NAME).exists() && desk.path().join("memory.db-wal").exists());
+    drop(db);
+    for name in ["memory.db-wal", "memory.db-shm"] {
+        let _ = std::fs::remove_file(desk.path().join(name));
+    }
+    desk.ok(["checkout", "--force", &versions[0].commit]);
+    assert_eq!(desk.json(["status", "--json"])["changes"], serde_json::json!([]));
+}
+
 /// Ends the writer of a test, also where the test fails.
 struct Ends<'a>(&'a AtomicBool);
 

@@ -170,6 +170,9 @@ impl Planner<'_> {
             Found::Blocked if !self.is_replaced_above(&wanted.path) => {
                 self.conflict(wanted, Conflict::Blocked);
             }
+            Found::Nothing if self.would_take_a_foreign_log(&wanted)? => {
+                self.conflict(wanted, Conflict::InUse);
+            }
             Found::Nothing | Found::Blocked => {
                 if wanted.after.is_some() {
                     self.step(wanted, None, Replaced::Nothing, false);
@@ -256,6 +259,16 @@ impl Planner<'_> {
         let kept = wanted.from.map(|(operation, step)| kept_file(self.repo, operation, step));
         let there: Option<DatabaseHeader> = header_of_file(&file);
         Ok(there.is_some() && header_of_content(self.repo, after, kept.as_deref())? == there)
+    }
+
+    /// Whether a log lies where a database should come: SQLite would apply it to the new one.
+    fn would_take_a_foreign_log(&mut self, wanted: &Wanted) -> Result<bool, WorktreeError> {
+        let Some(after) = wanted.after else { return Ok(false) };
+        if !self.is_database_in_use(&wanted.path)? {
+            return Ok(false);
+        }
+        let kept = wanted.from.map(|(operation, step)| kept_file(self.repo, operation, step));
+        Ok(header_of_content(self.repo, after, kept.as_deref())?.is_some())
     }
 
     fn is_database_in_use(&mut self, path: &RepoPath) -> Result<bool, WorktreeError> {
