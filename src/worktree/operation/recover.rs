@@ -115,7 +115,8 @@ fn go_on(
             left.push(step.path.clone());
         }
     }
-    mover.sync()?;
+    // What whoever was interrupted had done need not be durable either.
+    pending.files.sync_filesystem()?;
     Ok(left)
 }
 

@@ -87,17 +87,20 @@ pub fn moves(operation: &Operation) -> Vec<Move> {
 pub struct Mover<'a> {
     pending: &'a Pending,
     operation: &'a Operation,
-    /// The folders whose names changed since the last sync.
+    /// The folders whose names changed since they were synced.
     touched: Vec<Arc<Dir>>,
-    /// What kind of move was last.
-    phase: u8,
+    /// Those in which folders were made.
+    grown: Vec<Arc<Dir>>,
+    /// What went out of the way so far and is in no commit is durably aside.
+    is_kept: bool,
     /// Folders that were to go and have something in them that is in no commit: they stay.
     pub left: Vec<RepoPath>,
 }
 
 impl<'a> Mover<'a> {
     pub fn new(pending: &'a Pending, operation: &'a Operation) -> Self {
-        Self { pending, operation, touched: Vec::new(), phase: 0, left: Vec::new() }
+        let (touched, grown, left) = (Vec::new(), Vec::new(), Vec::new());
+        Self { pending, operation, touched, grown, is_kept: true, left }
     }
 
     /// The folder of a step's path, its name there, and the name of what is set aside for it.
@@ -132,7 +135,10 @@ impl<'a> Mover<'a> {
                 let gone = parent.path().join(name);
                 self.touched.retain(|folder| folder.path() != gone);
             }
-            Move::MakeFolder(_) => parent.create_dir(name, 0o777)?,
+            Move::MakeFolder(_) => {
+                parent.create_dir(name, 0o777)?;
+                self.grown.push(parent.clone());
+            }
             Move::Exchange(_) => files.exchange(slot, &parent, name)?,
             Move::In(_) => files.rename(slot, &parent, name, OnExisting::Refuse)?,
         }
@@ -154,6 +160,8 @@ impl<'a> Mover<'a> {
             Move::Exchange(_) => files.exchange(slot, &parent, name)?,
             Move::In(_) => parent.rename(name, files, slot, OnExisting::Refuse)?,
         }
+        // The plan goes only once this is durable.
+        self.touch(parent);
         Ok(())
     }
 
@@ -163,37 +171,51 @@ impl<'a> Mover<'a> {
         }
     }
 
-    /// To be called before each move: a folder is durably empty before it goes, and durably there
-    /// before something is moved into it. Else a crash could keep a move and lose its folder.
+    /// To be called before each move. What is in no commit is durably aside before its folder goes,
+    /// and a folder is durably there before something is moved into it: else a crash could keep the
+    /// one and lose the other. All else can wait: what a crash leaves undone is done again.
     pub fn settle_before(&mut self, this: Move) -> Result<(), WorktreeError> {
-        let phase = match this {
-            Move::Out(_) => 0,
-            Move::RemoveFolder(_) => 1,
-            Move::MakeFolder(_) => 2,
-            Move::Exchange(_) | Move::In(_) => 3,
-        };
-        if phase == self.phase {
-            return Ok(());
+        match this {
+            Move::RemoveFolder(_) if !self.is_kept => {
+                self.pending.files.sync()?;
+                self.is_kept = true;
+            }
+            Move::Exchange(_) | Move::In(_) if !self.grown.is_empty() => {
+                let grown = std::mem::take(&mut self.grown);
+                self.touched.retain(|one| grown.iter().all(|other| one.path() != other.path()));
+                self.sync_all(grown)?;
+            }
+            _ => {}
         }
-        self.phase = phase;
-        self.sync()
+        // An exchange is durable as one, with the folder of its path.
+        if let Move::Out(n) = this {
+            self.is_kept &= !self.operation.steps[n].keep;
+        }
+        Ok(())
     }
 
     /// Makes what was done durable.
     pub fn sync(&mut self) -> Result<(), WorktreeError> {
-        if self.touched.is_empty() {
-            return Ok(());
+        self.grown.clear();
+        let touched = std::mem::take(&mut self.touched);
+        self.sync_all(touched)?;
+        if !self.is_kept {
+            self.pending.files.sync()?;
+            self.is_kept = true;
         }
-        self.touched.sort_by(|a, b| a.path().cmp(b.path()));
-        self.touched.dedup_by(|a, b| a.path() == b.path());
-        if self.touched.len() > FEW {
-            self.touched.clear();
+        Ok(())
+    }
+
+    fn sync_all(&self, mut folders: Vec<Arc<Dir>>) -> Result<(), WorktreeError> {
+        folders.sort_by(|a, b| a.path().cmp(b.path()));
+        folders.dedup_by(|a, b| a.path() == b.path());
+        if folders.len() > FEW {
             return Ok(self.pending.files.sync_filesystem()?);
         }
-        for folder in self.touched.drain(..) {
+        for folder in folders {
             folder.sync()?;
         }
-        Ok(self.pending.files.sync()?)
+        Ok(())
     }
 }
 
