@@ -36,11 +36,7 @@ enum Shows {
 /// A hostile tree: what it is, how it shows, and the bytes of its top node.
 type Case = (&'static str, Shows, Box<dyn Fn(&Forge<'_>) -> Vec<u8>>);
 
-fn case(
-    name: &'static str,
-    shows: Shows,
-    tree: impl Fn(&Forge<'_>) -> Vec<u8> + 'static,
-) -> Case {
+fn case(name: &'static str, shows: Shows, tree: impl Fn(&Forge<'_>) -> Vec<u8> + 'static) -> Case {
     (name, shows, Box::new(tree))
 }
 
@@ -134,7 +130,8 @@ impl Place {
             &["fsck"],
         ];
         let reads = [&["cat", &cat][..], &["ls", "-r", "hostile"], &["diff", "main", "hostile"]];
-        let others = [&["ls", "hostile"][..], &["show", "hostile"], &["status"], &["log", "hostile"]];
+        let others =
+            [&["ls", "hostile"][..], &["show", "hostile"], &["status"], &["log", "hostile"]];
         for args in [&writes[..], &reads, &others].concat() {
             let ran = self.desk.run(args.iter());
             let told = format!("{name}: aisr {}: {:?}: {}", args.join(" "), ran.code, ran.stderr);
@@ -263,13 +260,9 @@ fn folders_that_are_no_folders_are_refused() {
         case("a link of 4,096 bytes", AtOnce, |forge| {
             valued(forge, &entry(SYMLINK, forge.blob(&[b'a'; 4096]).id(), 4096), 4096)
         }),
-        case("more entries than there are", AtOnce, |forge| {
-            node("tree", 0, 9, 4, &[good(forge)])
-        }),
+        case("more entries than there are", AtOnce, |forge| node("tree", 0, 9, 4, &[good(forge)])),
         case("a wrong sum", AtOnce, |forge| node("tree", 0, 1, 5, &[good(forge)])),
-        case("a schema that nobody knows", AtOnce, |forge| {
-            node("trees", 0, 1, 4, &[good(forge)])
-        }),
+        case("a schema that nobody knows", AtOnce, |forge| node("trees", 0, 1, 4, &[good(forge)])),
         case("a table in place of a folder", AtOnce, |_| {
             node("table", 0, 1, 7, &[leaf_entry(b"row", b"cell")])
         }),
@@ -329,13 +322,7 @@ fn folders_that_are_no_folders_are_refused() {
 #[test]
 fn inner_nodes_whose_children_do_not_fit_are_refused() {
     /// An inner node over two leaves, and what it says of the second.
-    fn inner(
-        forge: &Forge<'_>,
-        last_key: &[u8],
-        second: &[u8],
-        count: u64,
-        sum: u64,
-    ) -> Vec<u8> {
+    fn inner(forge: &Forge<'_>, last_key: &[u8], second: &[u8], count: u64, sum: u64) -> Vec<u8> {
         let first = forge.node(&leaf(4, &[leaf_entry(b"a", &file(forge, EVIL))]));
         let second = forge.node(second);
         let entries = [inner_entry(b"a", first), inner_entry(last_key, second)];
@@ -343,9 +330,7 @@ fn inner_nodes_whose_children_do_not_fit_are_refused() {
     }
     let at_once = |name, tree: fn(&Forge<'_>) -> Vec<u8>| case(name, Shows::AtOnce, tree);
     all_are_refused(&[
-        at_once("another last key", |forge| {
-            inner(forge, b"goods", &leaf(4, &[good(forge)]), 2, 8)
-        }),
+        at_once("another last key", |forge| inner(forge, b"goods", &leaf(4, &[good(forge)]), 2, 8)),
         at_once("keys of the child before", |forge| {
             inner(forge, b"good", &named(forge, b"a"), 3, 12)
         }),

@@ -16,9 +16,7 @@ use aisr::disk::Disk;
 use aisr::log::Head;
 use aisr::object::CommitId;
 use aisr::repo::{Identity, Repository};
-use aisr::worktree::{
-    CheckoutOptions, Progress, WorktreeError, checkout, is_interrupted, recover,
-};
+use aisr::worktree::{CheckoutOptions, Progress, WorktreeError, checkout, is_interrupted, recover};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use support::soundness::{Tree, chain, fsck};
 use support::{Quiet, identity, must_commit, new_repository, scratch, snapshot, write};
@@ -179,12 +177,12 @@ fn what_lies_in_the_way_is_told_and_stays() {
     let make_fifo = |at: &Path| {
         assert!(Command::new("mkfifo").arg(at).status().unwrap().success());
     };
-    let kinds: [(&str, &dyn Fn(&Path)); 5] = [
-        ("folder", &make_folder),
-        ("file", &make_file),
-        ("socket", &make_socket),
-        ("link", &make_link),
-        ("FIFO", &make_fifo),
+    let kinds: [(_, fn(&Path)); 5] = [
+        ("folder", make_folder),
+        ("file", make_file),
+        ("socket", make_socket),
+        ("link", make_link),
+        ("FIFO", make_fifo),
     ];
     for (kind, make) in kinds {
         for place in ["a/new", "a/deep", "a/x", "a", "gives way"] {

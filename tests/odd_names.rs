@@ -205,10 +205,7 @@ fn a_name_that_would_come_back_shorter_is_refused() {
     let elsewhere = scratch();
     let files = repo.files_of(desk.second).unwrap();
     let out = elsewhere.path().join("out");
-    let refused = [
-        go(&repo, desk.second),
-        checkout_out(&repo, files, &out, 1, &Quiet).map(drop),
-    ];
+    let refused = [go(&repo, desk.second), checkout_out(&repo, files, &out, 1, &Quiet).map(drop)];
     for refused in refused {
         match refused {
             Err(WorktreeError::NameNotHeld { path: found }) => assert_eq!(found, path("new/dot.")),

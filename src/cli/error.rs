@@ -155,6 +155,10 @@ impl From<WalkError> for CliError {
 impl From<WorktreeError> for CliError {
     fn from(error: WorktreeError) -> Self {
         let hints = match &error {
+            // Nobody named the object: a tree did.
+            WorktreeError::Repo(RepoError::Store(StoreError::WrongType { .. })) => {
+                vec![FSCK.into()]
+            }
             WorktreeError::Repo(e) => repo_hints(e),
             WorktreeError::NotEmpty { .. } => vec!["name a folder that does not exist yet".into()],
             WorktreeError::NotInHead { .. } => vec!["`aisr ls -r` lists what is".into()],
@@ -176,7 +180,9 @@ impl From<WorktreeError> for CliError {
                 )]
             }
             WorktreeError::SameName { .. } | WorktreeError::NameNotHeld { .. } => {
-                vec!["`aisr checkout REV --out DIR` writes to a file system that can hold it".into()]
+                vec![
+                    "`aisr checkout REV --out DIR` writes to a file system that can hold it".into(),
+                ]
             }
             WorktreeError::NoLongerKept { .. } => {
                 vec!["`aisr log` lists older states, and `aisr checkout` goes to one".into()]
@@ -320,6 +326,7 @@ fn repo_hints(error: &RepoError) -> Vec<String> {
         RepoError::Sign(e) => return remedy(e),
         RepoError::Store(e) | RepoError::Trust(TrustError::Store(e)) => return store_hints(e),
         RepoError::Map(e) => match &**e {
+            MapError::Load { source: StoreError::WrongType { .. }, .. } => FSCK,
             MapError::Load { source, .. } => return store_hints(source),
             _ => FSCK,
         },

@@ -2,7 +2,8 @@
 
 use crate::map::{Map, MapError};
 use crate::object::{
-    Commit, CommitId, DecodeError, EntryKind, Id, NodeId, RepoPath, Schema, TreeEntry, Value, ValueRef,
+    Commit, CommitId, DecodeError, EntryKind, Id, NodeId, RepoPath, Schema, TreeEntry, Value,
+    ValueRef,
 };
 use crate::store::{Store, StoreError};
 

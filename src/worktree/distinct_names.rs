@@ -121,11 +121,7 @@ pub fn ensure_distinct_in_tree(
 }
 
 /// Refuses an odd name that the file system cannot hold. Of each oddity the first is asked for.
-fn ensure_held(
-    dir: &Dir,
-    path: &RepoPath,
-    asked: &mut Vec<Oddity>,
-) -> Result<(), WorktreeError> {
+fn ensure_held(dir: &Dir, path: &RepoPath, asked: &mut Vec<Oddity>) -> Result<(), WorktreeError> {
     let name = path.file_name().unwrap_or_default();
     let Some(problem) = not_portable(name) else { return Ok(()) };
     let character = match problem {
@@ -145,11 +141,7 @@ fn ensure_held(
 
 type Oddity = (Discriminant<PortabilityProblem>, Option<char>);
 
-fn list(
-    dir: &Dir,
-    path: &RepoPath,
-    each: &mut dyn FnMut(&[u8]),
-) -> Result<(), WorktreeError> {
+fn list(dir: &Dir, path: &RepoPath, each: &mut dyn FnMut(&[u8])) -> Result<(), WorktreeError> {
     let failed = |e: rustix::io::Errno| WorktreeError::Read {
         path: path.as_bytes().into(),
         source: e.into(),

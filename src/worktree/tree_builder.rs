@@ -10,7 +10,9 @@ use crossbeam_channel::Receiver;
 use crate::capture::{CaptureError, Captured, Outcome, StatKey};
 use crate::disk::NameRules;
 use crate::map::{Builder, MapRoot};
-use crate::object::{Level, NodeId, PortabilityProblem, Report, Schema, TreeEntry, ValueRef, join_path};
+use crate::object::{
+    Level, NodeId, PortabilityProblem, Report, Schema, TreeEntry, ValueRef, join_path,
+};
 use crate::store::StoreError;
 
 use super::databases::placeholder;

@@ -138,14 +138,7 @@ fn find(log: &PlaceLog, direction: Direction) -> Result<Option<Target>, Worktree
             let LogEntry { cause, sequence, changes, .. } = entry;
             let kind = cause.kind;
             let inverted = kind.clone();
-            return Ok(Some(Target {
-                target: id,
-                kind,
-                sequence,
-                invert: id,
-                inverted,
-                changes,
-            }));
+            return Ok(Some(Target { target: id, kind, sequence, invert: id, inverted, changes }));
         }
     }
     Ok(None)

@@ -168,10 +168,8 @@ pub fn load(repo: &Repository, entry: LogEntryId) -> Result<Option<Operation>, W
 /// When the folder cannot be read.
 pub fn named(repo: &Repository) -> Result<Vec<(LogEntryId, SystemTime)>, WorktreeError> {
     let path = operations_path(repo);
-    let failed = |source| WorktreeError::Read {
-        path: path.as_os_str().as_encoded_bytes().into(),
-        source,
-    };
+    let failed =
+        |source| WorktreeError::Read { path: path.as_os_str().as_encoded_bytes().into(), source };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(&path).map_err(failed)? {
         let entry = entry.map_err(failed)?;

@@ -109,11 +109,10 @@ pub fn perform(
     };
     note(repo, &operation, &staged, &mut folders, how.tree);
     // Somebody may have gone on writing to a file that he had open.
-    let unchanged =
-        |(n, planned): (usize, &Option<Seen>)| match (slot_stat(&pending, n), planned) {
-            (Some(now), Some(planned)) => same_file(now, planned.stat),
-            _ => true,
-        };
+    let unchanged = |(n, planned): (usize, &Option<Seen>)| match (slot_stat(&pending, n), planned) {
+        (Some(now), Some(planned)) => same_file(now, planned.stat),
+        _ => true,
+    };
     let unchanged: Vec<bool> = plan.seen.iter().enumerate().map(unchanged).collect();
     let set_aside = finish(pending, &operation, entry, &unchanged);
     // It only saves room, and the operation has happened.
