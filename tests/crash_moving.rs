@@ -12,7 +12,8 @@ use aisr::log::Head;
 use aisr::object::{CommitId, RepoPath};
 use aisr::repo::Repository;
 use aisr::worktree::{
-    CheckoutOptions, Direction, RestoreOptions, UndoOptions, checkout, recover, restore, undo,
+    CheckoutOptions, Direction, RestoreOptions, UndoOptions, WorktreeError, checkout, recover,
+    restore, undo,
 };
 use support::soundness::sound_head;
 use support::{Quiet, identity, must_commit, new_repository, scratch, snapshot, write};
@@ -56,15 +57,22 @@ fn go(repo: &Repository, target: CommitId, force: bool) {
 
 /// What finds a sync that is missing: each of them is left out in turn, so it is tried often.
 fn few() -> Budget {
-    Budget { exhaustive_up_to: 7, samples: 150, seed: SEED }
+    Budget { exhaustive_up_to: 7, samples: 100, seed: SEED }
 }
 
-fn replay(recorder: &Recorder, old: &State, new: &State) {
+/// Checks every state that a crash may leave between `old` and `new`, and that no sync is needless.
+/// With `back`, what was set aside must lead back too.
+fn replay(recorder: &Recorder, old: &State, new: &State, back: Option<Direction>) {
     let check = |state: &StateInfo, folder: &Path| -> CheckResult {
         let repo = Repository::open(Disk::new(), folder)?;
         recover(&repo)?;
         let head = sound_head(folder)?.ok_or("no HEAD")?.0;
         let now = (head, snapshot(folder));
+        if let (true, Some(direction)) = (now == *new, back) {
+            turn(&repo, direction)?;
+            let then = snapshot(folder);
+            return if then == old.1 { Ok(()) } else { Err("it does not lead back".into()) };
+        }
         if now == *new || now == *old && !state.has_mark(DONE) {
             return Ok(());
         }
@@ -76,6 +84,11 @@ fn replay(recorder: &Recorder, old: &State, new: &State) {
     let needless = recorder.crash_states(few()).needless_syncs(scratch().path(), check);
     let needless = needless.unwrap_or_else(|error| panic!("{error}"));
     assert!(needless.is_empty(), "needless: {needless:#?}");
+}
+
+fn turn(repo: &Repository, direction: Direction) -> Result<(), WorktreeError> {
+    let options = UndoOptions { direction, force: false, threads: 1, progress: &Quiet };
+    undo(repo, &options).map(drop)
 }
 
 fn state(repo: &Repository) -> State {
@@ -97,7 +110,7 @@ fn a_checkout_is_done_whole_or_not_at_all() {
     let root = scratch();
     let (first, _) = desk(root.path());
     let (recorder, old, new) = recorded(root.path(), |repo| go(repo, first, false));
-    replay(&recorder, &old, &new);
+    replay(&recorder, &old, &new, None);
 }
 
 #[test]
@@ -105,16 +118,28 @@ fn what_force_drops_is_dropped_and_brought_back_whole_or_not_at_all() {
     let root = scratch();
     let (first, _) = desk(root.path());
     write(root.path(), "changes", b"local");
+    // This one goes together with its folder.
+    write(root.path(), "comes/file", b"local");
     let (recorder, old, new) = recorded(root.path(), |repo| go(repo, first, true));
-    replay(&recorder, &old, &new);
+    replay(&recorder, &old, &new, Some(Direction::Undo));
 
-    let (recorder, dropped, back) = recorded(root.path(), |repo| {
-        let direction = Direction::Undo;
-        let options = UndoOptions { direction, force: false, threads: 1, progress: &Quiet };
-        undo(repo, &options).unwrap();
-    });
+    let undone = |repo: &Repository| turn(repo, Direction::Undo).unwrap();
+    let (recorder, dropped, back) = recorded(root.path(), undone);
     assert_eq!((&dropped, &back), (&new, &old));
-    replay(&recorder, &dropped, &back);
+    replay(&recorder, &dropped, &back, None);
+}
+
+#[test]
+fn what_force_takes_out_of_a_folder_that_stays_is_aside_whole_or_not_at_all() {
+    let (root, me) = (scratch(), identity());
+    let repo = new_repository(&Disk::new(), root.path(), &me);
+    write(root.path(), "stays", b"1");
+    let first = must_commit(&repo, &me, "first");
+    write(root.path(), "comes", b"2");
+    must_commit(&repo, &me, "second");
+    write(root.path(), "comes", b"local");
+    let (recorder, old, new) = recorded(root.path(), |repo| go(repo, first, true));
+    replay(&recorder, &old, &new, Some(Direction::Undo));
 }
 
 #[test]
@@ -127,5 +152,5 @@ fn a_restore_is_done_whole_or_not_at_all() {
         let options = RestoreOptions { from: first, paths: &paths, threads: 1, progress: &Quiet };
         restore(repo, &options).unwrap();
     });
-    replay(&recorder, &old, &new);
+    replay(&recorder, &old, &new, Some(Direction::Undo));
 }

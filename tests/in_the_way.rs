@@ -177,12 +177,12 @@ fn what_lies_in_the_way_is_told_and_stays() {
     let make_fifo = |at: &Path| {
         assert!(Command::new("mkfifo").arg(at).status().unwrap().success());
     };
-    let kinds: [(&str, &dyn Fn(&Path)); 5] = [
-        ("folder", &make_folder),
-        ("file", &make_file),
-        ("socket", &make_socket),
-        ("link", &make_link),
-        ("FIFO", &make_fifo),
+    let kinds: [(_, fn(&Path)); 5] = [
+        ("folder", make_folder),
+        ("file", make_file),
+        ("socket", make_socket),
+        ("link", make_link),
+        ("FIFO", make_fifo),
     ];
     for (kind, make) in kinds {
         for place in ["a/new", "a/deep", "a/x", "a", "gives way"] {

@@ -317,6 +317,24 @@ fn restore_brings_paths_back_and_undo_takes_that_back() {
 }
 
 #[test]
+fn restore_makes_the_folders_above_that_are_missing_and_nothing_else_in_them() {
+    let desk = Desk::new();
+    write(desk.root(), "d/deep/a", b"1");
+    write(desk.root(), "d/deep/b", b"1");
+    write(desk.root(), "d/c", b"1");
+    let (first, _) = desk.commit();
+    std::fs::remove_dir_all(desk.root().join("d")).unwrap();
+    desk.restore(first, &["d/deep/a"]).unwrap().unwrap();
+    assert_eq!(desk.changes(), ["d/c", "d/deep/b"]);
+    desk.undo(Direction::Undo).unwrap();
+    assert!(!desk.root().join("d").exists());
+    write(desk.root(), "d", b"a file of the user");
+    let found = conflicts(desk.restore(first, &["d/deep/a"]));
+    let blocked = |path: &str| (path.to_owned(), Conflict::Blocked);
+    assert_eq!(found, [blocked("d/deep"), blocked("d/deep/a")]);
+}
+
+#[test]
 fn what_is_kept_stays_and_shows_as_changed() {
     let desk = Desk::new();
     write(desk.root(), "memory/rows", b"1");

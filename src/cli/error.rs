@@ -158,6 +158,10 @@ impl From<WalkError> for CliError {
 impl From<WorktreeError> for CliError {
     fn from(error: WorktreeError) -> Self {
         let hints = match &error {
+            // Nobody named the object: a tree did.
+            WorktreeError::Repo(RepoError::Store(StoreError::WrongType { .. })) => {
+                vec![FSCK.into()]
+            }
             WorktreeError::Repo(e) => repo_hints(e),
             WorktreeError::NotEmpty { .. } => vec!["name a folder that does not exist yet".into()],
             WorktreeError::NotInHead { .. } => vec!["`aisr ls -r` lists what is".into()],
@@ -389,6 +393,7 @@ fn repo_hints(error: &RepoError) -> Vec<String> {
         RepoError::Sign(e) => return remedy(e),
         RepoError::Store(e) | RepoError::Trust(TrustError::Store(e)) => return store_hints(e),
         RepoError::Map(e) => match &**e {
+            MapError::Load { source: StoreError::WrongType { .. }, .. } => FSCK,
             MapError::Load { source, .. } => return store_hints(source),
             _ => FSCK,
         },

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::map::Checker;
+use crate::map::{Checker, Map};
 use crate::object::{
     BlobId, Commit, CommitId, Component, ComponentKey, Edge, EdgeKey, EntryKind, EscapedName,
     ExternalEntry, ExternalKey, Id, NameError, Node, NodeId, ObjectType, Schema, Signed, Tag,
@@ -119,6 +119,7 @@ impl<'a> Walk<'a> {
             }
         };
         let root = self.map(commit.root, Some(Schema::Root));
+        let root = root.filter(|_| self.has_files(commit.root));
         let origins = commit.origins.is_none_or(|origins| self.map(origins, None).is_some());
         let mut clean = root.is_some() && origins;
         for blob in &commit.observed {
@@ -128,6 +129,16 @@ impl<'a> Walk<'a> {
             self.report.affected.commit(id.to_hex());
         }
         commit.parents.iter().map(|parent| parent.id()).collect()
+    }
+
+    /// Whether the root map of a commit, which is whole, names a directory tree.
+    fn has_files(&mut self, root: NodeId) -> bool {
+        let found = Map::open(self.store, root, Schema::Root).and_then(|map| map.get(FILES));
+        match found {
+            Ok(Some(_)) => true,
+            Ok(None) => self.bad_node(root, "a root map without `files`".into()),
+            Err(e) => self.bad_node(root, with_sources(&e)),
+        }
     }
 
     fn load_commit(&mut self, id: CommitId) -> Result<Commit, String> {

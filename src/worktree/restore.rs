@@ -57,7 +57,11 @@ pub fn restore(
     now.ensure_read(|path| options.paths.iter().any(|wanted| path.is_within(wanted)))?;
     let mut wants = Wants::new();
     diff_trees(&now, Some(now.root.id), Some(from), &mut |change| {
-        if !options.paths.iter().any(|path| change.path.is_within(path)) {
+        // Of the folders above, those that are missing come too.
+        let comes = change.before.is_none() && change.after.is_some_and(|e| e.root().is_some());
+        let is_wanted =
+            |path: &RepoPath| change.path.is_within(path) || comes && path.is_within(&change.path);
+        if !options.paths.iter().any(is_wanted) {
             return Ok(());
         }
         let known = repo.entry_in(head, &change.path)?;

@@ -119,7 +119,8 @@ fn go_on(
             left.push(step.path.clone());
         }
     }
-    mover.sync()?;
+    // What whoever was interrupted had done need not be durable either.
+    pending.files.sync_filesystem()?;
     left.extend(databases::go_on(repo, pending, operation, &mut looker.folders)?);
     Ok(left)
 }

@@ -98,17 +98,22 @@ pub fn database_steps(operation: &Operation) -> impl DoubleEndedIterator<Item = 
 pub struct Mover<'a> {
     pending: &'a Pending,
     operation: &'a Operation,
-    /// The folders whose names changed since the last sync.
+    /// The folders whose names changed since they were synced.
     touched: Vec<Arc<Dir>>,
-    /// What kind of move was last.
-    phase: u8,
+    /// Those in which folders were made.
+    grown: Vec<Arc<Dir>>,
+    /// The folders that stay and that files went out of since what is set aside was synced.
+    left_by: Vec<Arc<Dir>>,
+    /// What went out of the way so far and is in no commit is durably aside.
+    is_kept: bool,
     /// Folders that were to go and have something in them that is in no commit: they stay.
     pub left: Vec<RepoPath>,
 }
 
 impl<'a> Mover<'a> {
     pub fn new(pending: &'a Pending, operation: &'a Operation) -> Self {
-        Self { pending, operation, touched: Vec::new(), phase: 0, left: Vec::new() }
+        let (touched, grown, left_by) = (Vec::new(), Vec::new(), Vec::new());
+        Self { pending, operation, touched, grown, left_by, is_kept: true, left: Vec::new() }
     }
 
     /// The folder of a step's path, its name there, and the name of what is set aside for it.
@@ -129,7 +134,12 @@ impl<'a> Mover<'a> {
         let (parent, name, slot) = self.places(this.step(), folders)?;
         let files = &self.pending.files;
         match this {
-            Move::Out(_) => parent.rename(name, files, slot, OnExisting::Refuse)?,
+            Move::Out(_) => {
+                parent.rename(name, files, slot, OnExisting::Refuse)?;
+                // It is durable with the folder that it goes to.
+                self.left_by.push(parent);
+                return Ok(true);
+            }
             Move::RemoveFolder(_) => {
                 folders.forget();
                 match parent.remove_dir(name) {
@@ -142,8 +152,12 @@ impl<'a> Mover<'a> {
                 // What went needs no sync.
                 let gone = parent.path().join(name);
                 self.touched.retain(|folder| folder.path() != gone);
+                self.left_by.retain(|folder| folder.path() != gone);
             }
-            Move::MakeFolder(_) => parent.create_dir(name, 0o777)?,
+            Move::MakeFolder(_) => {
+                parent.create_dir(name, 0o777)?;
+                self.grown.push(parent.clone());
+            }
             Move::Exchange(_) => files.exchange(slot, &parent, name)?,
             Move::In(_) => files.rename(slot, &parent, name, OnExisting::Refuse)?,
         }
@@ -165,6 +179,8 @@ impl<'a> Mover<'a> {
             Move::Exchange(_) => files.exchange(slot, &parent, name)?,
             Move::In(_) => parent.rename(name, files, slot, OnExisting::Refuse)?,
         }
+        // The plan goes only once this is durable.
+        self.touch(parent);
         Ok(())
     }
 
@@ -174,37 +190,56 @@ impl<'a> Mover<'a> {
         }
     }
 
-    /// To be called before each move: a folder is durably empty before it goes, and durably there
-    /// before something is moved into it. Else a crash could keep a move and lose its folder.
+    /// To be called before each move. What is in no commit is durably aside before its folder goes,
+    /// and a folder is durably there before something is moved into it: else a crash could keep the
+    /// one and lose the other. All else can wait: what a crash leaves undone is done again.
     pub fn settle_before(&mut self, this: Move) -> Result<(), WorktreeError> {
-        let phase = match this {
-            Move::Out(_) => 0,
-            Move::RemoveFolder(_) => 1,
-            Move::MakeFolder(_) => 2,
-            Move::Exchange(_) | Move::In(_) => 3,
-        };
-        if phase == self.phase {
-            return Ok(());
+        match this {
+            Move::RemoveFolder(_) if !self.is_kept => {
+                self.sync_aside()?;
+            }
+            Move::Exchange(_) | Move::In(_) if !self.grown.is_empty() => {
+                let grown = std::mem::take(&mut self.grown);
+                self.touched.retain(|one| grown.iter().all(|other| one.path() != other.path()));
+                self.sync_all(grown)?;
+            }
+            _ => {}
         }
-        self.phase = phase;
-        self.sync()
+        // An exchange is durable as one, with the folder of its path.
+        if let Move::Out(n) = this {
+            self.is_kept &= !self.operation.steps[n].keep;
+        }
+        Ok(())
     }
 
     /// Makes what was done durable.
     pub fn sync(&mut self) -> Result<(), WorktreeError> {
-        if self.touched.is_empty() {
+        self.grown.clear();
+        let touched = std::mem::take(&mut self.touched);
+        self.sync_all(touched)?;
+        if self.is_kept && self.left_by.is_empty() {
             return Ok(());
         }
-        self.touched.sort_by(|a, b| a.path().cmp(b.path()));
-        self.touched.dedup_by(|a, b| a.path() == b.path());
-        if self.touched.len() > FEW {
-            self.touched.clear();
+        self.sync_aside()
+    }
+
+    fn sync_aside(&mut self) -> Result<(), WorktreeError> {
+        self.pending.files.sync()?;
+        self.left_by.clear();
+        self.is_kept = true;
+        Ok(())
+    }
+
+    fn sync_all(&self, mut folders: Vec<Arc<Dir>>) -> Result<(), WorktreeError> {
+        folders.sort_by(|a, b| a.path().cmp(b.path()));
+        folders.dedup_by(|a, b| a.path() == b.path());
+        if folders.len() > FEW {
             return Ok(self.pending.files.sync_filesystem()?);
         }
-        for folder in self.touched.drain(..) {
+        for folder in folders {
             folder.sync()?;
         }
-        Ok(self.pending.files.sync()?)
+        Ok(())
     }
 }
 
