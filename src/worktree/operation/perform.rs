@@ -177,7 +177,7 @@ fn stage(
     }
     if written.len() > FEW {
         pending.files.sync_filesystem()?;
-    } else {
+    } else if !written.is_empty() {
         for n in &written {
             if operation.steps[*n].after.is_some_and(|e| e.kind() != EntryKind::Symlink) {
                 pending.files.open_file(slot(*n))?.sync()?;

@@ -91,6 +91,8 @@ pub struct Mover<'a> {
     touched: Vec<Arc<Dir>>,
     /// Those in which folders were made.
     grown: Vec<Arc<Dir>>,
+    /// The folders that stay and that files went out of since what is set aside was synced.
+    left_by: Vec<Arc<Dir>>,
     /// What went out of the way so far and is in no commit is durably aside.
     is_kept: bool,
     /// Folders that were to go and have something in them that is in no commit: they stay.
@@ -99,8 +101,8 @@ pub struct Mover<'a> {
 
 impl<'a> Mover<'a> {
     pub fn new(pending: &'a Pending, operation: &'a Operation) -> Self {
-        let (touched, grown, left) = (Vec::new(), Vec::new(), Vec::new());
-        Self { pending, operation, touched, grown, is_kept: true, left }
+        let (touched, grown, left_by) = (Vec::new(), Vec::new(), Vec::new());
+        Self { pending, operation, touched, grown, left_by, is_kept: true, left: Vec::new() }
     }
 
     /// The folder of a step's path, its name there, and the name of what is set aside for it.
@@ -121,7 +123,14 @@ impl<'a> Mover<'a> {
         let (parent, name, slot) = self.places(this.step(), folders)?;
         let files = &self.pending.files;
         match this {
-            Move::Out(_) => parent.rename(name, files, slot, OnExisting::Refuse)?,
+            Move::Out(_) => {
+                parent.rename(name, files, slot, OnExisting::Refuse)?;
+                // It is durable with the folder that it goes to, or with what takes its name.
+                if self.operation.steps[this.step()].after.is_none() {
+                    self.left_by.push(parent);
+                }
+                return Ok(true);
+            }
             Move::RemoveFolder(_) => {
                 folders.forget();
                 match parent.remove_dir(name) {
@@ -134,6 +143,7 @@ impl<'a> Mover<'a> {
                 // What went needs no sync.
                 let gone = parent.path().join(name);
                 self.touched.retain(|folder| folder.path() != gone);
+                self.left_by.retain(|folder| folder.path() != gone);
             }
             Move::MakeFolder(_) => {
                 parent.create_dir(name, 0o777)?;
@@ -177,8 +187,7 @@ impl<'a> Mover<'a> {
     pub fn settle_before(&mut self, this: Move) -> Result<(), WorktreeError> {
         match this {
             Move::RemoveFolder(_) if !self.is_kept => {
-                self.pending.files.sync()?;
-                self.is_kept = true;
+                self.sync_aside()?;
             }
             Move::Exchange(_) | Move::In(_) if !self.grown.is_empty() => {
                 let grown = std::mem::take(&mut self.grown);
@@ -199,10 +208,16 @@ impl<'a> Mover<'a> {
         self.grown.clear();
         let touched = std::mem::take(&mut self.touched);
         self.sync_all(touched)?;
-        if !self.is_kept {
-            self.pending.files.sync()?;
-            self.is_kept = true;
+        if self.is_kept && self.left_by.is_empty() {
+            return Ok(());
         }
+        self.sync_aside()
+    }
+
+    fn sync_aside(&mut self) -> Result<(), WorktreeError> {
+        self.pending.files.sync()?;
+        self.left_by.clear();
+        self.is_kept = true;
         Ok(())
     }
 
