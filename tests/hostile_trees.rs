@@ -404,12 +404,10 @@ fn trees_that_are_too_deep_are_refused() {
     ]);
 }
 
-/// Makes a root map of a commit.
-type MakeRoot = fn(&Forge<'_>) -> NodeId;
-
 #[test]
 fn commits_without_a_tree_are_refused() {
-    let roots: [(&str, MakeRoot); 5] = [
+    type Root = fn(&Forge<'_>) -> NodeId;
+    let roots: [(&str, Root); 5] = [
         ("a root map without files", |forge| forge.node(&node("root", 0, 0, 0, &[]))),
         ("files that are no id", |forge| forge.root_over(b"short")),
         ("files that are a blob", |forge| {

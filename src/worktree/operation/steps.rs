@@ -136,8 +136,10 @@ impl<'a> Mover<'a> {
         match this {
             Move::Out(_) => {
                 parent.rename(name, files, slot, OnExisting::Refuse)?;
-                // It is durable with the folder that it goes to.
-                self.left_by.push(parent);
+                // It is durable with the folder that it goes to, or with what takes its name.
+                if self.operation.steps[this.step()].after.is_none() {
+                    self.left_by.push(parent);
+                }
                 return Ok(true);
             }
             Move::RemoveFolder(_) => {
