@@ -122,7 +122,8 @@ fn a_clone_with_a_hostile_request_runs_nothing() {
     let ran = Ran::of(command.current_dir(&copy).output().unwrap());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("are not run"), "{}", ran.stderr);
-    // Another user, whose clone carries all that ever allowed it, wherever that might be looked for.
+    // Another user, whose clone carries all that ever allowed it, wherever that might be looked
+    // for.
     let other = Desk::empty();
     fs::remove_dir(other.path()).unwrap();
     copy_folder(&desk.path(), &other.path());
@@ -175,7 +176,8 @@ fn what_a_repository_allows_itself_does_not_count() {
 fn a_request_is_shown_exactly_and_nothing_in_it_steers_the_terminal() {
     let desk = Desk::new();
     desk.write("stop.sh", "exit 0\n");
-    let text = "[capture]\nquiesce = [\"/bin/sh\", \"stop.sh\", \"a b\\\" \\\\n\\n\\u001b[2J\\u202e\"]\n\
+    let text = "[capture]\n\
+                quiesce = [\"/bin/sh\", \"stop.sh\", \"a b\\\" \\\\n\\n\\u001b[2J\\u202e\"]\n\
                 timeout = 7\n";
     desk.write("aisr.toml", text);
     let (shown, code) = answer(&desk, "n\n");

@@ -44,7 +44,8 @@ pub fn commands_around(
     };
     let text = Escaped(why.to_string().as_bytes()).to_string();
     anstream::eprintln!(
-        "{WARNING}warning:{WARNING:#} the commands that {MANIFEST_FILE} asks for are not run: {text}"
+        "{WARNING}warning:{WARNING:#} the commands that {MANIFEST_FILE} asks for are not run: \
+         {text}"
     );
     if matches!(why, Without::NotAsked) {
         anstream::eprintln!("{HINT}hint:{HINT:#} `aisr allow` shows them, and asks you");
