@@ -92,7 +92,7 @@ fn run_peers(arguments: &Arguments) -> Result {
     process::run(&mut script)?;
     let peers: Peers = read(&report)?;
     let targets = bench_report::targets(&peers);
-    let command = env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let command = typed(env::args().skip(1)).join(" ");
     let machine = machine::describe(&work)?;
     let text =
         bench_report::document(&format!("cargo xtask {command}"), &machine, &peers, &targets);
@@ -103,6 +103,19 @@ fn run_peers(arguments: &Arguments) -> Result {
         return Err(format!("{missed} targets are missed"));
     }
     Ok(())
+}
+
+/// The words of the command line but for the folder to work in, which is the machine's own.
+fn typed(mut words: impl Iterator<Item = String>) -> Vec<String> {
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--work" => drop(words.next()),
+            _ if word.starts_with("--work=") => {}
+            _ => kept.push(word),
+        }
+    }
+    kept
 }
 
 fn run_large(arguments: &LargeArguments) -> Result {
