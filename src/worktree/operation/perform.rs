@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use bstr::{BString, ByteSlice};
 use rustix::fs::{AtFlags, statat};
 
-use crate::capture::StatKey;
+use crate::capture::{CLOCK_STEP, StatKey};
 use crate::disk::ReadFile;
 use crate::log::PlaceLog;
 use crate::object::{Cause, EntryKind, LogEntryId, NodeId, Operation, RefChange, RepoPath, Step};
@@ -27,6 +27,8 @@ use super::steps::{FEW, Move, Mover, is_staged, moves, writes};
 use super::tidy::tidy;
 
 const BUFFER: usize = 1 << 20;
+/// To hash so many bytes takes about as long as a step of the clock.
+const LARGE: u64 = 16 << 20;
 
 /// What an operation did.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -320,6 +322,10 @@ fn note(
 ) {
     let mut updates = Vec::new();
     folders.forget();
+    if staged.iter().flatten().any(|stat| stat.size >= LARGE && may_have_changed(*stat)) {
+        // Cheaper than reading it again the next time, because a change may not show.
+        std::thread::sleep(CLOCK_STEP);
+    }
     for (n, step) in operation.steps.iter().enumerate() {
         let entry =
             step.after.filter(|e| matches!(e.kind(), EntryKind::File | EntryKind::Executable));
