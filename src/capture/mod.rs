@@ -24,7 +24,7 @@ pub use error::CaptureError;
 pub use open_elsewhere::is_open_elsewhere;
 pub use pool::{Captured, Databases, Outcome, Pool, Request, Ticket};
 pub use small::WHOLE_LIMIT;
-pub use sqlite::{BESIDE_DATABASES, DatabaseState, Mode, OpenDatabase, Refused, begins_like_one};
+pub use sqlite::{BESIDE_DATABASES, DatabaseState, Mode, OpenDatabase, Refused, is_database_at};
 pub use sqlite_header::{DatabaseHeader, HEADER_LEN};
 pub use sqlite_pages::{DatabaseImage, ImageHasher, StateId, state_of_blob};
 pub use sqlite_write::{LockedDatabase, PageWriter};

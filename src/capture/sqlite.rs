@@ -5,7 +5,7 @@
 //! the first transaction begins (`docs/working-folder.md`).
 
 use std::fmt::Write as _;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -43,6 +43,14 @@ pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 pub fn begins_like_one(file: &OwnedFd) -> std::io::Result<bool> {
     let mut head = [0; 16];
     Ok(read_full(file, 0, &mut head)? == head.len() && head == *MAGIC)
+}
+
+/// Whether the file `name` in `folder` begins like a database. No link is followed, and what
+/// cannot be read is none.
+pub fn is_database_at(folder: impl AsFd, name: &[u8]) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, name, flags, FileMode::empty());
+    file.is_ok_and(|file| begins_like_one(&file).unwrap_or(false))
 }
 
 /// What the file system says of a database: while it stays, the content does.

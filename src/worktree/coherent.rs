@@ -67,7 +67,7 @@ pub fn read_state(
     only: &Selection,
     nodes: &mut NodeSink<'_>,
 ) -> Result<FolderState, WorktreeError> {
-    let mut databases = database_cache::load(&repo.folder().join("local/databases"));
+    let mut databases = database_cache::load(&database_cache::file(repo));
     // Who compares needs the nodes, and who puts databases into the tree or parts of it into
     // another; else they would only take memory.
     let scan = |deferred: &[BString], again, known: &_, nodes: &mut NodeSink<'_>| {
@@ -177,7 +177,7 @@ impl FolderState {
     pub fn remember(self, repo: &Repository, root: NodeId) {
         self.cache.into_iter().for_each(|cache| cache.finish(root));
         if let Some(databases) = self.databases {
-            database_cache::save(repo.disk(), &repo.folder().join("local/databases"), &databases);
+            database_cache::save(repo.disk(), &database_cache::file(repo), &databases);
         }
     }
 }

@@ -4,13 +4,14 @@
 //! databases, so it is read and written whole. One that is missing or damaged counts as empty.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
 use crate::capture::{DatabaseImage, DatabaseState, StatKey, StateId};
 use crate::disk::Disk;
 use crate::object::{BlobId, ID_LEN};
+use crate::repo::Repository;
 
 use super::stat_cache::{CacheEntry, decode_entry, encode_entry};
 
@@ -29,6 +30,11 @@ pub struct KnownDatabase {
 
 /// The databases of a folder, by their paths inside the root.
 pub type KnownDatabases = BTreeMap<BString, KnownDatabase>;
+
+/// Where a repository keeps them.
+pub fn file(repo: &Repository) -> PathBuf {
+    repo.folder().join("local/databases")
+}
 
 /// Reads the file at `path`.
 pub fn load(path: &Path) -> KnownDatabases {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice};
 use crossbeam_channel::Sender;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, readlinkat, statat};
+use rustix::fs::{AtFlags, FileType, readlinkat, statat};
 use rustix::io::Errno;
 
 use crate::capture::{
     BESIDE_DATABASES, Captured, DatabaseState, Databases, Outcome, Pool, Request, StatKey, Ticket,
-    WHOLE_LIMIT, begins_like_one,
+    WHOLE_LIMIT, is_database_at,
 };
 use crate::chunk::ContentHint;
 use crate::object::{Id, NodeId, RepoPath, TreeEntry, check_name, join_path, limits, not_portable};
@@ -313,7 +313,7 @@ impl Scan<'_, '_, '_> {
     ) -> Result<(), WorktreeError> {
         let beside = BESIDE_DATABASES.iter().find_map(|suffix| name.strip_suffix(*suffix));
         if let Some(database) = beside.filter(|database| listing.contains(database))
-            && self.is_database(place, listing, database.as_bstr())?
+            && self.is_database(place, listing, database.as_bstr())
         {
             return Ok(());
         }
@@ -380,21 +380,11 @@ impl Scan<'_, '_, '_> {
     }
 
     /// Whether there is a database of this name. Those that are known are not opened.
-    fn is_database(
-        &self,
-        place: &Place,
-        listing: &Listing,
-        name: &BStr,
-    ) -> Result<bool, WorktreeError> {
+    fn is_database(&self, place: &Place, listing: &Listing, name: &BStr) -> bool {
         let path = join_path(place.path.as_bytes(), name);
-        if self.pass.known.contains_key(&path) || self.pass.deferred.contains(&path) {
-            return Ok(true);
-        }
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        match openat(listing.folder(), name.as_bytes(), flags, Mode::empty()) {
-            Ok(file) => Ok(begins_like_one(&file).unwrap_or(false)),
-            Err(_) => Ok(false),
-        }
+        self.pass.known.contains_key(&path)
+            || self.pass.deferred.contains(&path)
+            || is_database_at(listing.folder(), name.as_bytes())
     }
 
     fn large(&mut self, name: &BStr, request: &Request) -> Result<(), WorktreeError> {

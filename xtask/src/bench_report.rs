@@ -136,8 +136,10 @@ pub fn targets(peers: &Peers) -> Vec<Target> {
     let size = |tool: &str| peers.cost(tool, FIRST).map(|cost| cost.3);
     let cp = median(&peers.cp);
     let grown = peers.cost("aisr", ROWS).zip(peers.cost("aisr", TOOLS)).map(|(a, b)| a.3 - b.3);
-    let faster = |operation| peers.least(|name| peers.wall(name, operation));
-    let fastest = peers.least(|name| peers.wall(name, FIRST));
+    let fastest = |what, operation| {
+        let peer = peers.least(|name| peers.wall(name, operation));
+        ratio(what, mine(operation), peer.map(|(_, wall)| wall), 1.0, "s").against(peer)
+    };
     let smallest = peers.least(size);
     let peak = peers
         .tools
@@ -146,14 +148,7 @@ pub fn targets(peers: &Peers) -> Vec<Target> {
     let start = peers.tools.get("aisr").and_then(|tool| tool.start);
     vec![
         ratio("First commit: at most 1.0 × `cp -r` + `sync`", mine(FIRST), cp, 1.0, "s"),
-        ratio(
-            "First commit: faster than every peer",
-            mine(FIRST),
-            fastest.map(|(_, wall)| wall),
-            1.0,
-            "s",
-        )
-        .against(fastest),
+        fastest("First commit: faster than every peer", FIRST),
         ratio(
             "Commit with nothing new: at most `git add` and `git commit`",
             mine(NOTHING),
@@ -205,22 +200,8 @@ pub fn targets(peers: &Peers) -> Vec<Target> {
             "s",
         ),
         limit("Growth by those 125 rows: at most 1.2 MiB", grown, 1.2, "MiB"),
-        ratio(
-            "Commit of 5 % of the files: at most every peer's",
-            mine(CHURN),
-            faster(CHURN).map(|(_, wall)| wall),
-            1.0,
-            "s",
-        )
-        .against(faster(CHURN)),
-        ratio(
-            "Commit of a rename: at most every peer's",
-            mine(RENAME),
-            faster(RENAME).map(|(_, wall)| wall),
-            1.0,
-            "s",
-        )
-        .against(faster(RENAME)),
+        fastest("Commit of 5 % of the files: at most every peer's", CHURN),
+        fastest("Commit of a rename: at most every peer's", RENAME),
         ratio(
             "Checkout back and forth over a changed model: at most git-lfs's",
             peers.both("aisr", OVER_MODEL),

@@ -239,7 +239,7 @@ pub fn note(repo: &Repository, operation: &Operation, written: &Written) {
     if written.is_empty() {
         return;
     }
-    let cache = repo.folder().join("local/databases");
+    let cache = database_cache::file(repo);
     let mut known = database_cache::load(&cache);
     for (n, state) in written {
         let Step { path, after, .. } = &operation.steps[*n];

@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 
 use crate::capture::{
-    BESIDE_DATABASES, CaptureError, DatabaseState, OpenDatabase, Refused, StatKey, begins_like_one,
+    BESIDE_DATABASES, CaptureError, DatabaseState, OpenDatabase, Refused, StatKey, is_database_at,
     now_nanos,
 };
 use crate::disk::Dir;
@@ -73,7 +73,7 @@ impl<'r> Looker<'r> {
     pub fn new(repo: &'r Repository) -> Result<Self, WorktreeError> {
         let folders = Folders::new(repo)?;
         let cache = CacheReader::open(&stat_cache::file(repo));
-        let databases = database_cache::load(&repo.folder().join("local/databases"));
+        let databases = database_cache::load(&database_cache::file(repo));
         Ok(Self { repo, folders, cache, databases })
     }
 
@@ -103,7 +103,10 @@ impl<'r> Looker<'r> {
         let is_database = match known {
             Some(Known::Database(database)) => return Ok(found_database(database)),
             Some(Known::File(_)) => false,
-            None => stat.is_some_and(|stat| is_regular(&stat)) && is_database(&parent, name),
+            None => {
+                stat.is_some_and(|stat| is_regular(&stat))
+                    && is_database_at(&*parent, name.as_bytes())
+            }
         };
         if is_database && let Some(found) = self.read_database(path)? {
             return Ok(found);
@@ -199,12 +202,6 @@ enum Known {
 fn found_database(database: KnownDatabase) -> Found {
     let KnownDatabase { state, image, .. } = database;
     Found::Database(TreeEntry::regular(image.id, image.size, state.main.executable), database)
-}
-
-fn is_database(parent: &Dir, name: &BStr) -> bool {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = openat(parent, name.as_bytes(), flags, Mode::empty());
-    file.is_ok_and(|file| begins_like_one(&file).unwrap_or(false))
 }
 
 /// What lies at `name` in a folder; a file that `known` does not give the id of is read.

@@ -3,8 +3,9 @@
 //! What comes is written beside (`.aisr/undo/pending/files`) and made durable together with a
 //! plan. Then each path changes place with what was written for it, in one step; what lay there
 //! is set aside. A database that takes on another version of itself is written through SQLite
-//! instead, whose lock is had before the plan is durable. The log entry comes last. A crash before the plan is durable leaves the folder as
-//! it was; after it, the next command that works in the folder goes on to the end.
+//! instead, whose lock is had before the plan is durable. The log entry comes last. A crash before
+//! the plan is durable leaves the folder as it was; after it, the next command that works in the
+//! folder goes on to the end.
 
 mod databases;
 mod folders;
