@@ -197,6 +197,7 @@ fn maps() -> Vec<Seed> {
 fn working_folder() -> Vec<Seed> {
     let path = |text: &str| RepoPath::parse(text).expect("a path");
     let file = TreeEntry::file(BlobId::from_id(id(80)), 900);
+    let larger = TreeEntry::file(BlobId::from_id(id(83)), 1800);
     let folder = TreeEntry::directory(NodeId::from_id(id(81)), 4000);
     let step = |text, before, after| Step {
         path: path(text),
@@ -204,6 +205,7 @@ fn working_folder() -> Vec<Seed> {
         after,
         keep: false,
         from: None,
+        database: false,
     };
     let from = Some((LogEntryId::from_id(id(82)), 3));
     let operation = Operation {
@@ -216,6 +218,7 @@ fn working_folder() -> Vec<Seed> {
             step("folder", None, Some(folder)),
             Step { from, ..step("folder/new", None, Some(file)) },
             step("gone", Some(file), None),
+            Step { database: true, ..step("store.sqlite", Some(file), Some(larger)) },
         ],
     };
     let stat = StatKey { size: 900, mtime: -1, ctime: 1 << 60, inode: 7, executable: true };
