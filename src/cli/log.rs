@@ -1,22 +1,31 @@
 //! `aisr log`: commits, newest first.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 
-use aisr::history::CommitWalk;
+use aisr::history::{CommitWalk, HistoryError, Range, Revisions};
+use aisr::object::RepoPath;
+use aisr::repo::Repository;
 
 use super::Answer;
 use super::context::{Context, revisions};
 use super::error::CliError;
-use super::output::{CommitView, Escaped, Ids, JsonList, Names, Paging};
+use super::output::{CommitView, Escaped, Ids, JsonList, Names, Output, Paging};
+use super::pathspec::{repo_path, repo_paths};
 use super::target;
 
 /// Show commits, newest first.
+///
+/// With paths, only those that changed one of them: a file, or a folder with all that is in it.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Where to begin, or A..B: the commits behind B that are not behind A.
-    #[arg(value_name = "REV|RANGE")]
-    range: Option<OsString>,
+    /// Where to begin, or A..B: the commits behind B that are not behind A; ^A leaves out what is
+    /// behind A. Paths may follow.
+    #[arg(value_name = "REV|A..B|PATH")]
+    targets: Vec<OsString>,
+    /// Only commits that changed one of these paths, which may be gone.
+    #[arg(last = true, value_name = "PATHS")]
+    paths: Vec<OsString>,
     /// One line a commit.
     #[arg(long)]
     oneline: bool,
@@ -31,33 +40,114 @@ pub struct Arguments {
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
     let repo = context.repository()?;
     let revisions = revisions(&repo)?;
-    let range = revisions.range(target::revision(target::or_head(&arguments.range))?)?;
+    let (range, paths) = meant(context, &repo, &revisions, arguments)?;
     let names = Names::load(&revisions);
-    let ids = Ids::new(&repo, context.verbose);
-    let walk = CommitWalk::new(&repo, &range).take(arguments.most.unwrap_or(usize::MAX));
-    let paging = if arguments.json { Paging::Off } else { Paging::Auto };
-    let mut out = context.output(paging);
+    let walk = match paths.is_empty() {
+        true => CommitWalk::by_graph(&repo, &range),
+        false => CommitWalk::of_paths(&repo, &range, &paths),
+    };
+    let walk = walk.take(arguments.most.unwrap_or(usize::MAX));
+    let mut out = context.output(if arguments.json { Paging::Off } else { Paging::Auto });
     if arguments.json {
         let mut list = JsonList::begin(&mut out);
         for stored in walk {
             list.push(&CommitView::new(&repo, &stored?, &names))?;
         }
         list.end()?;
-    } else {
-        for (number, stored) in walk.enumerate() {
-            let stored = stored?;
-            let id = stored.id.id();
-            if arguments.oneline {
-                let subject = Escaped(CommitView::subject(&stored.commit).as_bytes());
-                writeln!(out, "{}{} {subject}", ids.show(id), names.show(id))?;
-                continue;
-            }
-            if number > 0 {
+        out.finish()?;
+        return Ok(Answer::Yes);
+    }
+    let ids = Ids::new(&repo, context.verbose);
+    let shown = draw(walk, &repo, &ids, &names, arguments.oneline, &mut out)?;
+    out.finish()?;
+    if shown == 0 && !paths.is_empty() && arguments.most != Some(0) && !context.quiet {
+        anstream::eprintln!("No commit here changed {}.", listed(&paths));
+    }
+    Ok(Answer::Yes)
+}
+
+/// Draws the commits; gives how many there were.
+fn draw(
+    walk: std::iter::Take<CommitWalk<'_>>,
+    repo: &Repository,
+    ids: &Ids<'_>,
+    names: &Names,
+    oneline: bool,
+    out: &mut Output,
+) -> Result<usize, CliError> {
+    let mut shown = 0;
+    for stored in walk {
+        let stored = stored?;
+        let id = stored.id.id();
+        if oneline {
+            let subject = Escaped(CommitView::subject(&stored.commit).as_bytes());
+            writeln!(out, "{}{} {subject}", ids.show(id), names.show(id))?;
+        } else {
+            if shown > 0 {
                 writeln!(out)?;
             }
-            CommitView::new(&repo, &stored, &names).draw(&mut out, &stored, &ids, &names)?;
+            CommitView::new(repo, &stored, names).draw(out, &stored, ids, names)?;
         }
+        shown += 1;
     }
-    out.finish()?;
-    Ok(Answer::Yes)
+    Ok(shown)
+}
+
+fn listed(paths: &[RepoPath]) -> String {
+    let shown = |path: &RepoPath| if path.is_root() { ".".to_owned() } else { path.to_string() };
+    paths.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// Tells revisions from paths: revisions come first, and what is both is refused.
+fn meant(
+    context: &Context,
+    repo: &Repository,
+    revisions: &Revisions<'_>,
+    arguments: &Arguments,
+) -> Result<(Range, Vec<RepoPath>), CliError> {
+    let is_there = |argument: &OsStr| context.directory().join(argument).symlink_metadata().is_ok();
+    let mut words = Vec::new();
+    let mut rest = arguments.targets.iter().peekable();
+    while let Some(argument) = rest.peek() {
+        let shown = Escaped(argument.as_encoded_bytes());
+        let is_path = arguments.paths.is_empty() && is_there(argument);
+        match named(revisions, argument) {
+            Ok(_) if is_path => {
+                let text = format!("`{shown}` is a revision and a path");
+                return Err(CliError::usage(text).hint(format!(
+                    "`aisr log {shown} -- .` means the revision, `aisr log -- {shown}` the path"
+                )));
+            }
+            Ok(word) => words.push(word),
+            Err(_) if is_path => break,
+            Err(error) => return Err(error),
+        }
+        rest.next();
+    }
+    let mut paths = Vec::new();
+    for argument in rest {
+        if !is_there(argument) {
+            let shown = Escaped(argument.as_encoded_bytes());
+            let text = format!("`{shown}` is no path here");
+            return Err(CliError::usage(text).hint(format!(
+                "revisions come before paths; `aisr log -- {shown}` names a path that is gone"
+            )));
+        }
+        paths.push(repo_path(context, repo, argument)?);
+    }
+    paths.extend(repo_paths(context, repo, &arguments.paths)?);
+    Ok((revisions.ranges(words)?, paths))
+}
+
+/// An argument that names commits.
+fn named<'a>(revisions: &Revisions<'_>, argument: &'a OsStr) -> Result<&'a str, CliError> {
+    let text = target::revision(argument)?;
+    match revisions.range(text) {
+        Ok(_) => Ok(text),
+        Err(error @ HistoryError::Unknown { .. }) => {
+            let hint = format!("`aisr log -- {text}` asks for a path that is gone");
+            Err(CliError::from(error).hint(hint))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
