@@ -206,7 +206,6 @@ fn a_graph_that_is_not_what_it_should_be_is_made_anew() {
         assert_eq!(asked(), expected);
         let end = behind(commits[39], Some(commits[35]));
         assert_eq!(ids(CommitWalk::by_graph(&made.repo, &end)).len(), 4);
-        fs::remove_file(made.repo.folder().join("local/commit-graph-lock")).unwrap();
     }
     // What lies behind the sound layers goes with the next one that is added.
     let more = made.make(&line(41));

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::object::{NodeId, RepoPath, TreeEntry};
+use crate::object::{NodeId, RepoPath, Schema, TreeEntry};
 use crate::repo::RepoError;
 
 use super::ancestry::{Ancestry, Spot};
@@ -28,13 +28,16 @@ impl PathChanges {
         Self { paths: paths.to_vec(), keys, known: VecDeque::new() }
     }
 
-    /// Whether something lies at one of the paths.
+    /// Whether something lies at one of the paths; at the root, whether anything lies in it.
     ///
     /// # Errors
     /// When the commit or its tree cannot be read.
     pub fn any_there(&mut self, ancestry: &Ancestry<'_>, spot: Spot) -> Result<bool, RepoError> {
-        let entries = self.entries(ancestry, ancestry.files(spot)?)?;
-        Ok(entries.iter().any(Option::is_some))
+        let files = ancestry.files(spot)?;
+        if self.paths.iter().any(RepoPath::is_root) {
+            return Ok(!ancestry.repo().map(files, Schema::Tree)?.is_empty());
+        }
+        Ok(self.entries(ancestry, files)?.iter().any(Option::is_some))
     }
 
     /// Whether both commits have the same at every path; `nth` says which parent of `child` the
