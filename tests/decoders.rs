@@ -48,7 +48,7 @@ fn graph_layer(head: &[u8], body: &[u8]) -> Vec<u8> {
 
 /// Head and body of a sound layer: commits with parents before them, and filters.
 fn sound_layer() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
-    let parents = prop::collection::btree_set(any::<prop::sample::Index>(), 0..5);
+    let parents = prop::collection::vec(any::<prop::sample::Index>(), 0..5);
     let commit =
         (any::<[u8; 32]>(), any::<i64>(), parents, prop::collection::vec(any::<u8>(), 0..9));
     prop::collection::vec(commit, 1..9).prop_map(|commits| {
@@ -57,6 +57,7 @@ fn sound_layer() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
         for (n, (id, time, parents, filter)) in commits.into_iter().enumerate() {
             let parents = parents.iter().filter(|_| n > 0).map(|parent| parent.index(n) as u32);
             let mut parents: Vec<u32> = parents.collect();
+            parents.sort_unstable();
             parents.dedup();
             let highest = parents.iter().map(|at| generations[*at as usize]).max().unwrap_or(0);
             generations.push(highest + 1);

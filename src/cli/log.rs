@@ -3,9 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 
-use aisr::history::{CommitWalk, HistoryError, Range, Revisions};
+use aisr::history::{CommitWalk, HistoryError, Range, Revisions, WalkError};
 use aisr::object::RepoPath;
-use aisr::repo::Repository;
+use aisr::repo::{Repository, StoredCommit};
 
 use super::Answer;
 use super::context::{Context, revisions};
@@ -46,19 +46,37 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         true => CommitWalk::by_graph(&repo, &range),
         false => CommitWalk::of_paths(&repo, &range, &paths),
     };
-    let walk = walk.take(arguments.most.unwrap_or(usize::MAX));
+    let mut batches = Batches { walk: walk.take(arguments.most.unwrap_or(usize::MAX)) };
     let mut out = context.output(if arguments.json { Paging::Off } else { Paging::Auto });
     if arguments.json {
         let mut list = JsonList::begin(&mut out);
-        for stored in walk {
-            list.push(&CommitView::new(&repo, &stored?, &names))?;
+        while let Some((commits, failed)) = batches.next() {
+            for view in CommitView::of_all(&repo, &commits, &names, context.threads()) {
+                list.push(&view)?;
+            }
+            failed.map_or(Ok(()), Err)?;
         }
         list.end()?;
         out.finish()?;
         return Ok(Answer::Yes);
     }
     let ids = Ids::new(&repo, context.verbose);
-    let shown = draw(walk, &repo, &ids, &names, arguments.oneline, &mut out)?;
+    let mut shown = 0;
+    while let Some((commits, failed)) = batches.next() {
+        if arguments.oneline {
+            draw_lines(&commits, &ids, &names, &mut out)?;
+        } else {
+            let views = CommitView::of_all(&repo, &commits, &names, context.threads());
+            for (n, (stored, view)) in commits.iter().zip(views).enumerate() {
+                if shown + n > 0 {
+                    writeln!(out)?;
+                }
+                view.draw(&mut out, stored, &ids, &names)?;
+            }
+        }
+        shown += commits.len();
+        failed.map_or(Ok(()), Err)?;
+    }
     out.finish()?;
     if shown == 0 && !paths.is_empty() && arguments.most != Some(0) && !context.quiet {
         anstream::eprintln!("No commit here changed {}.", listed(&paths));
@@ -66,31 +84,40 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     Ok(Answer::Yes)
 }
 
-/// Draws the commits; gives how many there were.
-fn draw(
-    walk: std::iter::Take<CommitWalk<'_>>,
-    repo: &Repository,
+/// So many commits are read before their signatures are judged, all at once.
+const BATCH: usize = 64;
+
+/// Commits in lots.
+struct Batches<'r> {
+    walk: std::iter::Take<CommitWalk<'r>>,
+}
+
+impl Batches<'_> {
+    /// The next commits, and what came instead of another; `None` at the end.
+    fn next(&mut self) -> Option<(Vec<StoredCommit>, Option<WalkError>)> {
+        let mut commits = Vec::new();
+        for found in self.walk.by_ref().take(BATCH) {
+            match found {
+                Ok(stored) => commits.push(stored),
+                Err(error) => return Some((commits, Some(error))),
+            }
+        }
+        (!commits.is_empty()).then_some((commits, None))
+    }
+}
+
+fn draw_lines(
+    commits: &[StoredCommit],
     ids: &Ids<'_>,
     names: &Names,
-    oneline: bool,
     out: &mut Output,
-) -> Result<usize, CliError> {
-    let mut shown = 0;
-    for stored in walk {
-        let stored = stored?;
+) -> Result<(), CliError> {
+    for stored in commits {
         let id = stored.id.id();
-        if oneline {
-            let subject = Escaped(CommitView::subject(&stored.commit).as_bytes());
-            writeln!(out, "{}{} {subject}", ids.show(id), names.show(id))?;
-        } else {
-            if shown > 0 {
-                writeln!(out)?;
-            }
-            CommitView::new(repo, &stored, names).draw(out, &stored, ids, names)?;
-        }
-        shown += 1;
+        let subject = Escaped(CommitView::subject(&stored.commit).as_bytes());
+        writeln!(out, "{}{} {subject}", ids.show(id), names.show(id))?;
     }
-    Ok(shown)
+    Ok(())
 }
 
 fn listed(paths: &[RepoPath]) -> String {
@@ -105,7 +132,9 @@ fn meant(
     revisions: &Revisions<'_>,
     arguments: &Arguments,
 ) -> Result<(Range, Vec<RepoPath>), CliError> {
-    let is_there = |argument: &OsStr| context.directory().join(argument).symlink_metadata().is_ok();
+    let is_there = |argument: &OsStr| {
+        !argument.is_empty() && context.directory().join(argument).symlink_metadata().is_ok()
+    };
     let mut words = Vec::new();
     let mut rest = arguments.targets.iter().peekable();
     while let Some(argument) = rest.peek() {
@@ -130,7 +159,7 @@ fn meant(
             let shown = Escaped(argument.as_encoded_bytes());
             let text = format!("`{shown}` is no path here");
             return Err(CliError::usage(text).hint(format!(
-                "revisions come before paths; `aisr log -- {shown}` names a path that is gone"
+                "revisions come before paths; `aisr log -- {shown}` names one that is gone"
             )));
         }
         paths.push(repo_path(context, repo, argument)?);
@@ -144,8 +173,8 @@ fn named<'a>(revisions: &Revisions<'_>, argument: &'a OsStr) -> Result<&'a str, 
     let text = target::revision(argument)?;
     match revisions.range(text) {
         Ok(_) => Ok(text),
-        Err(error @ HistoryError::Unknown { .. }) => {
-            let hint = format!("`aisr log -- {text}` asks for a path that is gone");
+        Err(error @ HistoryError::Unknown { .. }) if !text.is_empty() => {
+            let hint = format!("`aisr log -- {text}` shows the history of a path that is gone");
             Err(CliError::from(error).hint(hint))
         }
         Err(error) => Err(error.into()),

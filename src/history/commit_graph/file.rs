@@ -147,8 +147,9 @@ impl Rows<'_> {
         let time = i64::from_le_bytes(*bytes[2 * ID_LEN..].first_chunk()?);
         let parents = self.parents(number(76), number(80))?;
         let filter = self.filter(number(84) as usize)?;
-        let highest = parents.iter().map(|at| before.get(at as usize).map(|row| row.generation));
-        let highest = highest.collect::<Option<Vec<_>>>()?.into_iter().max().unwrap_or(0);
+        let highest = parents.iter().try_fold(0, |highest: u32, at| {
+            before.get(at as usize).map(|row| row.generation.max(highest))
+        })?;
         // Below the number of rows, so it cannot overflow.
         let generation = number(72);
         (generation == highest + 1).then_some(Row { id, files, time, generation, parents, filter })
