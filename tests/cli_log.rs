@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use aisr::disk::Disk;
 use aisr::history::commit_graph::CommitGraph;
-use aisr::object::CommitId;
+use aisr::object::{CommitId, Id};
 use aisr::repo::Repository;
 use insta::assert_snapshot;
 use program::Desk;

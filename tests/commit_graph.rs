@@ -118,7 +118,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn the_graph_changes_no_answer(plan in plans(false), known: prop::sample::Index, end: prop::sample::Index) {
+    fn the_graph_changes_no_answer(
+        plan in plans(false),
+        known: prop::sample::Index,
+        end: prop::sample::Index,
+    ) {
         let made = Made::new();
         let commits = made.make(&plan);
         let last = *commits.last().unwrap();

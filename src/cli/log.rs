@@ -50,7 +50,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let mut out = context.output(if arguments.json { Paging::Off } else { Paging::Auto });
     if arguments.json {
         let mut list = JsonList::begin(&mut out);
-        while let Some((commits, failed)) = batches.next() {
+        while let Some((commits, failed)) = batches.read() {
             for view in CommitView::of_all(&repo, &commits, &names, context.threads()) {
                 list.push(&view)?;
             }
@@ -62,7 +62,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     let ids = Ids::new(&repo, context.verbose);
     let mut shown = 0;
-    while let Some((commits, failed)) = batches.next() {
+    while let Some((commits, failed)) = batches.read() {
         if arguments.oneline {
             draw_lines(&commits, &ids, &names, &mut out)?;
         } else {
@@ -94,7 +94,7 @@ struct Batches<'r> {
 
 impl Batches<'_> {
     /// The next commits, and what came instead of another; `None` at the end.
-    fn next(&mut self) -> Option<(Vec<StoredCommit>, Option<WalkError>)> {
+    fn read(&mut self) -> Option<(Vec<StoredCommit>, Option<WalkError>)> {
         let mut commits = Vec::new();
         for found in self.walk.by_ref().take(BATCH) {
             match found {
