@@ -116,10 +116,8 @@ fn a_commit_joins_the_commit_graph_when_it_is_made() {
     let repo = Repository::open(Disk::new(), &desk.path()).unwrap();
     let (graph, sound) = CommitGraph::decode(&bytes, repo.id());
     assert_eq!((graph.len(), graph.layers(), sound), (4, 4, bytes.len()));
-    let id: Vec<u8> =
-        (0..32).map(|n| u8::from_str_radix(&desk.head()[2 * n..2 * n + 2], 16).unwrap()).collect();
-    let head = CommitId::from_id(aisr::object::Id::from_slice(&id).unwrap());
-    assert_eq!(graph.find(head), Some(3));
+    let head = Id::from_hex(desk.head().as_bytes()).unwrap();
+    assert_eq!(graph.find(CommitId::from_id(head)), Some(3));
     // A graph that is gone is not made by a commit, which would have to read all that is behind.
     fs::remove_file(desk.path().join(".aisr/local/commit-graph")).unwrap();
     desk.commit("a", "3", "A three");

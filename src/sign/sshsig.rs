@@ -122,7 +122,7 @@ fn malformed(field: &'static str) -> SignError {
 mod tests {
     use super::*;
     use crate::sign::SecretKey;
-    use ed25519_dalek::Verifier;
+    use ed25519_dalek::{Verifier, VerifyingKey};
     use proptest::prelude::*;
 
     const PAYLOAD: &[u8] = b"this was the system at this time";
