@@ -75,6 +75,7 @@ fn what_names_nothing_says_why() {
     assert_snapshot!(desk.shown(["log", "nope"]), @r"
     error: no commit, branch or tag is called `nope`
     hint: `aisr log --oneline` lists the commits
+    hint: `aisr log -- nope` shows the history of a path that is gone
     [3]
     ");
 }

@@ -1,7 +1,8 @@
 //! Decoding what the files beside the packs may hold: never a panic, and one value has one form.
 
+use aisr::history::commit_graph::{CommitGraph, PathKey};
 use aisr::log::{FRAME_HEAD_LEN, Frame, Head, HeadEntry, RefName, Refs, next_frame};
-use aisr::object::{Id, LogEntryId, LogId};
+use aisr::object::{Id, LogEntryId, LogId, RepoPath, RepositoryId};
 use aisr::repo::Format;
 use proptest::prelude::*;
 
@@ -28,6 +29,75 @@ fn refs() -> impl Strategy<Value = Refs> {
 fn checksummed(body: &[u8], context: &str) -> Vec<u8> {
     let sum = Id::new(blake3::derive_key(context, body));
     [body, format!("checksum {sum}\n").as_bytes()].concat()
+}
+
+fn graph_of() -> RepositoryId {
+    RepositoryId::from_id(Id::new([3; 32]))
+}
+
+fn graph_header() -> Vec<u8> {
+    [&b"AISRGRPH\0\x01\0\0\0\0\0\0"[..], &[3; 32]].concat()
+}
+
+/// A layer with the right checksum, whatever its head (16 bytes) and body say.
+fn graph_layer(head: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new_derive_key("aisr 2026-11-25 commit graph layer v1");
+    hasher.update(head).update(body);
+    [head, &hasher.finalize().as_bytes()[..8], body].concat()
+}
+
+/// Head and body of a sound layer: commits with parents before them, and filters.
+fn sound_layer() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+    let parents = prop::collection::vec(any::<prop::sample::Index>(), 0..5);
+    let commit =
+        (any::<[u8; 32]>(), any::<i64>(), parents, prop::collection::vec(any::<u8>(), 0..9));
+    prop::collection::vec(commit, 1..9).prop_map(|commits| {
+        let (mut rows, mut edges, mut filters) = (Vec::new(), Vec::new(), Vec::new());
+        let mut generations: Vec<u32> = Vec::new();
+        for (n, (id, time, parents, filter)) in commits.into_iter().enumerate() {
+            let parents = parents.iter().filter(|_| n > 0).map(|parent| parent.index(n) as u32);
+            let mut parents: Vec<u32> = parents.collect();
+            parents.sort_unstable();
+            parents.dedup();
+            let highest = parents.iter().map(|at| generations[*at as usize]).max().unwrap_or(0);
+            generations.push(highest + 1);
+            let (first, second) = match parents[..] {
+                [] => (u32::MAX, u32::MAX),
+                [one] => (one, u32::MAX),
+                [one, two] => (one, two),
+                _ => (parents[0], 1 << 31 | edges.len() as u32),
+            };
+            if parents.len() > 2 {
+                edges.extend_from_slice(&parents[1..]);
+                *edges.last_mut().unwrap() |= 1 << 31;
+            }
+            filters.extend(filter);
+            rows.extend([&id[..], &[n as u8; 32], &time.to_le_bytes()].concat());
+            for number in [highest + 1, first, second, filters.len() as u32] {
+                rows.extend(number.to_le_bytes());
+            }
+        }
+        let counts = [0, generations.len(), edges.len(), filters.len()];
+        let head = counts.iter().flat_map(|count| (*count as u32).to_le_bytes()).collect();
+        let edges = edges.iter().flat_map(|edge| edge.to_le_bytes());
+        (head, rows.into_iter().chain(edges).chain(filters).collect())
+    })
+}
+
+/// Reads a file of one layer; gives its commits, and whether what was read has that very form.
+fn read_graph(bytes: &[u8]) -> (usize, bool) {
+    let (graph, end) = CommitGraph::decode(bytes, graph_of());
+    let path = PathKey::of(&RepoPath::parse("a/b").unwrap());
+    for at in 0..graph.len() as u32 {
+        graph.may_have_changed(at, &path);
+        assert!(graph.parents(at).iter().all(|parent| *parent < at));
+        assert_eq!(
+            graph.find(graph.row(at).id).map(|found| graph.row(found).id),
+            Some(graph.row(at).id)
+        );
+    }
+    let same = graph.is_empty() || [graph_header(), graph.layer(0)].concat() == bytes[..end];
+    (graph.len(), same)
 }
 
 proptest! {
@@ -100,5 +170,28 @@ proptest! {
     fn a_frame_says_no_more_than_is_there(len: u32, rest: Vec<u8>) {
         let bytes = [&len.to_le_bytes()[..], &[0; FRAME_HEAD_LEN - 4], &rest].concat();
         prop_assert!(matches!(next_frame(&bytes), Frame::Torn(_)));
+    }
+
+    #[test]
+    fn a_commit_graph_has_one_form((head, body) in sound_layer(), noise: Vec<u8>) {
+        let sound = [graph_header(), graph_layer(&head, &body)].concat();
+        let count = u32::from_le_bytes(*head[4..].first_chunk().unwrap()) as usize;
+        prop_assert_eq!(read_graph(&sound), (count, true));
+        prop_assert_eq!(read_graph(&[&sound[..], &noise].concat()), (count, true));
+        prop_assert_eq!(read_graph(&[&graph_header()[..], &noise].concat()), (0, true));
+        prop_assert_eq!(read_graph(&noise), (0, true));
+    }
+
+    #[test]
+    fn a_changed_commit_graph_is_refused_or_means_what_it_says(
+        (mut head, mut body) in sound_layer(),
+        at: prop::sample::Index,
+        byte: u8,
+    ) {
+        let at = at.index(head.len() + body.len());
+        let changed = if at < head.len() { &mut head[at] } else { &mut body[at - 16] };
+        *changed = byte;
+        let bytes = [graph_header(), graph_layer(&head, &body)].concat();
+        prop_assert!(read_graph(&bytes).1);
     }
 }

@@ -201,3 +201,58 @@ fn values_of_the_past_are_those_of_the_log() {
     let far = revisions.commit("main@{4}");
     assert!(matches!(far, Err(HistoryError::NotSoFarBack { known: 4, .. })));
 }
+
+#[test]
+fn a_log_read_from_its_end_is_the_same_log() {
+    let made = Made::new();
+    for (n, many) in [1, 1000, 1, 40, 3, 300, 1].into_iter().enumerate() {
+        let changes = (0..many).map(|k| {
+            let name = format!("refs/heads/{n}/{k}");
+            RefChange::create(name.as_bytes(), made.base.id())
+        });
+        let mut log = made.repo.log().unwrap();
+        made.repo.move_refs(&mut log, changes.collect(), Cause::of("test")).unwrap();
+    }
+    let log = made.repo.log().unwrap();
+    let mut forwards = Vec::new();
+    log.walk(&mut |id, entry| forwards.push((id, entry))).unwrap();
+    let mut backwards: Vec<_> = log.newest_first().unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+    backwards.reverse();
+    assert_eq!(backwards.len(), 9);
+    assert_eq!(backwards, forwards);
+    let before = Revisions::load(&made.repo).unwrap().commit("HEAD@{0}").unwrap().id;
+    assert_eq!(before, made.base);
+}
+
+#[test]
+fn damage_in_the_log_ends_a_reading_from_its_end_and_no_sooner() {
+    let made = Made::new();
+    for n in 0..6 {
+        made.set("refs/heads/main", made.commit(&[], n).id());
+    }
+    let path = std::fs::read_dir(made.repo.folder().join("log")).unwrap().next().unwrap();
+    let path = path.unwrap().path();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let log = made.repo.log().unwrap();
+    let sizes: Vec<usize> = {
+        let mut rest = &bytes[32..];
+        let mut sizes = Vec::new();
+        while let aisr::log::Frame::Whole(entry, after) = aisr::log::next_frame(rest) {
+            sizes.push(12 + entry.len());
+            rest = after;
+        }
+        sizes
+    };
+    assert_eq!(sizes.len(), 8);
+    let fourth = 32 + sizes[..4].iter().sum::<usize>();
+    bytes[fourth + 100] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let read: Vec<_> = log.newest_first().unwrap().collect();
+    assert_eq!(read.iter().filter(|found| found.is_ok()).count(), 3);
+    assert!(matches!(read[3], Err(aisr::log::LogError::Damaged { .. })), "{:?}", read[3]);
+    assert_eq!(read.len(), 4);
+    let revisions = Revisions::load(&made.repo).unwrap();
+    assert!(revisions.commit("main@{2}").is_ok());
+    assert!(matches!(revisions.commit("main@{3}"), Err(HistoryError::Log(_))));
+    assert!(log.walk(&mut |_, _| {}).is_err());
+}

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use aisr::capture::secrets::AllowedSecrets;
+use aisr::history::add_to_commit_graph;
 use aisr::object::{CommitId, Level};
 use aisr::repo::{Identity, Repository};
 use aisr::system::Manifest;
@@ -96,6 +97,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let mut out = context.output(Paging::Off);
     let answer = match outcome {
         CommitOutcome::Made(report) => {
+            add_to_commit_graph(&repo, report.id);
             if !context.quiet {
                 draw(context, &repo, &identity, &report, &mut out)?;
                 if let Some(commands) = &commands {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use aisr::history::{Operation, operations};
+use aisr::history::{LoggedOperation, operations};
 use aisr::object::{RefChange, RefTarget};
 use serde::Serialize;
 
@@ -57,18 +57,19 @@ struct ChangeView {
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
     let What::Log(arguments) = &arguments.what;
     let repo = context.repository()?;
-    let found = operations(&repo.log()?, arguments.most.unwrap_or(usize::MAX))?;
+    let log = repo.log()?;
+    let found = operations(&log)?.take(arguments.most.unwrap_or(usize::MAX));
     let mut out = context.output(if arguments.json { Paging::Off } else { Paging::Auto });
     if arguments.json {
         let mut list = JsonList::begin(&mut out);
-        for operation in &found {
-            list.push(&OperationView::of(operation))?;
+        for operation in found {
+            list.push(&OperationView::of(&operation?))?;
         }
         list.end()?;
     } else {
         let ids = Ids::new(&repo, context.verbose);
-        for operation in &found {
-            draw(operation, &ids, &mut out)?;
+        for operation in found {
+            draw(&operation?, &ids, &mut out)?;
         }
     }
     out.finish()?;
@@ -76,7 +77,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
 }
 
 impl OperationView {
-    fn of(operation: &Operation) -> Self {
+    fn of(operation: &LoggedOperation) -> Self {
         let entry = &operation.entry;
         Self {
             number: entry.sequence,
@@ -104,7 +105,7 @@ impl ChangeView {
 }
 
 /// `3  1f2e3d4c  2026-11-02 04:12:33 +01:00  commit`, and a line for each ref that moved.
-fn draw(operation: &Operation, ids: &Ids<'_>, out: &mut Output) -> Result<(), CliError> {
+fn draw(operation: &LoggedOperation, ids: &Ids<'_>, out: &mut Output) -> Result<(), CliError> {
     let entry = &operation.entry;
     let cause = Escaped(entry.cause.kind.as_bytes());
     let id = ids.plain(operation.id.id());

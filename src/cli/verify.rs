@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-use aisr::history::SHOWN_DIGITS;
+use aisr::history::{Revisions, SHOWN_DIGITS};
 use aisr::policy::{CommitVerdict, UnknownKeys, Verdict, VerifyReport, verify};
 
 use super::Answer;
-use super::context::{Context, revisions};
+use super::context::Context;
 use super::error::CliError;
 use super::output::{
     BAD, Escaped, GOOD, HINT, ID_REST, Output, Paging, WARNING, plural, write_json,
@@ -31,7 +31,11 @@ pub struct Arguments {
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
     let repo = context.repository()?;
     let range = match &arguments.range {
-        Some(range) => Some(revisions(&repo)?.range(target::revision(range)?)?),
+        Some(range) => {
+            // What checks a repository believes nothing that is derived.
+            let revisions = Revisions::load_in_objects(&repo)?;
+            Some(revisions.ranges([target::revision(range)?])?)
+        }
         None => None,
     };
     let report = verify(&repo, range)?;

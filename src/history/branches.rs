@@ -106,5 +106,5 @@ fn is_reachable_without(repo: &Repository, refs: &Refs, name: &RefName, id: Id) 
     others.refs.remove(name);
     let exclude = tips(repo, &others).commits;
     let range = Range { include: vec![CommitId::from_id(id)], exclude };
-    CommitWalk::new(repo, &range).next().is_none()
+    CommitWalk::by_graph(repo, &range).next().is_none()
 }

@@ -4,9 +4,12 @@
 //! suffixes. Branches and tags are made, renamed and deleted here, by entries of the clone's log.
 //! Uses `repo` and the rooms below.
 
+mod ancestry;
 mod branches;
+pub mod commit_graph;
 mod error;
 mod operations;
+mod path_changes;
 mod ref_error;
 mod revision;
 mod tags;
@@ -14,8 +17,9 @@ mod unique;
 mod walk;
 
 pub use branches::{Unmerged, create_branch, delete_branch, rename_branch};
+pub use commit_graph::add_to_commit_graph;
 pub use error::HistoryError;
-pub use operations::{Operation, operations};
+pub use operations::{LoggedOperation, operations};
 pub use ref_error::RefError;
 pub use revision::{Found, Range, Revisions, split_path};
 pub use tags::{TagOptions, create_tag, delete_tag};

@@ -7,22 +7,23 @@ use super::error::HistoryError;
 
 /// One entry of a clone's log.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Operation {
+pub struct LoggedOperation {
     /// The entry's id.
     pub id: LogEntryId,
     /// What it says.
     pub entry: LogEntry,
 }
 
-/// The last `most` entries of the log, newest first; the whole log is checked on the way.
+/// The entries of the log, newest first; each is read when it is asked for.
 ///
 /// # Errors
-/// When an entry is not sound.
-pub fn operations(log: &PlaceLog, most: usize) -> Result<Vec<Operation>, HistoryError> {
-    let mut found = std::collections::VecDeque::new();
-    log.walk(&mut |id, entry| {
-        found.push_front(Operation { id, entry });
-        found.truncate(most);
-    })?;
-    Ok(found.into())
+/// When the log cannot be opened; later ones when an entry is not sound.
+pub fn operations(
+    log: &PlaceLog,
+) -> Result<impl Iterator<Item = Result<LoggedOperation, HistoryError>>, HistoryError> {
+    let entries = log.newest_first()?;
+    Ok(entries.map(|found| {
+        let (id, entry) = found?;
+        Ok(LoggedOperation { id, entry })
+    }))
 }

@@ -3,21 +3,24 @@
 //! Bases are looked up in git's order: a full id, `HEAD` and `@`, refs (`X`, `refs/X`,
 //! `refs/tags/X`, `refs/heads/X`, `refs/remotes/X`), then the start of an id.
 
-use std::collections::VecDeque;
+use std::cell::OnceCell;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::log::{Head, PlaceLog, RefName, Refs};
+use crate::log::{Head, LogError, PlaceLog, RefName, Refs};
 use crate::object::{CommitId, ID_LEN, Id, ObjectType, RepoPath, TagId};
 use crate::repo::{Repository, StoredCommit};
 use crate::store::Lookup;
 
+use super::ancestry::Ancestry;
 use super::error::HistoryError;
 
 /// How many digits of an id must be typed at least.
 pub(super) const LEAST_DIGITS: usize = 4;
 /// How many candidates an ambiguous start lists.
 const LISTED: usize = 8;
+/// Ancestors nearer than this are found by reading the commits on the way.
+const NEAR: u64 = 16;
 /// How many tags that name tags are followed.
 const TAGS: usize = 16;
 
@@ -43,6 +46,8 @@ pub struct Range {
 pub struct Revisions<'r> {
     repo: &'r Repository,
     log: PlaceLog,
+    /// The commit graph, once something far back is asked for.
+    ancestry: OnceCell<Ancestry<'r>>,
 }
 
 /// Splits `REV:PATH` at its first colon; names of refs have none. The path may be empty.
@@ -59,7 +64,16 @@ impl<'r> Revisions<'r> {
     /// # Errors
     /// When refs or log are damaged.
     pub fn load(repo: &'r Repository) -> Result<Self, HistoryError> {
-        Ok(Self { repo, log: repo.log()? })
+        Ok(Self { repo, log: repo.log()?, ancestry: OnceCell::new() })
+    }
+
+    /// The same names, resolved by nothing but commits: for what checks a repository.
+    ///
+    /// # Errors
+    /// When refs or log are damaged.
+    pub fn load_in_objects(repo: &'r Repository) -> Result<Self, HistoryError> {
+        let ancestry = OnceCell::from(Ancestry::of_objects(repo));
+        Ok(Self { repo, log: repo.log()?, ancestry })
     }
 
     /// The refs that hold.
@@ -97,13 +111,38 @@ impl<'r> Revisions<'r> {
         Ok(self.repo.commit(self.peel(text, found)?)?)
     }
 
-    /// The commits that `text` means: `A..B`, `A..`, `..B` or one revision and what is behind it.
+    /// The commits that several words mean together, each as [`Revisions::range`] reads it; none
+    /// means HEAD.
+    ///
+    /// # Errors
+    /// As [`Revisions::range`].
+    pub fn ranges<'t>(
+        &self,
+        texts: impl IntoIterator<Item = &'t str>,
+    ) -> Result<Range, HistoryError> {
+        let mut all = Range::default();
+        for text in texts {
+            let Range { include, exclude } = self.range(text)?;
+            all.include.extend(include);
+            all.exclude.extend(exclude);
+        }
+        if all.include.is_empty() {
+            all.include.push(self.head()?);
+        }
+        Ok(all)
+    }
+
+    /// The commits that `text` means: `A..B`, `A..`, `..B`, one revision and what is behind it, or
+    /// `^A`, which leaves that out.
     ///
     /// # Errors
     /// As [`Revisions::commit`].
     pub fn range(&self, text: &str) -> Result<Range, HistoryError> {
         let one = |text: &str| self.peel(text, self.find(text)?);
         let end = |text: &str| one(if text.is_empty() { "HEAD" } else { text });
+        if let Some(text) = text.strip_prefix('^') {
+            return Ok(Range { include: Vec::new(), exclude: vec![one(text)?] });
+        }
         match text.split_once("..") {
             Some((_, to)) if to.starts_with('.') => {
                 Err(HistoryError::Syntax { text: text.into(), why: "`...` is not known here" })
@@ -264,7 +303,32 @@ impl<'r> Revisions<'r> {
     }
 
     fn ancestor(&self, text: &str, from: CommitId, back: u64) -> Result<CommitId, HistoryError> {
+        let (from, back) = match back {
+            0..NEAR => (from, back),
+            _ => {
+                let ancestry = self.ancestry.get_or_init(|| Ancestry::load(self.repo));
+                self.first_known(ancestry, text, from, back)?
+            }
+        };
         (0..back).try_fold(from, |id, _| self.parent(text, id, 1))
+    }
+
+    /// Goes back by commits until the graph knows one, then by the graph; gives how far is left.
+    fn first_known(
+        &self,
+        ancestry: &Ancestry<'_>,
+        text: &str,
+        mut from: CommitId,
+        mut back: u64,
+    ) -> Result<(CommitId, u64), HistoryError> {
+        while back > 0 && !ancestry.graph().is_empty() {
+            let spot = ancestry.spot(from);
+            if spot.at.is_some() {
+                return Ok(ancestry.first_parent(spot, back));
+            }
+            (from, back) = (self.parent(text, from, 1)?, back - 1);
+        }
+        Ok((from, back))
     }
 
     fn parent(&self, text: &str, from: CommitId, number: u64) -> Result<CommitId, HistoryError> {
@@ -296,36 +360,35 @@ impl<'r> Revisions<'r> {
         self.value_before(of.as_ref(), back)
     }
 
-    /// Replays the log and keeps the last values of one ref, or of HEAD.
+    /// Takes the log back entry by entry until one ref, or HEAD, has moved so often.
     fn value_before(&self, of: Option<&RefName>, back: u64) -> Result<Id, HistoryError> {
-        let mut now = Refs { refs: Default::default(), ..self.refs().clone() };
-        let mut values = VecDeque::new();
-        self.log.walk(&mut |_, entry| {
+        let mut refs = self.refs().clone();
+        let mut known = 0;
+        for found in self.log.newest_first()? {
+            let (_, entry) = found?;
             let moves = |name: &[u8]| entry.changes.iter().any(|c| c.name == name);
-            // The log was just checked to apply.
-            let applied = now.apply(&entry);
-            debug_assert!(applied.is_ok());
             let (moved, value) = match of {
-                Some(name) => (moves(name.as_bytes()), now.refs.get(name).copied()),
+                Some(name) => (moves(name.as_bytes()), refs.refs.get(name).copied()),
                 None => {
-                    let on = match &now.head {
-                        Head::Branch(branch) => moves(branch.as_bytes()),
-                        Head::Detached(_) => false,
-                    };
-                    (on || moves(b"HEAD"), now.head_object())
+                    let on = refs.head.branch().is_some_and(|branch| moves(branch.as_bytes()));
+                    (on || moves(b"HEAD"), refs.head_object())
                 }
             };
             if let (true, Some(value)) = (moved, value) {
-                values.push_front(value);
-                values.truncate(usize::try_from(back.saturating_add(1)).unwrap_or(usize::MAX));
+                if known == back {
+                    return Ok(value);
+                }
+                known += 1;
             }
-        })?;
-        let value = usize::try_from(back).ok().and_then(|back| values.get(back));
-        value.copied().ok_or_else(|| HistoryError::NotSoFarBack {
-            name: of.map_or(BString::from("HEAD"), |name| name.short().into()),
-            back,
-            known: values.len() as u64,
-        })
+            let sequence = entry.sequence;
+            refs.take_back(&entry).map_err(|why| LogError::Chain {
+                sequence,
+                id: refs.last.id,
+                why,
+            })?;
+        }
+        let name = of.map_or(BString::from("HEAD"), |name| name.short().into());
+        Err(HistoryError::NotSoFarBack { name, back, known })
     }
 }
 

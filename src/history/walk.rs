@@ -1,14 +1,17 @@
 //! Commits behind others, newest first.
 
+use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use thiserror::Error;
 
 use crate::log::Refs;
-use crate::object::{CommitId, Id, ObjectType, TagId};
+use crate::object::{CommitId, Id, ObjectType, RepoPath, TagId};
 use crate::repo::{RepoError, Repository, StoredCommit};
 use crate::store::Lookup;
 
+use super::ancestry::{Ancestry, Facts, Spot};
+use super::path_changes::PathChanges;
 use super::revision::Range;
 
 /// A commit that a walk could not read; what lies behind it stays unseen.
@@ -28,28 +31,120 @@ pub struct WalkError {
 /// with the greatest id: clocks choose only where history does not. While history is a single
 /// line, commits stream; from the first merge on the rest of the walk is counted first (Kahn's
 /// algorithm), at about a hundred bytes a commit.
+///
+/// A walk of paths shows the commits that changed one of them, simplified as git does by default
+/// (git-log(1), "History Simplification"): where a merge has what one of its parents has, only that
+/// parent is followed, and a merge is shown only if it differs from all.
 pub struct CommitWalk<'r> {
-    repo: &'r Repository,
+    ancestry: Ancestry<'r>,
+    graph: GraphUse,
+    paths: Option<PathChanges>,
+    range: Range,
     hidden: HashSet<CommitId>,
-    ready: BinaryHeap<(i64, CommitId)>,
+    ready: BinaryHeap<Ready>,
     /// For each commit that is not out yet, how many of its children are still to come.
     waiting: Option<HashMap<CommitId, u32>>,
+    /// What was found of commits while they were counted.
+    steps: HashMap<CommitId, Step>,
     failed: Vec<WalkError>,
 }
 
+/// Whether a walk asks the commit graph.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GraphUse {
+    Never,
+    WhereItHelps,
+    Loaded,
+}
+
+/// A commit that may come next.
+struct Ready {
+    time: i64,
+    spot: Spot,
+    facts: Facts,
+}
+
+impl Ready {
+    fn key(&self) -> (i64, CommitId) {
+        (self.time, self.spot.id)
+    }
+}
+
+impl PartialEq for Ready {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Ready {}
+
+impl PartialOrd for Ready {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Ready {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+/// Where a walk goes from a commit.
+struct Step {
+    /// The parents that are followed, each once.
+    follow: Vec<Spot>,
+    /// Whether the commit itself is shown.
+    shown: bool,
+}
+
 impl<'r> CommitWalk<'r> {
-    /// Begins a walk over `range`.
+    /// Begins a walk over `range` that believes nothing but commits.
     pub fn new(repo: &'r Repository, range: &Range) -> Self {
+        Self::begin(repo, range, GraphUse::Never, None)
+    }
+
+    /// Begins a walk over `range` that asks the commit graph where that is quicker.
+    pub fn by_graph(repo: &'r Repository, range: &Range) -> Self {
+        Self::begin(repo, range, GraphUse::WhereItHelps, None)
+    }
+
+    /// Begins a walk over those commits of `range` that changed one of the paths, by the commit
+    /// graph.
+    pub fn of_paths(repo: &'r Repository, range: &Range, paths: &[RepoPath]) -> Self {
+        let paths = PathChanges::new(paths);
+        Self::begin(repo, range, GraphUse::WhereItHelps, Some(paths))
+    }
+
+    /// The same, without the graph: what it must find, slowly.
+    pub fn of_paths_in_objects(repo: &'r Repository, range: &Range, paths: &[RepoPath]) -> Self {
+        Self::begin(repo, range, GraphUse::Never, Some(PathChanges::new(paths)))
+    }
+
+    fn begin(
+        repo: &'r Repository,
+        range: &Range,
+        graph: GraphUse,
+        paths: Option<PathChanges>,
+    ) -> Self {
         let mut walk = Self {
-            repo,
-            hidden: behind(repo, &range.exclude),
+            ancestry: Ancestry::of_objects(repo),
+            graph,
+            paths,
+            range: range.clone(),
+            hidden: HashSet::new(),
             ready: BinaryHeap::new(),
             waiting: None,
+            steps: HashMap::new(),
             failed: Vec::new(),
         };
+        if walk.paths.is_some() || !range.exclude.is_empty() {
+            walk.load_graph();
+        }
+        walk.hidden = walk.ancestry.hidden(&range.include, &range.exclude);
         let starts: HashSet<CommitId> = range.include.iter().copied().collect();
         for id in starts {
-            walk.offer(id);
+            walk.offer(walk.ancestry.spot(id));
         }
         if walk.ready.len() > 1 {
             walk.count_children();
@@ -57,71 +152,114 @@ impl<'r> CommitWalk<'r> {
         walk
     }
 
-    fn offer(&mut self, id: CommitId) {
-        if self.hidden.contains(&id) {
+    fn load_graph(&mut self) {
+        if self.graph != GraphUse::WhereItHelps {
             return;
         }
-        match self.repo.commit(id) {
-            Ok(stored) => self.ready.push((stored.commit.committed.micros, id)),
-            Err(e) => self.failed.push(WalkError { id, source: Box::new(e) }),
+        self.graph = GraphUse::Loaded;
+        let Range { include, exclude } = &self.range;
+        let starts = [&include[..], exclude].concat();
+        self.ancestry = Ancestry::load_reaching(self.ancestry.repo(), &starts);
+    }
+
+    fn offer(&mut self, spot: Spot) {
+        if self.hidden.contains(&spot.id) {
+            return;
+        }
+        match self.ancestry.facts(spot) {
+            Ok(facts) => self.ready.push(Ready { time: facts.time, spot, facts }),
+            Err(e) => self.failed.push(WalkError { id: spot.id, source: Box::new(e) }),
         }
     }
 
     /// Counts the children of everything that is still to come, and keeps those ready that have
     /// none.
     fn count_children(&mut self) {
-        let starts: Vec<CommitId> = self.ready.drain().map(|(_, id)| id).collect();
-        let mut waiting: HashMap<CommitId, u32> = starts.iter().map(|id| (*id, 0)).collect();
+        self.load_graph();
+        let starts: Vec<Spot> =
+            self.ready.drain().map(|ready| self.ancestry.spot(ready.spot.id)).collect();
+        let mut waiting: HashMap<CommitId, u32> = starts.iter().map(|spot| (spot.id, 0)).collect();
         let mut stack = starts.clone();
-        while let Some(id) = stack.pop() {
+        while let Some(spot) = stack.pop() {
             // What cannot be read is told when its turn comes.
-            let Ok(stored) = self.repo.commit(id) else { continue };
-            for parent in self.parents(&stored) {
-                match waiting.get_mut(&parent) {
+            let Ok(facts) = self.ancestry.facts(spot) else { continue };
+            let Ok(step) = self.step(spot, &facts) else { continue };
+            for parent in &step.follow {
+                match waiting.get_mut(&parent.id) {
                     Some(children) => *children += 1,
                     None => {
-                        waiting.insert(parent, 1);
-                        stack.push(parent);
+                        waiting.insert(parent.id, 1);
+                        stack.push(*parent);
                     }
                 }
             }
+            if self.paths.is_some() {
+                self.steps.insert(spot.id, step);
+            }
         }
-        for id in starts {
-            if waiting[&id] == 0 {
-                self.offer(id);
+        for spot in starts {
+            if waiting[&spot.id] == 0 {
+                self.offer(spot);
             }
         }
         self.waiting = Some(waiting);
     }
 
-    /// The parents that the walk covers, each once.
-    fn parents(&self, stored: &StoredCommit) -> Vec<CommitId> {
-        let mut parents = stored.commit.parents.clone();
-        parents.sort_unstable();
+    /// Where the walk goes from a commit (git's `try_to_simplify_commit`).
+    fn step(&mut self, spot: Spot, facts: &Facts) -> Result<Step, RepoError> {
+        let parents = &facts.parents[..];
+        let Some(paths) = &mut self.paths else {
+            return Ok(Step { follow: self.visible(parents), shown: true });
+        };
+        if parents.is_empty() {
+            let shown = paths.any_there(&self.ancestry, spot)?;
+            return Ok(Step { follow: Vec::new(), shown });
+        }
+        // Parents outside of the range count only where all are: a merge of a side that is left
+        // out is no change. One that the range names as its end counts as inside.
+        let (mut any_inside, mut inside_differs, mut outside_differs) = (false, false, false);
+        for (nth, parent) in parents.iter().enumerate() {
+            let inside =
+                !self.hidden.contains(&parent.id) || self.range.exclude.contains(&parent.id);
+            any_inside |= inside;
+            if !paths.is_same(&self.ancestry, spot, *parent, nth)? {
+                *(if inside { &mut inside_differs } else { &mut outside_differs }) = true;
+            } else if inside {
+                return Ok(Step { follow: self.visible(&[*parent]), shown: false });
+            }
+        }
+        let shown = if any_inside { inside_differs } else { outside_differs };
+        Ok(Step { follow: self.visible(parents), shown })
+    }
+
+    /// Those of the parents that the walk covers, each once.
+    fn visible(&self, parents: &[Spot]) -> Vec<Spot> {
+        let mut parents = parents.to_vec();
+        parents.sort_unstable_by_key(|parent| parent.id);
         parents.dedup();
-        parents.retain(|id| !self.hidden.contains(id));
+        parents.retain(|parent| !self.hidden.contains(&parent.id));
         parents
     }
 
-    fn release(&mut self, parents: Vec<CommitId>) {
+    fn release(&mut self, parents: Vec<Spot>) {
         let Some(waiting) = &mut self.waiting else {
-            parents.into_iter().for_each(|id| self.offer(id));
+            parents.into_iter().for_each(|parent| self.offer(parent));
             if self.ready.len() > 1 {
                 self.count_children();
             }
             return;
         };
         let mut free = Vec::new();
-        for id in parents {
-            if let Some(children) = waiting.get_mut(&id) {
+        for parent in parents {
+            if let Some(children) = waiting.get_mut(&parent.id) {
                 *children = children.saturating_sub(1);
                 if *children == 0 {
-                    waiting.remove(&id);
-                    free.push(id);
+                    waiting.remove(&parent.id);
+                    free.push(parent);
                 }
             }
         }
-        free.into_iter().for_each(|id| self.offer(id));
+        free.into_iter().for_each(|parent| self.offer(parent));
     }
 }
 
@@ -129,30 +267,28 @@ impl Iterator for CommitWalk<'_> {
     type Item = Result<StoredCommit, WalkError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(failed) = self.failed.pop() {
-            return Some(Err(failed));
-        }
-        let (_, id) = self.ready.pop()?;
-        match self.repo.commit(id) {
-            Ok(stored) => {
-                let parents = self.parents(&stored);
-                self.release(parents);
-                Some(Ok(stored))
+        loop {
+            if let Some(failed) = self.failed.pop() {
+                return Some(Err(failed));
             }
-            Err(e) => Some(Err(WalkError { id, source: Box::new(e) })),
+            let Ready { spot, facts, .. } = self.ready.pop()?;
+            let unreadable = |e| WalkError { id: spot.id, source: Box::new(e) };
+            let step = match self.steps.remove(&spot.id) {
+                Some(step) => step,
+                None => match self.step(spot, &facts) {
+                    Ok(step) => step,
+                    Err(e) => return Some(Err(unreadable(e))),
+                },
+            };
+            self.release(step.follow);
+            if step.shown {
+                return Some(match facts.stored {
+                    Some(stored) => Ok(*stored),
+                    None => self.ancestry.repo().commit(spot.id).map_err(unreadable),
+                });
+            }
         }
     }
-}
-
-/// All commits that are `starts` or behind them. What cannot be read ends its line.
-fn behind(repo: &Repository, starts: &[CommitId]) -> HashSet<CommitId> {
-    let mut seen: HashSet<CommitId> = starts.iter().copied().collect();
-    let mut stack: Vec<CommitId> = starts.to_vec();
-    while let Some(id) = stack.pop() {
-        let Ok(stored) = repo.commit(id) else { continue };
-        stack.extend(stored.commit.parents.into_iter().filter(|parent| seen.insert(*parent)));
-    }
-    seen
 }
 
 /// Where refs and HEAD lead.

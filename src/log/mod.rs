@@ -6,12 +6,14 @@
 
 mod error;
 mod file;
+mod newest_first;
 mod place;
 mod ref_name;
 mod refs;
 
 pub use error::LogError;
 pub use file::{FRAME_HEAD_LEN, FRAMES_START, Frame, next_frame};
+pub use newest_first::NewestFirst;
 pub use place::{Append, LogSummary, PlaceLog};
 pub use ref_name::{RefName, RefNameError};
 pub use refs::{Head, HeadEntry, Refs};

@@ -12,6 +12,7 @@ use crate::sign::{Namespace, PublicKey, SecretKey, verify};
 
 use super::error::LogError;
 use super::file::{FRAME_HEAD_LEN, FRAMES_START, Frame, frame, header, next_frame};
+use super::newest_first::NewestFirst;
 use super::refs::{Head, HeadEntry, Refs};
 
 const REFS_LIMIT: u64 = 1 << 30;
@@ -150,7 +151,7 @@ impl PlaceLog {
         Ok((file, len))
     }
 
-    fn damaged(&self, offset: u64, why: impl Into<String>) -> LogError {
+    pub(super) fn damaged(&self, offset: u64, why: impl Into<String>) -> LogError {
         LogError::Damaged { path: self.log_path(), offset, why: why.into() }
     }
 
@@ -257,6 +258,14 @@ impl PlaceLog {
         let key = key.and_then(|key| PublicKey::from_bytes(&key).ok());
         let key = key.ok_or_else(|| self.damaged(FRAMES_START, "entry 0 names no key"))?;
         Ok(LogSummary { entries: self.refs.last.sequence + 1, key })
+    }
+
+    /// The entries from the last one back. Costs what is read, not the length of the log.
+    ///
+    /// # Errors
+    /// When the log file cannot be opened.
+    pub fn newest_first(&self) -> Result<NewestFirst<'_>, LogError> {
+        Ok(NewestFirst::new(self, self.file()?.0))
     }
 
     fn frame_at(&self, file: &ReadFile, offset: u64) -> Result<Vec<u8>, LogError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bstr::ByteSlice;
 
-use crate::object::{CommitId, Id, LogEntry, LogEntryId, LogId, RefTarget};
+use crate::object::{CommitId, Id, LogEntry, LogEntryId, LogId, RefChange, RefTarget};
 
 use super::ref_name::RefName;
 
@@ -75,6 +75,20 @@ impl Refs {
             Head::Branch(name) => self.refs.get(name).copied(),
             Head::Detached(id) => Some(*id),
         }
+    }
+
+    /// Moves the refs back to where they were before `entry`, the last one that moved them.
+    ///
+    /// # Errors
+    /// When a change names no ref, or led to another value than the ref has.
+    pub fn take_back(&mut self, entry: &LogEntry) -> Result<(), String> {
+        let back = entry.changes.iter().map(|change| {
+            let (old, new) = (change.new.clone(), change.old.clone());
+            RefChange { name: change.name.clone(), old, new, kind: change.kind }
+        });
+        // Before the first entry there is no HEAD.
+        let changes = back.filter(|change| entry.sequence > 0 || change.name != b"HEAD");
+        self.apply(&LogEntry { changes: changes.collect(), ..entry.clone() })
     }
 
     /// Moves the refs as `entry` says.

@@ -1,5 +1,6 @@
 //! Public keys and their OpenSSH text form.
 
+use std::cell::Cell;
 use std::fmt;
 
 use data_encoding::BASE64;
@@ -19,14 +20,13 @@ pub struct PublicKey([u8; 32]);
 impl PublicKey {
     /// Takes the 32 bytes of RFC 8032 §5.1.5, unless the key is weak or not canonical.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SignError> {
-        if !is_reduced(bytes) {
-            return Err(SignError::NonCanonicalKey);
-        }
-        let key = VerifyingKey::from_bytes(bytes).map_err(|_| SignError::KeyNotOnCurve)?;
-        if key.is_weak() {
-            return Err(SignError::SmallOrderKey);
-        }
+        point(bytes)?;
         Ok(PublicKey(*bytes))
+    }
+
+    /// The point of the curve that the key is.
+    pub(super) fn point(&self) -> Result<VerifyingKey, SignError> {
+        point(&self.0)
     }
 
     /// The public half of a secret key, which is canonical and of large order by construction.
@@ -123,6 +123,28 @@ impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({})", self.fingerprint())
     }
+}
+
+thread_local! {
+    /// The last point that was taken: most of what is read together is signed by one key, and to
+    /// find a point costs a third of checking a signature.
+    static LAST: Cell<Option<VerifyingKey>> = const { Cell::new(None) };
+}
+
+/// The point that these bytes encode, unless it is weak or the encoding is not canonical.
+fn point(bytes: &[u8; 32]) -> Result<VerifyingKey, SignError> {
+    if let Some(last) = LAST.get().filter(|last| last.as_bytes() == bytes) {
+        return Ok(last);
+    }
+    if !is_reduced(bytes) {
+        return Err(SignError::NonCanonicalKey);
+    }
+    let point = VerifyingKey::from_bytes(bytes).map_err(|_| SignError::KeyNotOnCurve)?;
+    if point.is_weak() {
+        return Err(SignError::SmallOrderKey);
+    }
+    LAST.set(Some(point));
+    Ok(point)
 }
 
 fn malformed(reason: &'static str) -> SignError {

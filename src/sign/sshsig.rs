@@ -1,6 +1,6 @@
 //! The raw SSHSIG: how a signature stands in an object (OpenSSH's `PROTOCOL.sshsig`).
 
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::Signature;
 use ssh_key::HashAlg;
 
 use super::wire::{self, BlobFlaw, Reader};
@@ -34,8 +34,8 @@ pub fn verify(namespace: Namespace, payload: &[u8], sshsig: &[u8]) -> Result<Pub
         return Err(SignError::WrongNamespace { expected: namespace, found });
     }
     let signed = signed_data(&found, payload)?;
-    VerifyingKey::from_bytes(key.as_bytes())
-        .and_then(|point| point.verify_strict(&signed, &Signature::from_bytes(&signature)))
+    key.point()?
+        .verify_strict(&signed, &Signature::from_bytes(&signature))
         .map_err(|_| SignError::BadSignature { key })?;
     Ok(key)
 }
@@ -122,7 +122,7 @@ fn malformed(field: &'static str) -> SignError {
 mod tests {
     use super::*;
     use crate::sign::SecretKey;
-    use ed25519_dalek::Verifier;
+    use ed25519_dalek::{Verifier, VerifyingKey};
     use proptest::prelude::*;
 
     const PAYLOAD: &[u8] = b"this was the system at this time";

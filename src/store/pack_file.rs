@@ -20,8 +20,10 @@ use super::record::{
 const PROBE_ROWS: u64 = 64;
 /// Up to this length the rows of a footer are kept in memory.
 const KEPT_ROWS: u64 = 4 << 20;
-/// Look-ups in one pack before its ids are worth having in memory.
-const PROBES_BEFORE_LOADING: u32 = 24;
+/// Look-ups in one pack before its ids are worth having in memory: so many at least.
+const PROBES_BEFORE_LOADING: u64 = 24;
+/// To have them in memory costs about as much as one look-up for each of so many.
+const OBJECTS_PER_PROBE: u64 = 64;
 
 /// A named pack, opened for reading.
 pub struct PackFile {
@@ -148,7 +150,8 @@ impl PackFile {
     /// When the footer cannot be read or is damaged.
     pub fn find(&self, id: Id) -> Result<Option<Entry>> {
         if self.index.get().is_none() {
-            if self.probes.fetch_add(1, Ordering::Relaxed) < PROBES_BEFORE_LOADING {
+            let few = PROBES_BEFORE_LOADING.max(self.head.objects / OBJECTS_PER_PROBE);
+            if u64::from(self.probes.fetch_add(1, Ordering::Relaxed)) < few {
                 return self.probe(id);
             }
             self.load()?;
@@ -180,36 +183,31 @@ impl PackFile {
     /// Interpolation search: ids are uniform, so a look-up in a footer that is not in memory
     /// reads about two windows of it.
     fn probe(&self, id: Id) -> Result<Option<Entry>> {
-        let (mut low, mut high) = (0u64, self.head.objects);
-        let (mut low_key, mut high_key) = (0u64, u64::MAX);
-        while low < high {
-            let span = u128::from(high - low);
-            let part = u128::from(id.prefix().saturating_sub(low_key));
-            let whole = u128::from((high_key - low_key).max(1));
-            let guess = low + (span * part.min(whole) / whole) as u64;
-            let first = guess.saturating_sub(PROBE_ROWS / 2).max(low);
-            let count = PROBE_ROWS.min(high - first);
-            let at = self.trailer.footer_offset + FOOTER_HEAD_LEN as u64 + first * ENTRY_LEN as u64;
-            let bytes = self.file.read_vec_at(at, count * ENTRY_LEN as u64)?;
+        let mut span = Span::of(self.head.objects);
+        while !span.is_empty() {
+            let (first, bytes) = self.window(&span, id.prefix())?;
             let rows = bytes.as_chunks::<ENTRY_LEN>().0;
-            let key = |row: &[u8; ENTRY_LEN]| Id::from_slice(&row[..32]).expect("a row has an id");
-            match rows.binary_search_by_key(&id, key) {
+            match rows.binary_search_by_key(&id, row_id) {
                 Ok(n) => {
                     let entry = Entry::decode(&rows[n]);
+                    let at = self.trailer.footer_offset
+                        + FOOTER_HEAD_LEN as u64
+                        + (first + n as u64) * ENTRY_LEN as u64;
                     return entry.map(Some).map_err(|d| self.damaged(at, d));
                 }
-                Err(0) => {
-                    high = first;
-                    high_key = key(&rows[0]).prefix().max(low_key);
-                }
-                Err(n) if n == rows.len() => {
-                    low = first + count;
-                    low_key = key(&rows[n - 1]).prefix().min(high_key);
-                }
+                Err(n) if span.narrow(first, rows, n) => {}
                 Err(_) => return Ok(None),
             }
         }
         Ok(None)
+    }
+
+    /// The rows around where an id that starts so is to be expected, and the first one's number.
+    fn window(&self, span: &Span, prefix: u64) -> Result<(u64, Vec<u8>)> {
+        let first = span.guess(prefix).saturating_sub(PROBE_ROWS / 2).max(span.low);
+        let count = PROBE_ROWS.min(span.high - first);
+        let at = self.trailer.footer_offset + FOOTER_HEAD_LEN as u64 + first * ENTRY_LEN as u64;
+        Ok((first, self.file.read_vec_at(at, count * ENTRY_LEN as u64)?))
     }
 
     /// The objects whose ids' first eight bytes, as a number, lie in `range`. Reads a few rows
@@ -218,15 +216,16 @@ impl PackFile {
     /// # Errors
     /// When the footer cannot be read or a row is damaged.
     pub fn in_range(&self, range: RangeInclusive<u64>) -> Result<Vec<Entry>> {
-        let (mut low, mut high) = (0, self.head.objects);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.entry(middle)?.id.prefix() < *range.start() {
-                true => low = middle + 1,
-                false => high = middle,
+        let mut span = Span::of(self.head.objects);
+        while !span.is_empty() {
+            let (first, bytes) = self.window(&span, *range.start())?;
+            let rows = bytes.as_chunks::<ENTRY_LEN>().0;
+            let n = rows.partition_point(|row| row_id(row).prefix() < *range.start());
+            if !span.narrow(first, rows, n) {
+                (span.low, span.high) = (first + n as u64, first + n as u64);
             }
         }
-        let rows = (low..self.head.objects).map(|row| self.entry(row));
+        let rows = (span.low..self.head.objects).map(|row| self.entry(row));
         let within =
             |row: &Result<Entry>| row.as_ref().map_or(true, |e| e.id.prefix() <= *range.end());
         rows.take_while(within).collect()
@@ -302,5 +301,51 @@ impl PackFile {
     /// Reads stored bytes without any check.
     pub fn stored_at(&self, at: u64, len: u32) -> Result<Vec<u8>> {
         Ok(self.file.read_vec_at(at, u64::from(len))?)
+    }
+}
+
+fn row_id(row: &[u8; ENTRY_LEN]) -> Id {
+    Id::from_slice(&row[..32]).expect("a row has an id")
+}
+
+/// The rows of a footer among which one is looked for, and between which starts of ids they lie.
+struct Span {
+    low: u64,
+    high: u64,
+    low_key: u64,
+    high_key: u64,
+}
+
+impl Span {
+    fn of(objects: u64) -> Self {
+        Self { low: 0, high: objects, low_key: 0, high_key: u64::MAX }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.low >= self.high
+    }
+
+    /// Where a row is to be expected whose id starts so.
+    fn guess(&self, prefix: u64) -> u64 {
+        let part = u128::from(prefix.saturating_sub(self.low_key));
+        let whole = u128::from((self.high_key - self.low_key).max(1));
+        self.low + (u128::from(self.high - self.low) * part.min(whole) / whole) as u64
+    }
+
+    /// Leaves out the rows of a window that begins with row `first`, where what is looked for
+    /// comes before its `n`-th; says whether it may still lie outside of the window.
+    fn narrow(&mut self, first: u64, rows: &[[u8; ENTRY_LEN]], n: usize) -> bool {
+        match rows {
+            [row, ..] if n == 0 => {
+                self.high = first;
+                self.high_key = row_id(row).prefix().max(self.low_key);
+            }
+            [.., row] if n == rows.len() => {
+                self.low = first + rows.len() as u64;
+                self.low_key = row_id(row).prefix().min(self.high_key);
+            }
+            _ => return false,
+        }
+        true
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::log::PlaceLog;
+use crate::log::{NewestFirst, PlaceLog};
 use crate::object::{Cause, ChangeKind, LogEntry, LogEntryId, RefChange};
 use crate::repo::Repository;
 
@@ -101,14 +101,12 @@ struct Target {
     changes: Vec<RefChange>,
 }
 
+/// Reads back from the end of the log to what is to be taken back or done again.
 fn find(log: &PlaceLog, direction: Direction) -> Result<Option<Target>, WorktreeError> {
-    let mut entries: Vec<(LogEntryId, LogEntry)> = Vec::new();
-    log.walk(&mut |id, entry| entries.push((id, entry)))?;
-    let kinds: BTreeMap<LogEntryId, (String, u64)> =
-        entries.iter().map(|(id, e)| (*id, (e.cause.kind.clone(), e.sequence))).collect();
     // Of each operation the last word counts: that it was undone, or done again.
     let mut undone: BTreeMap<LogEntryId, bool> = BTreeMap::new();
-    for (id, entry) in entries.into_iter().rev() {
+    let mut entries = log.newest_first()?;
+    while let Some((id, entry)) = entries.next().transpose()? {
         let named = entry.cause.ids.first().map(|id| LogEntryId::from_id(*id));
         let word = match (entry.cause.kind.as_str(), named) {
             (UNDO, Some(named)) => Some((named, true)),
@@ -119,16 +117,7 @@ fn find(log: &PlaceLog, direction: Direction) -> Result<Option<Target>, Worktree
             let first_word = !undone.contains_key(&named);
             undone.entry(named).or_insert(is_undone);
             if direction == Direction::Redo && is_undone && first_word {
-                let Some((kind, sequence)) = kinds.get(&named).cloned() else { return Ok(None) };
-                let changes = entry.changes;
-                return Ok(Some(Target {
-                    target: named,
-                    kind,
-                    sequence,
-                    invert: id,
-                    inverted: entry.cause.kind,
-                    changes,
-                }));
+                return again(id, entry, named, entries);
             }
             continue;
         }
@@ -140,6 +129,24 @@ fn find(log: &PlaceLog, direction: Direction) -> Result<Option<Target>, Worktree
             let kind = cause.kind;
             let inverted = kind.clone();
             return Ok(Some(Target { target: id, kind, sequence, invert: id, inverted, changes }));
+        }
+    }
+    Ok(None)
+}
+
+/// What does `named` again, which `undoing` took back and which lies among the `older` entries.
+fn again(
+    invert: LogEntryId,
+    undoing: LogEntry,
+    named: LogEntryId,
+    older: NewestFirst<'_>,
+) -> Result<Option<Target>, WorktreeError> {
+    for found in older {
+        let (id, entry) = found?;
+        if id == named {
+            let (kind, sequence) = (entry.cause.kind, entry.sequence);
+            let (inverted, changes) = (undoing.cause.kind, undoing.changes);
+            return Ok(Some(Target { target: named, kind, sequence, invert, inverted, changes }));
         }
     }
     Ok(None)

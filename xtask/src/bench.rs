@@ -6,7 +6,8 @@ use std::{env, fs};
 
 use clap::Subcommand;
 
-use crate::bench_report::{self, Large, Peers};
+use crate::bench_report::{self, LARGE, Large, Peers};
+use crate::bench_years::{self, YEARS, Years};
 use crate::{Result, machine, process, root};
 
 /// Where the figures are kept.
@@ -48,6 +49,26 @@ struct Place {
 enum Other {
     /// Commit a sparse file of 100 GB, 20 GB of random bytes, a million files, a live database
     Large(LargeArguments),
+    /// Make ten thousand commits, ask for history, and copy repositories, beside git
+    Years(YearsArguments),
+}
+
+#[derive(clap::Args)]
+struct YearsArguments {
+    /// How many commits
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    commits: u32,
+    /// How many files each of them has
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    files: u32,
+    /// How large the corpus is that is cloned: tiny, small, medium or large
+    #[arg(long, default_value = "medium")]
+    size: String,
+    #[command(flatten)]
+    place: Place,
+    /// Fail if a target is missed
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(clap::Args)]
@@ -76,6 +97,7 @@ pub fn run(arguments: &Arguments) -> Result {
     ensure_python()?;
     match &arguments.other {
         Some(Other::Large(large)) => run_large(large),
+        Some(Other::Years(years)) => run_years(years),
         None => run_peers(arguments),
     }
 }
@@ -96,7 +118,14 @@ fn run_peers(arguments: &Arguments) -> Result {
     let machine = machine::describe(&work)?;
     let text =
         bench_report::document(&format!("cargo xtask {command}"), &machine, &peers, &targets);
-    write_document(|former| text + bench_report::large_section(former))?;
+    let kept = |former: &str| {
+        let sections = [YEARS, LARGE].map(|heading| bench_report::section(former, heading));
+        sections
+            .iter()
+            .filter(|section| !section.is_empty())
+            .fold(text, |text, section| format!("{}\n\n{}\n", text.trim_end(), section.trim_end()))
+    };
+    write_document(kept)?;
     println!("\n{}", bench_report::target_table(&targets));
     let missed = targets.iter().filter(|target| target.met == Some(false)).count();
     if arguments.check && missed > 0 {
@@ -131,11 +160,28 @@ fn run_large(arguments: &LargeArguments) -> Result {
     process::run(&mut script)?;
     let large: Large = read(&report)?;
     let section = bench_report::large(&machine::describe(&work)?, &large);
-    write_document(|former| {
-        let kept = former.len() - bench_report::large_section(former).len();
-        let above = former[..kept].trim_end();
-        if above.is_empty() { section } else { format!("{above}\n\n{section}") }
-    })
+    write_document(|former| bench_report::with_section(former, LARGE, &section))
+}
+
+fn run_years(arguments: &YearsArguments) -> Result {
+    let aisr = process::build_aisr()?;
+    let work = arguments.place.folder()?;
+    let report = work.join("years.json");
+    let mut script = script("years.py", &aisr, &work, &report);
+    script.args(["--commits", &arguments.commits.to_string()]);
+    script.args(["--files", &arguments.files.to_string(), "--size", &arguments.size]);
+    process::run(&mut script)?;
+    let years: Years = read(&report)?;
+    let command = format!("cargo xtask {}", typed(env::args().skip(1)).join(" "));
+    let section = bench_years::section(&command, &machine::describe(&work)?, &years);
+    write_document(|former| bench_report::with_section(former, YEARS, &section))?;
+    let targets = bench_years::targets(&years);
+    println!("\n{}", bench_report::target_table(&targets));
+    let missed = targets.iter().filter(|target| target.met == Some(false)).count();
+    if arguments.check && missed > 0 {
+        return Err(format!("{missed} targets are missed"));
+    }
+    Ok(())
 }
 
 impl Place {

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
-const LARGE: &str = "## Large inputs\n";
+/// The heading of the section on large inputs.
+pub const LARGE: &str = "## Large inputs\n";
 const FIRST: &str = "first commit";
 const NOTHING: &str = "commit, nothing new";
 const PROMPT: &str = "commit one prompt";
@@ -90,8 +91,8 @@ struct LargeRow {
 
 /// What the project wants to reach, and whether it does.
 pub struct Target {
-    what: &'static str,
-    measured: String,
+    pub what: &'static str,
+    pub measured: String,
     /// None if there was nothing to compare with.
     pub met: Option<bool>,
 }
@@ -280,7 +281,7 @@ pub fn target_table(targets: &[Target]) -> String {
     out
 }
 
-/// The whole document but the section on large inputs.
+/// The document but for the sections on large inputs and on years.
 pub fn document(
     command: &str,
     machine: &[(&str, String)],
@@ -339,7 +340,8 @@ pub fn document(
     out
 }
 
-fn machine_table(machine: &[(&str, String)]) -> String {
+/// The machine as a table.
+pub fn machine_table(machine: &[(&str, String)]) -> String {
     let mut out = String::from("| machine | |\n|---|---|\n");
     machine.iter().for_each(|(name, value)| line(&mut out, &format!("| {name} | {value} |")));
     out
@@ -408,11 +410,24 @@ pub fn large(machine: &[(&str, String)], large: &Large) -> String {
     out
 }
 
-/// The section on large inputs as it stands in a document, to its end; empty if there is none.
-pub fn large_section(document: &str) -> &str {
-    document.find(LARGE).map_or("", |at| &document[at..])
+/// The section under `heading` as it stands in a document; empty if there is none.
+pub fn section<'d>(document: &'d str, heading: &str) -> &'d str {
+    let Some(at) = document.find(heading) else { return "" };
+    let rest = &document[at..];
+    let end = rest[heading.len()..].find("\n## ").map_or(rest.len(), |end| heading.len() + end + 1);
+    &rest[..end]
 }
 
-fn line(out: &mut String, text: &str) {
+/// The document with this section in the place of the one under its heading, or at its end.
+pub fn with_section(document: &str, heading: &str, new: &str) -> String {
+    let old = section(document, heading);
+    let at = document.find(heading).unwrap_or(document.len());
+    let parts = [&document[..at], new, &document[at + old.len()..]];
+    let parts = parts.map(str::trim_end).into_iter().filter(|part| !part.is_empty());
+    parts.map(|part| part.trim_start_matches('\n')).collect::<Vec<_>>().join("\n\n") + "\n"
+}
+
+/// Adds a line.
+pub fn line(out: &mut String, text: &str) {
     writeln!(out, "{text}").expect("a string takes everything");
 }

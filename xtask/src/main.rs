@@ -2,6 +2,7 @@
 
 mod bench;
 mod bench_report;
+mod bench_years;
 mod demo;
 mod demo_system;
 mod folder_compare;

@@ -77,6 +77,9 @@ pub struct TagView {
     pub signature: SignatureView,
 }
 
+/// To judge fewer signatures costs less than to start a thread.
+const WORTH_A_THREAD: usize = 8;
+
 impl CommitView {
     /// The view of a commit, its signature judged.
     pub fn new(repo: &Repository, stored: &StoredCommit, names: &Names) -> Self {
@@ -103,6 +106,35 @@ impl CommitView {
             signature: SignatureView { verdict, detail },
             report: commit.report.as_ref().map(|report| report_view(report, commit.committed)),
         }
+    }
+
+    /// The views of several commits, their signatures judged by so many threads.
+    pub fn of_all(
+        repo: &Repository,
+        commits: &[StoredCommit],
+        names: &Names,
+        threads: usize,
+    ) -> Vec<Self> {
+        let views = |part: &[StoredCommit]| -> Vec<Self> {
+            part.iter().map(|stored| Self::new(repo, stored, names)).collect()
+        };
+        let each = commits.len().div_ceil(threads.max(1)).max(WORTH_A_THREAD);
+        if commits.len() <= each {
+            return views(commits);
+        }
+        std::thread::scope(|scope| {
+            let (own, others) = commits.split_at(each);
+            let others = others.chunks(each).map(|part| scope.spawn(move || views(part)));
+            let others: Vec<_> = others.collect();
+            let mut all = views(own);
+            for other in others {
+                match other.join() {
+                    Ok(views) => all.extend(views),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            all
+        })
     }
 
     /// The first line of the message.

@@ -117,8 +117,27 @@ fn seeds() -> Vec<Seed> {
     seeds.push(("ref_name", "branch", b"refs/heads/main".to_vec()));
     seeds.push(("repo_path", "prompt", b"prompts/triage.md".to_vec()));
     seeds.push(("refs", "branches", refs().encode()));
+    seeds.push(("commit_graph", "octopus", commit_graph()));
     seeds.push(("log_frame", "entry", [&[5, 0, 0, 0][..], &[0; 8], b"entry"].concat()));
     seeds
+}
+
+/// A layer of three commits without parents and one that merges them, without the checksum.
+fn commit_graph() -> Vec<u8> {
+    let row = |id: u8, generation: u32, first: u32, second: u32, filter: u32| {
+        let numbers = [generation, first, second, filter].map(u32::to_le_bytes);
+        [&[id; 32][..], &[9; 32], &1_700_000_000i64.to_le_bytes(), &numbers.concat()].concat()
+    };
+    let none = u32::MAX;
+    let rows = [
+        row(1, 1, none, none, 1),
+        row(2, 1, none, none, 1),
+        row(3, 1, none, none, 3),
+        row(4, 2, 0, 1 << 31, 4),
+    ];
+    let counts = [0u32, 4, 2, 4].map(u32::to_le_bytes).concat();
+    let edges = [1u32, 2 | 1 << 31].map(u32::to_le_bytes).concat();
+    [counts, rows.concat(), edges, vec![0xff, 0x12, 0x34, 0]].concat()
 }
 
 fn payloads() -> Vec<Seed> {

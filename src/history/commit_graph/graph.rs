@@ -1,0 +1,235 @@
+//! The commit graph in memory: rows of commits, parents before children.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::object::{CommitId, NodeId, RepositoryId};
+use crate::repo::{Repository, StoredCommit};
+
+use super::changed_paths::changed_paths;
+use super::file::{HEADER_LEN, MOST_COMMITS, decode_layer, encode_layer, header};
+use super::filter::{self, PathKey};
+
+/// Where a commit stands in the graph.
+pub type Position = u32;
+
+/// What the graph says of a commit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The commit.
+    pub id: CommitId,
+    /// Its directory tree, where that could be read.
+    pub files: Option<NodeId>,
+    /// When it was made, in microseconds since the epoch.
+    pub time: i64,
+    /// 1 more than the greatest generation of its parents; 1 without any.
+    pub generation: u32,
+    pub(super) parents: Parents,
+    /// Where its filter lies among all filters.
+    pub(super) filter: Range<usize>,
+}
+
+/// The parents of a commit, by their places.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Parents {
+    None,
+    One(Position),
+    Two([Position; 2]),
+    More(Box<[Position]>),
+}
+
+impl Parents {
+    fn of(places: &[Position]) -> Self {
+        match *places {
+            [] => Self::None,
+            [one] => Self::One(one),
+            [one, two] => Self::Two([one, two]),
+            _ => Self::More(places.into()),
+        }
+    }
+
+    fn as_slice(&self) -> &[Position] {
+        match self {
+            Self::None => &[],
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Two(two) => two,
+            Self::More(all) => all,
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Position> + '_ {
+        self.as_slice().iter().copied()
+    }
+}
+
+/// The commit graph: every row comes behind those of its parents.
+#[derive(Default)]
+pub struct CommitGraph {
+    rows: Vec<Row>,
+    filters: Vec<u8>,
+    layers: usize,
+    /// Starts of ids, sorted, each with its place; made at the first look-up.
+    places: OnceCell<Vec<(u64, Position)>>,
+}
+
+impl CommitGraph {
+    /// Reads the file of the graph of `repo`, up to the first layer that is not sound; gives the
+    /// length up to there too, which is 0 where the file is no such graph at all.
+    pub fn decode(bytes: &[u8], repo: RepositoryId) -> (Self, usize) {
+        let mut graph = Self::default();
+        if !bytes.starts_with(&header(repo)) {
+            return (graph, 0);
+        }
+        let mut end = HEADER_LEN;
+        let Self { rows, filters, layers, .. } = &mut graph;
+        while let Some(layer) =
+            bytes.get(end..).and_then(|rest| decode_layer(rest, rows, filters.len()))
+        {
+            filters.extend_from_slice(layer.filters);
+            end += layer.len;
+            *layers += 1;
+        }
+        (graph, end)
+    }
+
+    /// How many commits it knows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether it knows none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// In how many layers they were read.
+    pub fn layers(&self) -> usize {
+        self.layers
+    }
+
+    /// The rows behind the first `before`, as a layer.
+    pub fn layer(&self, before: usize) -> Vec<u8> {
+        encode_layer(before, &self.rows[before..], &self.filters)
+    }
+
+    /// What is known of the commit at a place that this graph gave.
+    pub fn row(&self, at: Position) -> &Row {
+        &self.rows[at as usize]
+    }
+
+    /// The places of its parents, in the commit's order.
+    pub fn parents(&self, at: Position) -> &[Position] {
+        self.row(at).parents.as_slice()
+    }
+
+    /// Whether the commit may have changed the path against its first parent. `true` proves
+    /// nothing; `false` does, as far as the graph is true.
+    pub fn may_have_changed(&self, at: Position, path: &PathKey) -> bool {
+        filter::may_contain(&self.filters[self.row(at).filter.clone()], path)
+    }
+
+    /// Where the commit stands.
+    pub fn find(&self, id: CommitId) -> Option<Position> {
+        // What is asked for most is the last one.
+        let last = self.rows.len().checked_sub(1)?;
+        if self.rows[last].id == id {
+            return Some(last as Position);
+        }
+        let places = self.places.get_or_init(|| {
+            let starts = self.rows.iter().map(|row| row.id.id().prefix());
+            let mut places: Vec<_> = starts.zip(0..).collect();
+            places.sort_unstable();
+            places
+        });
+        let start = id.id().prefix();
+        let from = places.partition_point(|(other, _)| *other < start);
+        let near = places[from..].iter().take_while(|(other, _)| *other == start);
+        near.map(|(_, at)| *at).find(|at| self.row(*at).id == id)
+    }
+
+    /// Takes in all commits that `starts` are and lead to. One that cannot be read stays out, and
+    /// so do its descendants.
+    pub fn extend(&mut self, repo: &Repository, starts: &[CommitId]) {
+        // What is new; the list of places may know it or not.
+        let mut added: HashMap<CommitId, Option<Position>> = HashMap::new();
+        let mut stack: Vec<Visit> = starts.iter().map(|id| Visit::Enter(*id)).collect();
+        while let Some(visit) = stack.pop() {
+            match visit {
+                Visit::Enter(id) if added.contains_key(&id) || self.find(id).is_some() => {}
+                Visit::Enter(id) => match repo.commit(id) {
+                    Ok(stored) => {
+                        let parents = stored.commit.parents.clone();
+                        let files = repo.files(&stored.commit).ok();
+                        stack.push(Visit::Leave(Box::new(Pending::of(stored, files))));
+                        stack.extend(parents.into_iter().map(Visit::Enter));
+                    }
+                    Err(_) => drop(added.insert(id, None)),
+                },
+                // Two ways may lead to it.
+                Visit::Leave(pending) if added.contains_key(&pending.id) => {}
+                Visit::Leave(pending) => {
+                    let place = |id: &CommitId| match added.get(id) {
+                        Some(place) => *place,
+                        None => self.find(*id),
+                    };
+                    let parents: Option<Vec<_>> = pending.parents.iter().map(place).collect();
+                    let at = parents.and_then(|parents| self.push(repo, &pending, &parents));
+                    added.insert(pending.id, at);
+                }
+            }
+        }
+        if !added.is_empty() {
+            self.places = OnceCell::new();
+        }
+    }
+
+    fn push(
+        &mut self,
+        repo: &Repository,
+        pending: &Pending,
+        parents: &[Position],
+    ) -> Option<Position> {
+        let at = self.rows.len();
+        if at >= MOST_COMMITS {
+            return None;
+        }
+        let highest = parents.iter().map(|at| self.row(*at).generation).max().unwrap_or(0);
+        let before = parents.first().map(|at| self.row(*at).files);
+        let start = self.filters.len();
+        self.filters.extend(changed_paths(repo, before, pending.files));
+        self.rows.push(Row {
+            id: pending.id,
+            files: pending.files,
+            time: pending.time,
+            generation: highest + 1,
+            parents: Parents::of(parents),
+            filter: start..self.filters.len(),
+        });
+        Some(at as Position)
+    }
+}
+
+/// A commit whose parents come first.
+enum Visit {
+    Enter(CommitId),
+    Leave(Box<Pending>),
+}
+
+struct Pending {
+    id: CommitId,
+    parents: Vec<CommitId>,
+    files: Option<NodeId>,
+    time: i64,
+}
+
+impl Pending {
+    fn of(stored: StoredCommit, files: Option<NodeId>) -> Self {
+        Self {
+            id: stored.id,
+            files,
+            time: stored.commit.committed.micros,
+            parents: stored.commit.parents,
+        }
+    }
+}
