@@ -4,10 +4,12 @@
 mod add;
 mod allow;
 mod branch;
+mod bug_report;
 mod capture_commands;
 mod cat;
 mod checkout;
 mod commit;
+mod completions;
 mod config;
 mod context;
 mod diff;
@@ -19,6 +21,7 @@ mod hold_still;
 mod init;
 mod log;
 mod ls;
+mod man;
 mod op;
 mod output;
 mod pathspec;
@@ -47,7 +50,7 @@ use output::{ColorWhen, choose_colors};
 
 /// The system of record for AI systems: content-addressed, signed, whole.
 #[derive(Parser)]
-#[command(name = "aisr", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "aisr", version, max_term_width = 100)]
 struct Arguments {
     #[command(flatten)]
     global: Global,
@@ -95,6 +98,9 @@ enum Command {
     Config(config::Arguments),
     Verify(verify::Arguments),
     Fsck(fsck::Arguments),
+    BugReport(bug_report::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     Version(version::Arguments),
     #[command(hide = true, name = hold_still::NAME)]
     HoldStill(hold_still::Arguments),
@@ -140,6 +146,9 @@ pub fn run() -> ExitCode {
         Command::Config(arguments) => config::run(&context, &arguments),
         Command::Verify(arguments) => verify::run(&context, &arguments),
         Command::Fsck(arguments) => fsck::run(&context, &arguments),
+        Command::BugReport(arguments) => bug_report::run(&context, &arguments),
+        Command::Completions(arguments) => completions::run(&context, &arguments),
+        Command::Man(arguments) => man::run(&context, &arguments),
         Command::Version(arguments) => version::run(&context, &arguments),
         Command::HoldStill(_) => hold_still::run(&context),
         Command::Add(arguments) => add::run(&arguments),
