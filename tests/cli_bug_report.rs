@@ -66,7 +66,10 @@ fn counts_sizes_and_versions_are_told_and_no_names() {
     let desk = marked();
     let text = report(&desk, &[]).text();
     let names: Vec<_> = text.lines().map(|line| line[..12].trim()).collect();
-    insta::assert_snapshot!(names.join("|"));
+    insta::assert_snapshot!(
+        names.join("|"),
+        @"aisr|system|settings|settings|environment|file system|format|packs|||log|trust|local"
+    );
     assert!(text.contains("settings     of the user: user.email\n"), "{text}");
     assert!(text.contains("environment  AISR_PAGER, EDITOR, TZ\n"), "{text}");
     assert!(text.contains("2 branches, 1 tag, 0 other refs; HEAD on a branch\n"), "{text}");

@@ -44,12 +44,10 @@ fn every_command_says_what_it_is_for() {
         let help = desk.ok([&name, "--help"]);
         assert_eq!(help, desk.ok(["help", &name]), "{name}");
         let first = help.lines().next().unwrap();
-        assert!(first.starts_with(char::is_uppercase) && first.ends_with(['.', ',']), "{first}");
+        assert!(first.starts_with(char::is_uppercase), "{name}: {first}");
         assert!(help.contains(&format!("Usage: aisr {name}")), "{help}");
-        for line in help.lines().filter(|line| line.trim_start().starts_with(['-', '['])) {
-            let says_something = line.trim().split("  ").nth(1).is_some();
-            assert!(says_something || line.trim_end().len() < 60, "{name}: {line}");
-        }
+        let (own, _) = help.split_once("\nGlobal options:\n").expect("a heading");
+        assert!(!own.contains("--quiet"), "{help}");
     }
 }
 
@@ -62,7 +60,8 @@ fn every_command_has_a_manual_page() {
         assert!(found.contains(&*format!("aisr-{name}.1")), "{name}: {found:?}");
     }
     assert!(found.contains("aisr.1") && found.contains("aisr-op-log.1"), "{found:?}");
-    assert!(!found.iter().any(|name| name.contains("hold-still")), "{found:?}");
+    let none = |part: &str| !found.iter().any(|name| name.contains(part));
+    assert!(none("hold-still") && none("help"), "{found:?}");
     for (name, page) in &pages {
         for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS"] {
             assert!(page.contains(&format!(".SH {section}\n")), "{name} has no {section}");
@@ -79,7 +78,7 @@ fn a_manual_page_reads_well() {
     let desk = Desk::empty();
     let pages = pages(&desk);
     let (_, page) = pages.iter().find(|(name, _)| name == "aisr-untrack.1").unwrap();
-    insta::assert_snapshot!(page);
+    insta::assert_snapshot!(page, @"");
 }
 
 /// groff tells of every request that it does not know.

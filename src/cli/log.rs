@@ -13,6 +13,10 @@ use super::target;
 
 /// Show commits, newest first.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr log
+  aisr log --oneline -n 20 main
+  aisr log v1..main --json")]
 pub struct Arguments {
     /// Where to begin, or A..B: the commits behind B that are not behind A.
     #[arg(value_name = "REV|RANGE")]

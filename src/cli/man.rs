@@ -85,11 +85,16 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
 
 /// Every page with the name of its file: that of the program first.
 fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut program = super::Arguments::command().disable_help_subcommand(true);
+    let mut program = without_help(super::Arguments::command());
     program.build();
     let mut pages = Vec::new();
     add(&program, &mut pages)?;
     Ok(pages)
+}
+
+/// The command `help` has no page: `man` does what it does.
+fn without_help(command: Command) -> Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
 }
 
 fn add(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {

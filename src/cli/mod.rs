@@ -51,6 +51,9 @@ use output::{ColorWhen, choose_colors};
 /// The system of record for AI systems: content-addressed, signed, whole.
 #[derive(Parser)]
 #[command(name = "aisr", version, max_term_width = 100)]
+#[command(after_help = "Examples:
+  aisr help commit
+  aisr -C ../support-desk status")]
 struct Arguments {
     #[command(flatten)]
     global: Global,
@@ -58,20 +61,23 @@ struct Arguments {
     command: Command,
 }
 
+/// The heading of what every command takes.
+const GLOBAL: &str = "Global options";
+
 /// What every command takes.
 #[derive(clap::Args)]
 struct Global {
     /// Work as if started in DIR.
-    #[arg(short = 'C', value_name = "DIR", global = true)]
+    #[arg(short = 'C', value_name = "DIR", global = true, help_heading = GLOBAL)]
     work_in: Option<PathBuf>,
     /// Say nothing but results and errors.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     quiet: bool,
     /// Say more: whole ids, roots, keys.
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = GLOBAL)]
     verbose: bool,
-    /// When to use colours.
-    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    /// When to use colours; `auto`: on a terminal, unless NO_COLOR says otherwise.
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", help_heading = GLOBAL)]
     color: ColorWhen,
 }
 

@@ -11,6 +11,9 @@ use super::output::{Paging, write_json};
 
 /// Print the version of the program and of the format that it writes.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr version
+  aisr version --json")]
 pub struct Arguments {
     /// Print JSON.
     #[arg(long)]

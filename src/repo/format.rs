@@ -106,6 +106,9 @@ impl Format {
                     None => return damaged("its chunker is no number"),
                 },
                 (3 | 7, "") => {}
+                (3.., "object-hash" | "splitter" | "requires" | "requires-write" | "chunker") => {
+                    return damaged("its lines are not in their order");
+                }
                 _ => return Err(FormatError::Later { what: format!("`{line}`") }),
             }
         }
