@@ -86,7 +86,9 @@ fn build() -> Result<PathBuf> {
     command
         .args(["build", "--quiet", "--release", "--locked", "--package", "aisr", "--bin", "aisr"])
         .args(["--target", TARGET, "--target-dir"])
-        .arg(&target);
+        .arg(&target)
+        // Names of functions stay, lines go: they are most of the file.
+        .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo");
     if let Some(revision) = revision {
         command.env("AISR_BUILD_COMMIT", revision);
     }
