@@ -139,11 +139,12 @@ proptest! {
     #[test]
     fn a_format_with_a_right_checksum_means_what_it_says(
         names in prop::collection::vec("[a-z-]{1,9}", 0..3),
+        chunker: u32,
         at: prop::sample::Index,
         byte: u8,
         noise: Vec<u8>,
     ) {
-        let format = Format { requires: names.clone(), requires_write: names };
+        let format = Format { requires: names.clone(), requires_write: names, chunker };
         let text = format.encode();
         prop_assert_eq!(Format::decode(text.as_bytes()), Ok(format));
         let mut body = text.into_bytes();

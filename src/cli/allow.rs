@@ -19,6 +19,10 @@ const FEWEST_DIGITS: usize = 4;
 
 /// Allow what aisr.toml asks for, or a secret that commit refused; list and revoke what is allowed.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr allow
+  aisr allow --list
+  aisr allow secret 0123456789abcdef")]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
     /// List what is allowed, and what was declined for good.

@@ -17,6 +17,11 @@ use super::target;
 
 /// List branches; make, rename or delete one.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr branch
+  aisr branch try-again @~2
+  aisr branch -m try-again main-2
+  aisr branch -d try-again")]
 pub struct Arguments {
     /// The branch to make; without it, branches are listed.
     name: Option<String>,

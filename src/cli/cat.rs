@@ -15,6 +15,11 @@ use super::target;
 
 /// Print a file of a commit, a blob, or the signed bytes of a commit or tag.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr cat @~:prompts/triage.md
+  aisr cat v1:models/base.safetensors > base.safetensors
+  aisr cat --payload main > commit.payload
+  aisr cat --signature main > commit.sig")]
 pub struct Arguments {
     /// What to print.
     #[arg(value_name = "REV:PATH|BLOB")]

@@ -20,6 +20,11 @@ use super::{pathspec, target};
 
 /// Make the folder what a commit holds, and move HEAD there.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr checkout main
+  aisr checkout -b try-again v1
+  aisr checkout @~3 --out ../as-it-was
+  aisr checkout main --keep memory/store.sqlite")]
 pub struct Arguments {
     /// The branch or commit.
     #[arg(value_name = "REV")]

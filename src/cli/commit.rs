@@ -25,6 +25,11 @@ use super::surroundings::surroundings;
 
 /// Capture the folder, or some paths of it, and sign what it is.
 #[derive(clap::Args)]
+#[command(after_help = r#"Examples:
+  aisr commit -m "Answer in the language of the request"
+  aisr commit -m "New prompt" prompts/triage.md
+  aisr commit --amend
+  aisr commit -m "Nightly" --acting-for desk-bot"#)]
 pub struct Arguments {
     /// What to say of it; each further one is a paragraph. Without any, an editor opens.
     #[arg(short, long = "message", value_name = "MESSAGE")]

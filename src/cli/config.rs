@@ -15,6 +15,11 @@ use super::surroundings::surroundings;
 
 /// Show settings and set them: yours win over the repository's own.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr config --list --show-origin
+  aisr config user.email mara@example.org
+  aisr config user.key ~/.ssh/release_ed25519
+  aisr config --unset user.key")]
 #[command(arg_required_else_help = true)]
 pub struct Arguments {
     /// `KEY` shows a setting, `KEY VALUE` sets it; `get` or `set` may stand in front.

@@ -25,6 +25,11 @@ use super::target;
 ///
 /// Without a revision, HEAD is compared with the folder; with one, that; with two, or A..B, both.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr diff
+  aisr diff @~2 prompts
+  aisr diff v1..main --stat
+  aisr diff --exit-code --name-only")]
 pub struct Arguments {
     /// What is compared, and which paths.
     #[arg(value_name = "REV|A..B|PATH")]

@@ -390,6 +390,9 @@ fn repo_hints(error: &RepoError) -> Vec<String> {
             )];
         }
         RepoError::Requires { .. } => "a newer version of aisr opens it",
+        RepoError::RequiresToWrite { .. } => {
+            "a newer version of aisr writes to it; this one reads: aisr log, aisr checkout --out DIR"
+        }
         RepoError::Sign(e) => return remedy(e),
         RepoError::Store(e) | RepoError::Trust(TrustError::Store(e)) => return store_hints(e),
         RepoError::Map(e) => match &**e {

@@ -17,6 +17,9 @@ const NAMED: usize = 5;
 
 /// Check everything: packs, objects, trees, signatures, the log.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr fsck
+  aisr fsck --json")]
 pub struct Arguments {
     /// Print JSON.
     #[arg(long)]

@@ -17,6 +17,9 @@ const SHOWN: usize = 8;
 
 /// Make a repository of a folder, founded by your key.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr init
+  aisr init support-desk --branch trunk")]
 pub struct Arguments {
     /// The folder; made if it does not exist.
     directory: Option<PathBuf>,

@@ -18,6 +18,10 @@ use super::target;
 ///
 /// With paths, only those that changed one of them: a file, or a folder with all that is in it.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr log
+  aisr log --oneline -n 20 main
+  aisr log v1..main --json")]
 pub struct Arguments {
     /// Where to begin, or A..B: the commits behind B that are not behind A; ^A leaves out what is
     /// behind A. Paths may follow.

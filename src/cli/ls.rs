@@ -16,6 +16,10 @@ use super::target::{self, Place};
 
 /// List what is in a commit.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr ls
+  aisr ls -r -l v1
+  aisr ls main:prompts")]
 pub struct Arguments {
     /// The commit, and where in it.
     #[arg(value_name = "REV[:PATH]", default_value = "HEAD")]

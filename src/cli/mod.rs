@@ -4,10 +4,12 @@
 mod add;
 mod allow;
 mod branch;
+mod bug_report;
 mod capture_commands;
 mod cat;
 mod checkout;
 mod commit;
+mod completions;
 mod config;
 mod context;
 mod diff;
@@ -19,6 +21,7 @@ mod hold_still;
 mod init;
 mod log;
 mod ls;
+mod man;
 mod op;
 mod output;
 mod pathspec;
@@ -47,7 +50,10 @@ use output::{ColorWhen, choose_colors};
 
 /// The system of record for AI systems: content-addressed, signed, whole.
 #[derive(Parser)]
-#[command(name = "aisr", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "aisr", version, max_term_width = 100)]
+#[command(after_help = "Examples:
+  aisr help commit
+  aisr -C ../support-desk status")]
 struct Arguments {
     #[command(flatten)]
     global: Global,
@@ -55,20 +61,23 @@ struct Arguments {
     command: Command,
 }
 
+/// The heading of what every command takes.
+const GLOBAL: &str = "Global options";
+
 /// What every command takes.
 #[derive(clap::Args)]
 struct Global {
     /// Work as if started in DIR.
-    #[arg(short = 'C', value_name = "DIR", global = true)]
+    #[arg(short = 'C', value_name = "DIR", global = true, help_heading = GLOBAL)]
     work_in: Option<PathBuf>,
     /// Say nothing but results and errors.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     quiet: bool,
     /// Say more: whole ids, roots, keys.
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = GLOBAL)]
     verbose: bool,
-    /// When to use colours.
-    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    /// When to use colours; `auto`: on a terminal, unless NO_COLOR says otherwise.
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", help_heading = GLOBAL)]
     color: ColorWhen,
 }
 
@@ -95,6 +104,9 @@ enum Command {
     Config(config::Arguments),
     Verify(verify::Arguments),
     Fsck(fsck::Arguments),
+    BugReport(bug_report::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     Version(version::Arguments),
     #[command(hide = true, name = hold_still::NAME)]
     HoldStill(hold_still::Arguments),
@@ -140,6 +152,9 @@ pub fn run() -> ExitCode {
         Command::Config(arguments) => config::run(&context, &arguments),
         Command::Verify(arguments) => verify::run(&context, &arguments),
         Command::Fsck(arguments) => fsck::run(&context, &arguments),
+        Command::BugReport(arguments) => bug_report::run(&context, &arguments),
+        Command::Completions(arguments) => completions::run(&context, &arguments),
+        Command::Man(arguments) => man::run(&context, &arguments),
         Command::Version(arguments) => version::run(&context, &arguments),
         Command::HoldStill(_) => hold_still::run(&context),
         Command::Add(arguments) => add::run(&arguments),

@@ -13,6 +13,9 @@ use super::output::{BRANCH, Escaped, Ids, JsonList, Output, Paging, iso, moment}
 
 /// Show what this clone did: each operation that moved a ref or HEAD.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr op log
+  aisr op log -n 5 --json")]
 pub struct Arguments {
     #[command(subcommand)]
     what: What,

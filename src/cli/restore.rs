@@ -13,6 +13,9 @@ use super::{pathspec, target};
 
 /// Bring paths back to what a commit holds; HEAD stays where it is.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr restore prompts/triage.md
+  aisr restore --from v1 prompts agents")]
 pub struct Arguments {
     /// The commit; HEAD if left out.
     #[arg(long, value_name = "REV")]

@@ -17,6 +17,10 @@ use super::{cat, ls, target};
 
 /// Show a commit, a tag, or what is at REV:PATH.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr show
+  aisr show v1
+  aisr show main~2:prompts/triage.md")]
 pub struct Arguments {
     /// What to show.
     #[arg(value_name = "REV|REV:PATH", default_value = "HEAD")]

@@ -17,6 +17,9 @@ use super::output::{
 
 /// Show what changed since the last commit.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr status
+  aisr status --ignored")]
 pub struct Arguments {
     /// List what the ignore rules leave out as well.
     #[arg(long)]

@@ -24,6 +24,26 @@ pub fn search_path() -> Vec<PathBuf> {
     env::var_os("PATH").map_or_else(Vec::new, |path| env::split_paths(&path).collect())
 }
 
+/// The variables that aisr reads, those that are set.
+pub fn set_variables() -> Vec<&'static str> {
+    const READ: [&str; 13] = [
+        "AISR_CONFIG_DIR",
+        "AISR_EDITOR",
+        "AISR_NO_PAGER",
+        "AISR_PAGER",
+        "CLICOLOR_FORCE",
+        "EDITOR",
+        "LESS",
+        "NO_COLOR",
+        "PAGER",
+        "SSH_AUTH_SOCK",
+        "TZ",
+        "VISUAL",
+        "XDG_CONFIG_HOME",
+    ];
+    READ.into_iter().filter(|name| env::var_os(name).is_some()).collect()
+}
+
 /// A variable that names a folder by an absolute path.
 fn folder(name: &str) -> Option<PathBuf> {
     env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())

@@ -19,6 +19,10 @@ use super::target;
 
 /// List tags; make a signed one, or delete one.
 #[derive(clap::Args)]
+#[command(after_help = r#"Examples:
+  aisr tag
+  aisr tag v1 -m "As it went live"
+  aisr tag -d v1"#)]
 pub struct Arguments {
     /// The tag to make; without it, tags are listed.
     name: Option<String>,

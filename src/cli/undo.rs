@@ -11,6 +11,9 @@ use super::output::{Escaped, Paging, draw_performed};
 
 /// Take back the last operation: refs, HEAD and the files that it changed.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr undo
+  aisr redo")]
 pub struct Arguments {
     /// Replace what was changed since; `aisr redo` and `aisr undo` bring it back.
     #[arg(short, long)]

@@ -15,6 +15,9 @@ use super::pathspec::repo_paths;
 
 /// Stop capturing paths that are ignored now; they stay in the folder and in history.
 #[derive(clap::Args)]
+#[command(after_help = r#"Examples:
+  aisr untrack cache
+  aisr untrack data/tmp.json -m "Not ours""#)]
 pub struct Arguments {
     /// Files or folders.
     #[arg(required = true)]

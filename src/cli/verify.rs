@@ -16,6 +16,10 @@ use super::target;
 
 /// Check signatures, ids, the log and the refs.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr verify
+  aisr verify v1..main
+  aisr verify --json --allow-unknown")]
 pub struct Arguments {
     /// The commits: one and what is behind it, or A..B; all that refs lead to by default.
     #[arg(value_name = "REV|RANGE")]

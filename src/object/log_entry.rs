@@ -185,6 +185,10 @@ impl LogEntry {
             let why = "entry 0 alone is of kind `open` and has no predecessor";
             return Err(DecodeError::Invalid { field: "sequence", why });
         }
+        if entry.replica.is_some() && !first {
+            let why = "entry 0 alone names a clone's key";
+            return Err(DecodeError::Invalid { field: "replica", why });
+        }
         if !entry.changes.is_sorted_by(|a, b| a.name < b.name) {
             let why = "not in ascending order of their names";
             return Err(DecodeError::Invalid { field: "changes", why });

@@ -12,6 +12,8 @@ use crate::sign::SignError;
 use crate::store::StoreError;
 use crate::trust::TrustError;
 
+use super::format::FormatError;
+
 /// What can go wrong with a repository as a whole.
 #[derive(Debug, Error)]
 pub enum RepoError {
@@ -36,16 +38,22 @@ pub enum RepoError {
         uid: u32,
     },
     /// The format file is damaged.
-    #[error("{} is damaged: {why}", path.display())]
+    #[error("{} is damaged: {source}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        why: String,
+        source: FormatError,
     },
-    /// The repository needs something that this version does not have.
-    #[error("this repository needs {what}, which this version of aisr does not have")]
+    /// Whoever opens the repository must know something that this version does not know.
+    #[error("this repository was made by a later aisr: opening it needs {what}")]
     Requires {
+        /// What it needs.
+        what: String,
+    },
+    /// Whoever writes to the repository must know something that this version does not know.
+    #[error("a later aisr has written to this repository: writing to it needs {what}")]
+    RequiresToWrite {
         /// What it needs.
         what: String,
     },

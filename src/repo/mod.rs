@@ -15,7 +15,7 @@ mod tree;
 
 pub use config::{ConfigError, UserConfig};
 pub use error::RepoError;
-pub use format::{FORMAT_VERSION, Format};
+pub use format::{FORMAT_VERSION, Format, FormatError};
 pub use identity::{Identity, IdentityError, Surroundings, load_identity};
 pub use init::{InitOptions, init};
 pub use objects::{SignatureState, StoredCommit, StoredTag};

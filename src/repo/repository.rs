@@ -12,7 +12,7 @@ use crate::trust::TrustState;
 
 use super::config::UserConfig;
 use super::error::RepoError;
-use super::format::Format;
+use super::format::{Format, FormatError};
 
 /// The folder of a repository, inside its root.
 pub const FOLDER: &str = ".aisr";
@@ -65,9 +65,12 @@ impl Repository {
         let folder = root.join(FOLDER);
         let path = folder.join("format");
         let bytes = ReadFile::open(&path)?.read_all(Format::LIMIT)?;
-        let format = Format::decode(&bytes).map_err(|why| RepoError::Format { path, why })?;
+        let format = Format::decode(&bytes).map_err(|source| match source {
+            FormatError::Later { what } => RepoError::Requires { what },
+            source => RepoError::Format { path, source },
+        })?;
         if let Some(what) = format.unmet() {
-            return Err(RepoError::Requires { what: what.into() });
+            return Err(RepoError::Requires { what });
         }
         let store = Store::open(disk.clone(), &folder)?;
         let repo = founded_by(&disk, &folder)?;
@@ -120,10 +123,10 @@ impl Repository {
     /// Refuses to write where the format asks for more than this version knows.
     ///
     /// # Errors
-    /// [`RepoError::Requires`].
+    /// [`RepoError::RequiresToWrite`].
     pub fn ensure_writable(&self) -> Result<(), RepoError> {
         match self.format.unmet_for_writing() {
-            Some(what) => Err(RepoError::Requires { what: format!("{what} for writing") }),
+            Some(what) => Err(RepoError::RequiresToWrite { what }),
             None => Ok(()),
         }
     }

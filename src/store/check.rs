@@ -45,6 +45,7 @@ pub fn check_pack(store: &Store, pack: &PackFile) -> Result<PackReport> {
     // An object of no length starts where the one behind it does.
     by_record.sort_unstable_by_key(|entry| (entry.record, entry.start, entry.len));
     let (mut at, mut records) = (HEADER_LEN as u64, 0);
+    let mut claims = Vec::new();
     for group in by_record.chunk_by(|a, b| a.record == b.record) {
         records += 1;
         if group[0].record != at {
@@ -63,10 +64,16 @@ pub fn check_pack(store: &Store, pack: &PackFile) -> Result<PackReport> {
             }
         };
         at = payload + u64::from(header.stored);
+        let roots = header.slots.iter().zip(group);
+        claims.extend(
+            roots.filter_map(|(slot, entry)| Some((slot.builds?, RecipeId::from_id(entry.id)))),
+        );
         let agree = header.slots.len() == group.len()
             && header.slots.iter().zip(group).all(|(slot, entry)| {
                 let row = (entry.kind, entry.len, entry.codec, entry.stored, entry.decoded);
+                // The header of a record that stands on others is not known yet.
                 row == (slot.kind, slot.len, header.codec, header.stored, header.decoded)
+                    && entry.depth == 0
             });
         if !agree {
             let damage = PackDamage::Inconsistent("footer and record do not agree");
@@ -102,6 +109,12 @@ pub fn check_pack(store: &Store, pack: &PackFile) -> Result<PackReport> {
     }
     if report.lost.is_empty() && (at != footer.offset || records != footer.records) {
         report.problems.push(gap(pack.id(), at));
+    }
+    claims.sort_unstable();
+    if report.lost.is_empty() && claims != report.recipes {
+        let damage = PackDamage::Inconsistent("the rows of recipes are not those of the records");
+        let (pack, offset) = (pack.id().to_hex(), footer.offset);
+        report.problems.push(StoreError::Damaged { pack, offset, damage }.to_string());
     }
     Ok(report)
 }

@@ -268,6 +268,7 @@ impl PackFile {
         if header.codec != entry.codec
             || header.stored != entry.stored
             || header.decoded != entry.decoded
+            || entry.depth != 0
         {
             let why = PackDamage::Inconsistent("footer and record do not agree");
             return Err(self.damaged(entry.record, why));

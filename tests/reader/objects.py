@@ -274,6 +274,8 @@ def check_log_entry(entry: dict) -> None:
     first = entry["sequence"] == 0
     if first == ("previous" in entry) or first != (entry["cause"]["kind"] == "open"):
         raise Refused("entry 0 alone is of kind open and has no predecessor")
+    if "replica" in entry and not first:
+        raise Refused("entry 0 alone names a clone's key")
     if not ascending([change["name"] for change in entry.get("changes", [])]):
         raise Refused("changes are not ascending")
 

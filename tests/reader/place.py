@@ -11,7 +11,8 @@ from names import check_ref
 
 IDENTITY = b"aisr-format 0\nobject-hash blake3\nsplitter 1\n"
 FORMAT = re.compile(
-    rb"\nrequires((?: [^ \n]+)*)\nrequires-write((?: [^ \n]+)*)\nchunker 1\n\n\Z")
+    rb"\nrequires((?: [a-z0-9-]+)*)\nrequires-write((?: [a-z0-9-]+)*)\n"
+    rb"chunker (?:0|[1-9][0-9]{0,9})\n\n\Z")
 REFS = re.compile(
     rb"aisr-refs 0\n"
     rb"log ([0-9a-f]{32})\n"

@@ -62,6 +62,7 @@ def of_fields() -> list:
         ("log-entry", "entry 1 without predecessor", without(ENTRY, "previous")),
         ("log-entry", "entry 1 of kind open", ENTRY | {"cause": {"kind": "open"}}),
         ("log-entry", "entry 0 of another kind", without(ENTRY, "previous") | {"sequence": 0}),
+        ("log-entry", "entry 1 with a clone's key", ENTRY | {"replica": OID}),
         ("log-entry", "one ref twice", ENTRY | {"changes": [change, change]}),
         ("log-entry", "a creation with an old value", ENTRY | {"changes": [change | {"old": OID}]}),
         ("log-entry", "an unknown kind of change",

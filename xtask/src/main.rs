@@ -5,6 +5,8 @@ mod bench_report;
 mod bench_years;
 mod demo;
 mod demo_system;
+mod dist;
+mod fixtures;
 mod folder_compare;
 mod fuzz;
 mod machine;
@@ -30,6 +32,9 @@ struct Arguments {
 enum Task {
     Bench(bench::Arguments),
     Demo(demo::Arguments),
+    Dist(dist::Arguments),
+    /// Make the repositories of tests/fixtures anew
+    Fixtures,
     Fuzz(fuzz::Arguments),
     /// Run every test; what follows goes to `cargo test`
     #[command(trailing_var_arg = true)]
@@ -49,6 +54,8 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
+        Task::Dist(arguments) => dist::run(&arguments),
+        Task::Fixtures => fixtures::run(),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Test { arguments } => test::run(&arguments),
         Task::Vectors => vectors::run(),

@@ -5,7 +5,8 @@ use anstyle::{AnsiColor, Effects, Style};
 /// When to use colours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum ColorWhen {
-    /// On a terminal, unless NO_COLOR, CLICOLOR or TERM say otherwise.
+    // On a terminal, unless NO_COLOR, CLICOLOR or TERM say otherwise. Documented, the values
+    // would stretch every command's help.
     Auto,
     Always,
     Never,
