@@ -121,6 +121,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         }
     };
     out.finish()?;
+    context.tend(&repo);
     Ok(answer)
 }
 

@@ -226,6 +226,11 @@ impl Store {
         Ok(roots)
     }
 
+    /// Whether the recipe `root` is known to build the blob `id`.
+    pub fn is_verified(&self, root: RecipeId, id: BlobId) -> bool {
+        self.verified().contains(root, id)
+    }
+
     /// How many bytes the blob has, as the footers and recipes say, without reading it. `None`
     /// when it is not here.
     ///

@@ -77,9 +77,9 @@ impl<'s> Copier<'s> {
         }
         let stored = pack.stored_at(at, header.stored)?;
         let coded = stored.clone();
-        let bytes =
-            self.store.decode_bytes(pack, offset, header.codec, coded, header.decoded)?;
-        let object = |entry: &Entry| &bytes[entry.start as usize..(entry.start + entry.len) as usize];
+        let bytes = self.store.decode_bytes(pack, offset, header.codec, coded, header.decoded)?;
+        let object =
+            |entry: &Entry| &bytes[entry.start as usize..(entry.start + entry.len) as usize];
         for (entry, _) in rows.iter().filter(|(_, wanted)| *wanted) {
             if entry.kind.id_of(object(entry)) != entry.id {
                 let (pack, id, kind) = (pack.id(), entry.id, entry.kind);
@@ -113,7 +113,8 @@ impl<'s> Copier<'s> {
     fn gather(&mut self, kind: PackKind, slot: Slot, id: Id, bytes: &[u8]) -> Result<()> {
         if kind == PackKind::Data || bytes.len() >= BLOCK {
             let one = Gathered { bytes: bytes.to_vec(), slots: vec![slot], ids: vec![id] };
-            let hint = if kind == PackKind::Data { ContentHint::Unknown } else { ContentHint::Block };
+            let hint =
+                if kind == PackKind::Data { ContentHint::Unknown } else { ContentHint::Block };
             return self.encode(kind, hint, &one);
         }
         self.block.bytes.extend_from_slice(bytes);

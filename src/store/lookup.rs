@@ -263,12 +263,10 @@ impl Store {
     }
 
     /// Reads an object where a look-up found it, else out of another pack that holds it.
-    pub(super) fn read_found(
-        &self,
-        kind: ObjectType,
-        pack: &PackFile,
-        entry: &Entry,
-    ) -> Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// When it is of another type, or damaged everywhere.
+    pub fn read_found(&self, kind: ObjectType, pack: &PackFile, entry: &Entry) -> Result<Vec<u8>> {
         if entry.kind != kind {
             // A damaged row is the pack's fault, not the caller's.
             pack.ensure_sound()?;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use thiserror::Error;
 
 use crate::disk::Disk;
-use crate::log::{LogError, PlaceLog, Refs};
+use crate::log::{LogError, PlaceLog, RefName, Refs};
 use crate::object::{BlobId, Id, ObjectType, RecipeId, RefTarget};
 use crate::policy::with_sources;
 use crate::repo::{FOLDER, Repository};
@@ -195,9 +195,11 @@ fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> 
     };
     let Refs { refs, .. } = log.refs();
     if let Some(id) = log.refs().head_object() {
-        starts.push(Start { name: "HEAD".into(), id });
+        starts.push(Start { name: "HEAD".into(), id, by_log: false });
     }
-    starts.extend(refs.iter().map(|(name, id)| Start { name: name.to_string(), id: *id }));
+    let named =
+        |(name, id): (&RefName, &Id)| Start { name: name.to_string(), id: *id, by_log: false };
+    starts.extend(refs.iter().map(named));
     let mut entries = 0;
     let mut named = HashSet::new();
     let walked: Result<_, LogError> = log.walk(&mut |_, entry| {
@@ -209,7 +211,8 @@ fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> 
         });
         for id in objects.chain(entry.payload.iter().copied()) {
             if named.insert(id) {
-                starts.push(Start { name: format!("log entry {}", entry.sequence), id });
+                let name = format!("log entry {}", entry.sequence);
+                starts.push(Start { name, id, by_log: true });
             }
         }
     });
