@@ -69,6 +69,9 @@ pub fn fsck(
             &own
         }
     };
+    // Nothing may be collected between a look at the packs and one at the log. Where no lock can be
+    // had, nobody can collect either.
+    let _lease = store.lease().ok();
     let contents = check_packs(store, threads, progress, &mut report);
     let starts = check_log(disk, &folder, &mut report);
     std::thread::scope(|scope| {
