@@ -4,6 +4,7 @@
 
 mod support;
 
+#[allow(dead_code)]
 #[path = "support/forged.rs"]
 mod forged;
 

@@ -252,8 +252,12 @@ impl State {
                 me.list = self.packs.clone();
                 let dead = |pack: &&Pack| me.list[pack].iter().any(|o| !me.marked.contains(o));
                 me.chosen = me.list.keys().filter(dead).copied().collect();
-                let going = me.chosen.iter().flat_map(|pack| me.list[pack].iter().copied());
-                let live: BTreeSet<Object> = going.filter(|o| me.marked.contains(o)).collect();
+                let (going, staying): (Vec<_>, Vec<_>) =
+                    me.list.iter().partition(|(pack, _)| me.chosen.contains(pack));
+                let stays = |object: &Object| staying.iter().any(|(_, pack)| pack.contains(object));
+                let going = going.iter().flat_map(|(_, pack)| pack.iter().copied());
+                let live: BTreeSet<Object> =
+                    going.filter(|o| me.marked.contains(o) && !stays(o)).collect();
                 if !live.is_empty() {
                     self.add_pack(live);
                 }
@@ -312,10 +316,11 @@ impl State {
 /// Tries every order; gives how many states there are, or the first broken promise.
 fn explore(roles: &[Role], rules: Rules) -> Result<usize, String> {
     let mut start = State::default();
-    // A pack with what a ref names and with something that nothing names, and one of the latter.
+    // A pack with what refs name, one with what nothing names, and one with both.
+    start.add_pack([0].into());
     start.add_pack([1, 4].into());
     start.add_pack([2].into());
-    start.refs.insert(1);
+    start.refs.extend([0, 1]);
     start.actors = roles.iter().map(|role| Actor::new(*role)).collect();
     for actor in &mut start.actors {
         // A store that was open all the time.
@@ -363,24 +368,28 @@ fn in_every_order_what_refs_name_is_there_and_can_be_read() {
     for roles in EVERYBODY {
         let states = explore(roles, ALL).unwrap_or_else(|why| panic!("{roles:?}: {why}"));
         println!("{roles:?}: {states} states");
-        assert!(states > 100);
+        assert!(states > 30);
     }
 }
 
 #[test]
 fn each_rule_is_needed() {
+    let writer: &[Role] = &[Role::Writer(2), Role::Collector];
+    let namer: &[Role] = &[Role::Namer(2), Role::Collector];
+    let merger: &[Role] = &[Role::Merger, Role::Reader];
+    let upkeep: &[Role] = &[Role::Merger, Role::Collector];
     let without = [
-        ("the lease", Rules { writers_hold_the_lease: false, ..ALL }),
-        ("listing under the lease", Rules { list_under_lease: false, ..ALL }),
-        ("marking again", Rules { mark_again: false, ..ALL }),
-        ("sparing what was marked since", Rules { rescue: false, ..ALL }),
-        ("merging before removing", Rules { merge_before_removal: false, ..ALL }),
-        ("listing again", Rules { readers_list_again: false, ..ALL }),
-        ("one at a time", Rules { upkeep_is_alone: false, ..ALL }),
-        ("looking before naming", Rules { look_before_naming: false, ..ALL }),
+        ("the lease", writer, Rules { writers_hold_the_lease: false, ..ALL }),
+        ("listing under the lease", writer, Rules { list_under_lease: false, ..ALL }),
+        ("marking again", writer, Rules { mark_again: false, ..ALL }),
+        ("sparing what was marked since", writer, Rules { rescue: false, ..ALL }),
+        ("merging before removing", merger, Rules { merge_before_removal: false, ..ALL }),
+        ("listing again", EVERYBODY[2], Rules { readers_list_again: false, ..ALL }),
+        ("one at a time", upkeep, Rules { upkeep_is_alone: false, ..ALL }),
+        ("looking before naming", namer, Rules { look_before_naming: false, ..ALL }),
     ];
-    for (name, rules) in without {
-        let broken = EVERYBODY.iter().find_map(|roles| explore(roles, rules).err());
+    for (name, roles, rules) in without {
+        let broken = explore(roles, rules).err();
         println!("without {name}: {broken:?}");
         assert!(broken.is_some(), "nothing breaks without {name}");
     }

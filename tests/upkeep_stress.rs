@@ -75,7 +75,9 @@ fn commits(stress: &Stress, number: usize) {
         let name = format!("w{number}/{}.bin", random.below(3));
         write(&stress.root(), &name, &content(random.below(12)));
         let message = format!("{number}");
-        let Some(ran) = stress.run(&["commit", "-m", &message], &["branch moved"]) else { continue };
+        let Some(ran) = stress.run(&["commit", "-m", &message], &["branch moved"]) else {
+            continue;
+        };
         if ran.code == Some(0) {
             let text = ran.text();
             let id = text.split_once("[main ").and_then(|(_, rest)| rest.split_once(']'));
@@ -170,7 +172,8 @@ fn nothing_is_lost_while_others_commit_read_merge_and_collect() {
     write(&desk.path(), "amended.bin", &content(0));
     desk.ok(["commit", "-m", "first"]);
     let until = Instant::now() + seconds;
-    let stress = Arc::new(Stress { desk, until, commits: Mutex::default(), done: Default::default() });
+    let stress =
+        Arc::new(Stress { desk, until, commits: Mutex::default(), done: Default::default() });
     std::thread::scope(|scope| {
         let stress = &*stress;
         for number in 0..2 {

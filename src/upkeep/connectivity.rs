@@ -78,8 +78,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Visits everything behind `starts`.
-    pub fn run(mut self, starts: &[Start]) {
+    /// Visits everything behind `starts`; gives the blobs that they lead to, with the sizes of
+    /// those that are whole.
+    pub fn run(mut self, starts: &[Start]) -> HashMap<BlobId, Option<u64>> {
         let mut seen = HashSet::new();
         match self.repo.map(Repository::expired).transpose() {
             Ok(expired) => self.expired = expired.unwrap_or_default(),
@@ -99,6 +100,7 @@ impl<'a> Walk<'a> {
         }
         self.report.nodes = self.nodes.len() as u64;
         self.report.blobs = self.blobs.len() as u64;
+        self.blobs
     }
 
     /// Visits a commit or tag; gives the commits and tags that it names.

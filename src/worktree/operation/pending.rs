@@ -170,14 +170,15 @@ pub fn each_kept(repo: &Repository, visit: &mut dyn FnMut(Operation)) -> Result<
     if !operations_path(repo).is_dir() {
         return Ok(());
     }
-    for (entry, _) in named(repo)? {
-        // It may have been removed since.
-        load(repo, entry)?.into_iter().for_each(&mut *visit);
-    }
+    // First, because it gets its name among the others while they are read.
     match ReadFile::open(&operations_path(repo).join(PENDING).join(PLAN)) {
         Ok(plan) => visit(decode(&plan)?),
         Err(e) if e.is_not_found() => {}
         Err(e) => return Err(e.into()),
+    }
+    for (entry, _) in named(repo)? {
+        // It may have been removed since.
+        load(repo, entry)?.into_iter().for_each(&mut *visit);
     }
     Ok(())
 }
