@@ -37,7 +37,7 @@ fn amended() -> (Desk, String) {
 fn a_fresh_repository_has_nothing_to_collect() {
     let desk = Desk::new();
     assert_snapshot!(shown(&desk, &["gc"]), @"
-    Nothing to collect in 1 pack, <n> KiB.
+    Nothing to collect in 1 pack, <n> bytes.
     [0]
     ");
     assert_eq!(desk.ok(["gc", "--quiet"]), "");
@@ -47,16 +47,38 @@ fn a_fresh_repository_has_nothing_to_collect() {
 #[test]
 fn what_would_go_is_told_before_it_goes() {
     let (desk, _) = amended();
-    assert_snapshot!(shown(&desk, &["gc", "--now", "--dry-run"]), @"");
-    assert_snapshot!(shown(&desk, &["gc", "--now"]), @"");
-    assert_snapshot!(shown(&desk, &["gc", "--now"]), @"");
+    assert_snapshot!(shown(&desk, &["gc", "--now", "--dry-run"]), @"
+    3 packs, <n> KiB → would be 3 packs, <n> KiB
+      to go    2 tree nodes, 1 blob or chunk that nothing leads to
+      packs    0 whole, 1 written anew
+      expired  1 commit that only log entries older than 0 days lead to: kept as a statement, without content
+    [0]
+    ");
+    assert_snapshot!(shown(&desk, &["gc", "--now"]), @"
+    3 packs, <n> KiB → 1 pack, <n> KiB
+      removed  2 tree nodes, 1 blob or chunk that nothing leads to
+      packs    0 whole, 1 written anew
+      merged   3 packs
+      expired  1 commit that only log entries older than 0 days lead to: kept as a statement, without content
+    [0]
+    ");
+    assert_snapshot!(shown(&desk, &["gc", "--now"]), @"
+    Nothing to collect in 1 pack, <n> KiB.
+    [0]
+    ");
     assert_eq!(desk.ok(["cat", "HEAD:a.md"]), "two");
 }
 
 #[test]
 fn what_is_young_is_told_and_stays() {
     let (desk, _) = amended();
-    assert_snapshot!(shown(&desk, &["gc"]), @"");
+    assert_snapshot!(shown(&desk, &["gc"]), @"
+    3 packs, <n> KiB → 1 pack, <n> KiB
+      merged   3 packs
+      expired  1 commit that only log entries older than 0 days lead to: kept as a statement, without content
+      young    <n> bytes in 1 pack of the last 14 days: --now takes that too
+    [0]
+    ");
 }
 
 #[test]
@@ -64,8 +86,16 @@ fn a_commit_whose_content_was_collected_says_so() {
     let (desk, old) = amended();
     desk.ok(["gc", "--now"]);
     let old = old.as_str();
-    assert_snapshot!(desk.shown(["branch", "back", old]), @"");
-    assert_snapshot!(desk.shown(["checkout", old]), @"");
+    assert_snapshot!(desk.shown(["branch", "back", old]), @"
+    error: the content of commit <id> was collected: only its statement is kept
+    hint: `aisr show` tells what it states; its content may come back from another copy
+    [3]
+    ");
+    assert_snapshot!(desk.shown(["checkout", old]), @"
+    error: the content of commit <id> was collected: only its statement is kept
+    hint: `aisr show` tells what it states; its content may come back from another copy
+    [3]
+    ");
     let whole = desk.shown(["fsck"]);
     assert!(whole.contains("expired    1 commit of the log alone"), "{whole}");
 }
@@ -73,7 +103,11 @@ fn a_commit_whose_content_was_collected_says_so() {
 #[test]
 fn how_long_the_log_keeps_is_a_number_of_days() {
     let desk = Desk::new();
-    assert_snapshot!(desk.shown(["config", "--repo", "gc.keep", "soon"]), @"");
+    assert_snapshot!(desk.shown(["config", "--repo", "gc.keep", "soon"]), @r#"
+    error: gc.keep is a time in whole days, as in "90 days", and not "soon"
+    hint: `aisr config gc.keep "90 days"`
+    [3]
+    "#);
     desk.ok(["config", "--repo", "gc.keep", "30 days"]);
     assert_eq!(desk.ok(["config", "gc.keep"]), "30 days\n");
 }

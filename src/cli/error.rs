@@ -352,6 +352,7 @@ impl From<SettingError> for CliError {
             SettingError::UserOnly { key } => {
                 Some(format!("set it for yourself: aisr config --user {key} VALUE"))
             }
+            SettingError::NotDays { key, .. } => Some(format!("`aisr config {key} \"90 days\"`")),
             _ => None,
         };
         Self::caused_by(error, hint.into_iter().collect())

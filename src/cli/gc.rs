@@ -89,7 +89,7 @@ fn draw(report: &GcReport, keep: u32, out: &mut Output) -> Result<(), CliError> 
         writeln!(
             out,
             "  expired  {commits} that only log entries older than {} lead to: \
-             what they state is kept, what they hold is not",
+             kept as a statement, without content",
             plural(u64::from(keep), "day", "days")
         )?;
     }

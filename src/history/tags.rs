@@ -49,9 +49,10 @@ pub fn create_tag(repo: &Repository, options: &TagOptions<'_>) -> Result<TagId, 
 /// Refuses what was collected since it was found.
 fn ensure_present(repo: &Repository, id: Id) -> Result<(), RefError> {
     match repo.store().kind(id)? {
-        Lookup::Here(kind) => Ok(drop(repo.store().read(kind, id)?)),
-        Lookup::Absent(_) => Ok(drop(repo.store().blob(BlobId::from_id(id))?)),
+        Lookup::Here(kind) => drop(repo.store().read(kind, id)?),
+        Lookup::Absent(_) => drop(repo.store().blob(BlobId::from_id(id))?),
     }
+    Ok(())
 }
 
 /// Deletes the ref of a tag; gives the object that it named, which stays in the store.

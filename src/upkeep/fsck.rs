@@ -38,9 +38,15 @@ pub(super) struct Contents {
     pub lost: HashSet<Id>,
     /// Blobs that recipes build, and whether one of these is true.
     pub built: HashMap<Id, bool>,
-    /// (blob, recipe, what is wrong) where only parts of the recipe are missing: that matters if
-    /// something leads to the blob.
-    partial: Vec<(Id, RecipeId, String)>,
+    /// Recipes of which parts are missing: that matters if something leads to the blob.
+    partial: Vec<Partial>,
+}
+
+/// A recipe of which parts are missing.
+struct Partial {
+    blob: Id,
+    root: RecipeId,
+    detail: String,
 }
 
 /// Checks the repository of the folder `root`, even if it does not open: every pack from its first
@@ -88,7 +94,7 @@ pub fn fsck(
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })?;
-    for (blob, root, detail) in contents.partial {
+    for Partial { blob, root, detail } in contents.partial {
         match reached.contains_key(&BlobId::from_id(blob)) {
             true => report.problem(ProblemKind::Recipe, root, detail),
             // Its chunks were collected, because nothing leads to it.
@@ -148,7 +154,7 @@ fn check_recipes(
     threads: usize,
     recipes: HashSet<(Id, RecipeId)>,
     report: &mut FsckReport,
-) -> (HashMap<Id, bool>, Vec<(Id, RecipeId, String)>) {
+) -> (HashMap<Id, bool>, Vec<Partial>) {
     let mut recipes: Vec<_> = recipes.into_iter().collect();
     recipes.sort_unstable();
     report.recipes = recipes.len() as u64;
@@ -164,7 +170,7 @@ fn check_recipes(
         if let Err(e) = checked {
             let detail = format!("of blob {blob}: {}", with_sources(&e));
             match e {
-                StoreError::Absent { .. } => partial.push((blob, root, detail)),
+                StoreError::Absent { .. } => partial.push(Partial { blob, root, detail }),
                 _ => report.problem(ProblemKind::Recipe, root, detail),
             }
         }

@@ -59,7 +59,7 @@ pub fn sweep(marks: &Marks<'_>, at: SystemTime, now: bool) -> Result<Sweep, Stor
         let old_enough = pack.written()?.checked_add(YOUNG).unwrap_or(at);
         let footer = pack.footer()?;
         let dead = dead(marks, number, &footer);
-        let bytes: u64 = dead.iter().map(|entry| stored_bytes(entry)).sum();
+        let bytes: u64 = dead.iter().map(stored_bytes).sum();
         let length = pack.file_len();
         if old_enough > at && !now {
             sweep.waiting.0 += 1;
