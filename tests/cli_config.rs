@@ -51,7 +51,7 @@ fn what_cannot_be_set_is_told_with_what_can() {
     let desk = Desk::new();
     assert_snapshot!(desk.shown(["config", "user.emial", "x"]), @r"
     error: there is no setting `user.emial`
-    hint: there are safe.folders, user.email, user.key
+    hint: there are gc.keep, safe.folders, user.email, user.key
     [3]
     ");
     assert_snapshot!(desk.shown(["config", "--repo", "user.key", "/k"]), @r"

@@ -2,8 +2,9 @@
 
 use aisr::history::commit_graph::{CommitGraph, PathKey};
 use aisr::log::{FRAME_HEAD_LEN, Frame, Head, HeadEntry, RefName, Refs, next_frame};
-use aisr::object::{Id, LogEntryId, LogId, RepoPath, RepositoryId};
+use aisr::object::{Id, LogEntryId, LogId, RepoPath, RepositoryId, decode_id_list, encode_id_list};
 use aisr::repo::Format;
+use aisr::upkeep::Collected;
 use proptest::prelude::*;
 
 fn id() -> impl Strategy<Value = Id> {
@@ -155,6 +156,40 @@ proptest! {
             let bytes = checksummed(&body, "aisr 2026-11-24 format file v1");
             let read = Format::decode(&bytes);
             prop_assert!(read.map_or(true, |format| format.encode().into_bytes() == bytes));
+        }
+    }
+
+    #[test]
+    fn what_was_collected_reads_as_it_was_written(
+        ids in (id(), id()), keep: u64, until: i64, held: bool,
+        at: prop::sample::Index, byte: u8,
+    ) {
+        let state = Collected { log: LogEntryId::from_id(ids.0), packs: ids.1, keep, until, held };
+        let text = state.encode();
+        prop_assert_eq!(Collected::decode(&text), Some(state));
+        let mut body = text.into_bytes();
+        body.truncate(body.len() - "checksum \n".len() - 64);
+        let at = at.index(body.len());
+        body[at] = byte;
+        let bytes = checksummed(&body, "aisr 2026-11-25 collected v1");
+        if let Some(read) = str::from_utf8(&bytes).ok().and_then(Collected::decode) {
+            prop_assert_eq!(read.encode().into_bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_list_of_ids_with_a_right_checksum_means_what_it_says(
+        ids in prop::collection::btree_set(id(), 0..4), at: prop::sample::Index, byte: u8,
+        noise: Vec<u8>,
+    ) {
+        let mut body = encode_id_list("expired", &ids);
+        body.truncate(body.len() - "checksum \n".len() - 64);
+        let at = at.index(body.len());
+        body[at] = byte;
+        for body in [body, [b"aisr-expired 0\n".as_slice(), &noise].concat()] {
+            let bytes = checksummed(&body, "aisr 2026-11-25 id list v1");
+            let read = decode_id_list("expired", &bytes);
+            prop_assert!(read.map_or(true, |ids| encode_id_list("expired", &ids) == bytes));
         }
     }
 

@@ -128,6 +128,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         }
     };
     out.finish()?;
+    context.tend(&repo);
     Ok(answer)
 }
 

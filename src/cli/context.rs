@@ -9,6 +9,7 @@ use aisr::repo::{
     load_identity,
 };
 use aisr::sign::permissions_too_open;
+use aisr::upkeep::{CompactionBounds, compact_if_due};
 use aisr::worktree::{Recovered, recover};
 
 use super::Global;
@@ -72,6 +73,19 @@ impl Context {
             }
         }
         Ok(repo)
+    }
+
+    /// Merges packs where that pays, after something was stored and told. That it cannot be done
+    /// now is nobody's concern: the next one tries again.
+    pub fn tend(&self, repo: &Repository) {
+        let merged = compact_if_due(repo.store(), CompactionBounds::AFTER_COMMIT);
+        match merged {
+            Ok(done) if self.verbose && done.merged > 0 => {
+                self.note(&format!("Merged {} packs into {}.", done.merged, done.into));
+            }
+            Err(e) if self.verbose => self.note(&format!("Packs could not be merged: {e}")),
+            _ => {}
+        }
     }
 
     fn note(&self, text: &str) {

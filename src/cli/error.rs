@@ -6,6 +6,7 @@ use std::io;
 
 use aisr::capture::CaptureError;
 use aisr::capture::secrets::{AllowedError, Place, Secret};
+use aisr::disk::DiskError;
 use aisr::history::{HistoryError, RefError, WalkError};
 use aisr::log::LogError;
 use aisr::map::MapError;
@@ -15,7 +16,7 @@ use aisr::sign::SignError;
 use aisr::store::StoreError;
 use aisr::system::ManifestError;
 use aisr::trust::{PermissionError, RequestError, TrustError};
-use aisr::upkeep::FsckError;
+use aisr::upkeep::{FsckError, GcError};
 use aisr::worktree::{Conflict, WorktreeError};
 
 use super::output::{ERROR, Escaped, HINT, lines_of};
@@ -316,6 +317,25 @@ impl From<FsckError> for CliError {
     }
 }
 
+impl From<GcError> for CliError {
+    fn from(error: GcError) -> Self {
+        match error {
+            GcError::Repo(e) => e.into(),
+            GcError::Store(StoreError::Disk(DiskError::Locked { .. })) => {
+                Self::failure("another command merges or collects packs right now")
+                    .hint("run `aisr gc` again once it has ended")
+            }
+            GcError::Store(e) => e.into(),
+            GcError::Log(e) => e.into(),
+            GcError::Worktree(e) => e.into(),
+            GcError::Disk(_) => Self::caused_by(error, Vec::new()),
+            GcError::DamagedPacks { .. } | GcError::Incomplete { .. } => {
+                Self::caused_by(error, vec![FSCK.into()])
+            }
+        }
+    }
+}
+
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
         Self::caused_by(error, Vec::new())
@@ -332,6 +352,7 @@ impl From<SettingError> for CliError {
             SettingError::UserOnly { key } => {
                 Some(format!("set it for yourself: aisr config --user {key} VALUE"))
             }
+            SettingError::NotDays { key, .. } => Some(format!("`aisr config {key} \"90 days\"`")),
             _ => None,
         };
         Self::caused_by(error, hint.into_iter().collect())
@@ -382,6 +403,9 @@ fn remedy(error: &SignError) -> Vec<String> {
 fn repo_hints(error: &RepoError) -> Vec<String> {
     let hint = match error {
         RepoError::NotFound { .. } => "`aisr init` makes a repository of this folder",
+        RepoError::Expired { .. } => {
+            "`aisr show` tells what it states; its content may come back from another copy"
+        }
         RepoError::Exists { .. } => "`aisr log` shows what it holds",
         RepoError::ForeignOwner { folder, .. } => {
             let root = folder.parent().unwrap_or(folder).display();

@@ -62,6 +62,10 @@ fn draw(report: &FsckReport, out: &mut Output) -> Result<(), CliError> {
         plural(report.nodes, "tree node", "tree nodes"),
         plural(report.blobs, "blob", "blobs")
     )?;
+    if report.expired > 0 {
+        let commits = plural(report.expired, "commit", "commits");
+        writeln!(out, "expired    {commits} of the log alone: their content was collected")?;
+    }
     let log = report.problems.iter().any(|problem| problem.kind == ProblemKind::Log);
     let chain = if log { format!("{BAD}BAD{BAD:#}") } else { format!("{GOOD}good{GOOD:#}") };
     writeln!(out, "log        {}, chain {chain}", plural(report.log_entries, "entry", "entries"))?;

@@ -16,6 +16,7 @@ mod diff;
 mod editor;
 mod error;
 mod fsck;
+mod gc;
 mod git_words;
 mod hold_still;
 mod init;
@@ -107,6 +108,7 @@ enum Command {
     BugReport(bug_report::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
+    Gc(gc::Arguments),
     Version(version::Arguments),
     #[command(hide = true, name = hold_still::NAME)]
     HoldStill(hold_still::Arguments),
@@ -155,6 +157,7 @@ pub fn run() -> ExitCode {
         Command::BugReport(arguments) => bug_report::run(&context, &arguments),
         Command::Completions(arguments) => completions::run(&context, &arguments),
         Command::Man(arguments) => man::run(&context, &arguments),
+        Command::Gc(arguments) => gc::run(&context, &arguments),
         Command::Version(arguments) => version::run(&context, &arguments),
         Command::HoldStill(_) => hold_still::run(&context),
         Command::Add(arguments) => add::run(&arguments),

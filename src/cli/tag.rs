@@ -80,6 +80,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         list(context, &repo, arguments.json, &mut out)?;
     }
     out.finish()?;
+    if arguments.name.is_some() {
+        context.tend(&repo);
+    }
     Ok(Answer::Yes)
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::{CWD, Mode, OFlags};
 
@@ -52,6 +53,12 @@ impl ReadFile {
     /// Whether the file has no bytes.
     pub fn is_empty(&self) -> Result<bool> {
         Ok(self.len()? == 0)
+    }
+
+    /// When its content was changed last.
+    pub fn modified(&self) -> Result<SystemTime> {
+        let modified = self.file.metadata().and_then(|metadata| metadata.modified());
+        modified.map_err(failed(Action::Read, &self.path))
     }
 
     /// Fills the buffer from an offset; a file that ends before is [`DiskError::TooShort`].

@@ -22,6 +22,10 @@ pub enum Unmerged {
 /// # Errors
 /// [`RefError::Exists`], or when the log cannot take it.
 pub fn create_branch(repo: &Repository, name: &RefName, commit: CommitId) -> Result<(), RefError> {
+    // What the branch leads to must still be there when the log says so.
+    let _lease = repo.store().lease()?;
+    repo.ensure_not_expired(commit.id())?;
+    repo.commit(commit)?;
     let mut log = repo.log()?;
     ensure_free(log.refs(), name)?;
     let change = RefChange::create(name.as_bytes(), commit.id());

@@ -2,10 +2,10 @@
 
 use crate::chunk::ContentHint;
 use crate::log::RefName;
-use crate::object::{Cause, Id, ObjectType, RefChange, Signed, Tag, TagId, limits};
+use crate::object::{BlobId, Cause, Id, ObjectType, RefChange, Signed, Tag, TagId, limits};
 use crate::repo::{Identity, Repository, now};
 use crate::sign::Namespace;
-use crate::store::Batch;
+use crate::store::{Batch, Lookup};
 
 use super::branches::{ensure_free, existing};
 use super::ref_error::RefError;
@@ -29,10 +29,12 @@ pub struct TagOptions<'a> {
 /// When the name is taken, the key cannot sign, or the disk says no.
 pub fn create_tag(repo: &Repository, options: &TagOptions<'_>) -> Result<TagId, RefError> {
     repo.ensure_writable()?;
+    let lease = repo.store().lease()?;
+    repo.ensure_not_expired(options.target.id)?;
+    ensure_present(repo, options.target.id)?;
     let mut log = repo.log()?;
     ensure_free(log.refs(), &options.name)?;
     let (id, object) = sign(repo, options)?;
-    let lease = repo.store().lease()?;
     let writer = repo.store().writer(&lease);
     let mut batch = Batch::new(&writer);
     batch.put(ObjectType::Tag, id.id(), &object, ContentHint::Block)?;
@@ -42,6 +44,15 @@ pub fn create_tag(repo: &Repository, options: &TagOptions<'_>) -> Result<TagId, 
     let change = RefChange::create(options.name.as_bytes(), id.id());
     repo.move_refs(&mut log, vec![change], Cause::of("tag"))?;
     Ok(id)
+}
+
+/// Refuses what was collected since it was found.
+fn ensure_present(repo: &Repository, id: Id) -> Result<(), RefError> {
+    match repo.store().kind(id)? {
+        Lookup::Here(kind) => drop(repo.store().read(kind, id)?),
+        Lookup::Absent(_) => drop(repo.store().blob(BlobId::from_id(id))?),
+    }
+    Ok(())
 }
 
 /// Deletes the ref of a tag; gives the object that it named, which stays in the store.

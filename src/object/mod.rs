@@ -11,6 +11,7 @@ mod component;
 mod edge;
 mod external;
 mod id;
+mod id_list;
 pub mod limits;
 mod log_entry;
 mod name;
@@ -35,6 +36,7 @@ pub use id::{
     AttestationId, BlobId, CommitId, DelegationId, FormatId, ID_LEN, Id, LogEntryId, LogId, NodeId,
     ObjectType, PackId, PrincipalId, RecipeId, RepositoryId, TagId, TrustRootId,
 };
+pub use id_list::{decode_id_list, encode_id_list};
 pub use log_entry::{ChangeKind, LogEntry, RefChange, RefTarget};
 pub use name::{
     EscapedName, NameError, PortabilityProblem, RepoPath, check_name, join_path, not_portable,

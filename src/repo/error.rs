@@ -110,6 +110,20 @@ pub enum RepoError {
     /// The trust root said no.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The content of a commit was collected.
+    #[error("the content of commit {commit} was collected: only its statement is kept")]
+    Expired {
+        /// The commit.
+        commit: Id,
+    },
+    /// The list of commits whose content was collected is damaged.
+    #[error("{} is damaged: {source}", path.display())]
+    ExpiredList {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: DecodeError,
+    },
     /// The system has no random numbers.
     #[error("the system gives no random numbers")]
     NoRandomness(#[source] getrandom::Error),

@@ -5,6 +5,7 @@
 
 mod config;
 mod error;
+mod expired;
 mod format;
 mod identity;
 mod init;
@@ -21,7 +22,7 @@ pub use init::{InitOptions, init};
 pub use objects::{SignatureState, StoredCommit, StoredTag};
 pub use repository::{FOLDER, Repository};
 pub use settings::{
-    CONFIG_FILE, Origin, SETTINGS, Scope, Setting, SettingError, SettingsFile, in_force,
+    CONFIG_FILE, Origin, SETTINGS, Scope, Setting, SettingError, SettingsFile, days, in_force,
 };
 pub use tree::{Descend, FILES, ensure_size, tree_entry};
 

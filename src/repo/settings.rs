@@ -36,6 +36,8 @@ pub enum Scope {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Shape {
     One,
+    /// A time in whole days, as in `90 days`.
+    Days,
     List,
 }
 
@@ -59,7 +61,8 @@ impl Origin {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 3] = [
+pub const SETTINGS: [Setting; 4] = [
+    Setting { section: "gc", name: "keep", scope: Scope::Both, shape: Shape::Days },
     Setting { section: "safe", name: "folders", scope: Scope::User, shape: Shape::List },
     Setting { section: "user", name: "email", scope: Scope::Both, shape: Shape::One },
     Setting { section: "user", name: "key", scope: Scope::User, shape: Shape::One },
@@ -87,6 +90,14 @@ pub enum SettingError {
         key: String,
         /// How many.
         given: usize,
+    },
+    /// It is a time in days.
+    #[error("{key} is a time in whole days, as in \"90 days\", and not {given:?}")]
+    NotDays {
+        /// The setting.
+        key: String,
+        /// What was given.
+        given: String,
     },
     /// The file says something of another type.
     #[error("{key} in {} is not {wanted}", path.display())]
@@ -190,6 +201,11 @@ impl SettingsFile {
                 let text = item.as_str().ok_or_else(|| wrong("a text"))?;
                 Ok(Some(vec![text.to_owned()]))
             }
+            Shape::Days => {
+                let text = item.as_str().filter(|text| days(text).is_some());
+                let text = text.ok_or_else(|| wrong("a time in whole days, as in \"90 days\""))?;
+                Ok(Some(vec![text.to_owned()]))
+            }
             Shape::List => {
                 let texts = item.as_array().ok_or_else(|| wrong("a list of texts"))?.iter();
                 let texts = texts.map(|value| value.as_str().map(str::to_owned));
@@ -212,7 +228,12 @@ impl SettingsFile {
         self.ensure_may_say(setting)?;
         let item = match (setting.shape, values) {
             (Shape::One, [one]) => value(one),
-            (Shape::One, _) => {
+            (Shape::Days, [given]) if days(given).is_none() => {
+                let (key, given) = (setting.key(), given.clone());
+                return Err(SettingError::NotDays { key, given });
+            }
+            (Shape::Days, [one]) => value(one),
+            (Shape::One | Shape::Days, _) => {
                 let (key, given) = (setting.key(), values.len());
                 return Err(SettingError::OneValue { key, given });
             }
@@ -264,6 +285,12 @@ impl SettingsFile {
         }
         Ok(disk.replace_whole(&self.path, self.document.to_string().as_bytes(), 0o600)?)
     }
+}
+
+/// The number of days that a text such as `90 days` says.
+pub fn days(text: &str) -> Option<u32> {
+    let (number, unit) = text.trim().split_once(' ')?;
+    matches!(unit.trim(), "day" | "days").then(|| number.parse().ok()).flatten()
 }
 
 /// What holds: the user's file says it, or else the repository's.

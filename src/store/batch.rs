@@ -10,7 +10,7 @@ use super::pack_writer::PackWriter;
 use super::record::{MAX_OBJECTS, RecordHeader, Slot};
 
 /// Small objects are coded together until they make up a block of this length.
-const BLOCK: usize = 64 << 10;
+pub(super) const BLOCK: usize = 64 << 10;
 
 /// One thread's way into the packs.
 ///
@@ -105,7 +105,7 @@ impl<'w, 's> Batch<'w, 's> {
         passes: impl FnOnce() -> bool,
     ) -> Result<(BlobId, bool)> {
         let id = BlobId::of(bytes);
-        if self.writer.store().find(id.id())?.is_some() {
+        if self.writer.store().is_present(id.id())? {
             return Ok((id, true));
         }
         if !passes() {

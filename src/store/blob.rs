@@ -115,7 +115,7 @@ fn level(node: RecipeNode) -> (u8, Vec<Part>) {
 }
 
 impl Store {
-    fn recipe_node(&self, id: RecipeId) -> Result<RecipeNode> {
+    pub(super) fn recipe_node(&self, id: RecipeId) -> Result<RecipeNode> {
         let bytes = self.read(ObjectType::Recipe, id.id())?;
         RecipeNode::decode(&bytes).map_err(|source| StoreError::Recipe { id, source })
     }
@@ -150,19 +150,50 @@ impl Store {
         self.find_blob(id)?.ok_or_else(|| self.absent("blob", id.id(), Reason::Missing))
     }
 
-    /// Whether the blob can be built from what is here, without reading it if that is known.
+    /// Whether the blob is here to stay, for whoever is about to name it: whole, or by a true
+    /// recipe of which every part is here. Only a recipe that is not known to be true is read
+    /// through.
     ///
     /// # Errors
-    /// When a pack cannot be searched, or a recipe that is not known to be true cannot be read.
+    /// When a pack cannot be searched.
     pub fn has_blob(&self, id: BlobId) -> Result<bool> {
-        if self.find(id.id())?.is_some() {
+        if self.is_present(id.id())? {
             return Ok(true);
         }
-        let roots = self.recipe_roots(id)?;
-        if roots.iter().any(|root| self.verified().contains(*root, id)) {
-            return Ok(true);
+        let mut unknown = Vec::new();
+        for root in self.recipe_roots(id)? {
+            match self.verified().contains(root, id) {
+                true if self.has_parts(root)? => return Ok(true),
+                true => {}
+                false => unknown.push(root),
+            }
         }
-        Ok(roots.into_iter().any(|root| self.verify_recipe(root, id).is_ok()))
+        for root in unknown {
+            if self.verify_recipe(root, id).is_ok() && self.has_parts(root)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether all nodes and chunks of a recipe are here to stay.
+    fn has_parts(&self, root: RecipeId) -> Result<bool> {
+        let mut nodes = vec![root];
+        while let Some(id) = nodes.pop() {
+            if !self.is_present(id.id())? {
+                return Ok(false);
+            }
+            // One that cannot be read is stored again.
+            let Ok(node) = self.recipe_node(id) else { return Ok(false) };
+            for part in node.parts {
+                match node.level {
+                    0 if !self.is_present(part.id)? => return Ok(false),
+                    0 => {}
+                    _ => nodes.push(RecipeId::from_id(part.id)),
+                }
+            }
+        }
+        Ok(true)
     }
 
     fn find_blob(&self, id: BlobId) -> Result<Option<Blob<'_>>> {
@@ -193,6 +224,11 @@ impl Store {
             roots.extend(pack.recipes_of(id.id())?);
         }
         Ok(roots)
+    }
+
+    /// Whether the recipe `root` is known to build the blob `id`.
+    pub fn is_verified(&self, root: RecipeId, id: BlobId) -> bool {
+        self.verified().contains(root, id)
     }
 
     /// How many bytes the blob has, as the footers and recipes say, without reading it. `None`

@@ -112,6 +112,14 @@ pub enum StoreError {
         /// The recipes, each with what is wrong with it.
         recipes: Vec<String>,
     },
+    /// There is more of something than can be numbered.
+    #[error("there are more than {limit} {what}")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there may be.
+        limit: u64,
+    },
     /// Writing has stopped: every thread is told the first error.
     #[error(transparent)]
     Writing(Arc<StoreError>),
@@ -123,6 +131,13 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl StoreError {
+    /// Whether a pack is damaged, and not the disk or the machine at fault.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Record { .. } | Self::WrongId { .. })
+    }
 }
 
 fn damaged_note(damaged: &[String]) -> String {

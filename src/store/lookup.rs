@@ -7,15 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::chunk::Codec;
-use crate::disk::{Disk, Lock, Wait};
+use crate::disk::Disk;
 use crate::object::{BlobId, Id, ObjectType, PackId};
 
 use super::cache::BlockCache;
 use super::error::{Result, StoreError};
 use super::footer::Entry;
+use super::lease::WriteLease;
 use super::pack_file::PackFile;
-use super::pack_writer::PackWriter;
+use super::pack_writer::{Mode, PackWriter};
 use super::verified::Verified;
+
+/// How often packs are listed anew while they come and go.
+const RELISTS: usize = 10;
 
 /// What a look-up answers.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,8 +50,10 @@ impl fmt::Display for Reason {
 pub struct Store {
     disk: Disk,
     packs_dir: PathBuf,
-    lease: PathBuf,
+    local: PathBuf,
     packs: RwLock<Packs>,
+    /// Packs that are about to be collected, as the last lease found them.
+    doomed: RwLock<Arc<BTreeSet<PackId>>>,
     /// Held while the list of packs is made anew, so that no pack is adopted unseen meanwhile.
     listing: Mutex<()>,
     cache: BlockCache,
@@ -59,11 +65,6 @@ struct Packs {
     sound: Arc<Vec<Arc<PackFile>>>,
     /// Packs that do not open, each with the reason.
     damaged: Arc<Vec<(PathBuf, String)>>,
-}
-
-/// A writer's right that nothing it counts as present is collected, held until it is dropped.
-pub struct WriteLease {
-    _lock: Lock,
 }
 
 impl Store {
@@ -88,8 +89,9 @@ impl Store {
             verified: Verified::new(disk.clone(), folder.join("local/verified")),
             disk,
             packs_dir: folder.join("packs"),
-            lease: folder.join("local/lease"),
+            local: folder.join("local"),
             packs: RwLock::default(),
+            doomed: RwLock::default(),
             listing: Mutex::default(),
             cache: BlockCache::default(),
         };
@@ -105,6 +107,14 @@ impl Store {
         &self.packs_dir
     }
 
+    pub(super) fn local(&self) -> &Path {
+        &self.local
+    }
+
+    pub(super) fn doomed(&self) -> &RwLock<Arc<BTreeSet<PackId>>> {
+        &self.doomed
+    }
+
     pub(super) fn verified(&self) -> &Verified {
         &self.verified
     }
@@ -114,12 +124,33 @@ impl Store {
         self.packs_dir.join(format!("{id}.pack"))
     }
 
-    /// Reads the list of packs again.
-    fn reload(&self) -> Result<()> {
-        let listing = |source| StoreError::Listing { path: self.packs_dir.clone(), source };
+    /// Reads the list of packs again, and says whether it is another.
+    ///
+    /// # Errors
+    /// When the folder of packs cannot be listed.
+    pub fn reload(&self) -> Result<bool> {
         let _listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = self.packs();
-        let (mut sound, mut damaged) = (Vec::new(), Vec::new());
+        let before = self.packs();
+        let mut packs = before.clone();
+        // A pack that goes while its folder is listed was merged into one that may have been
+        // passed by.
+        for _ in 0..RELISTS {
+            let gone;
+            (packs, gone) = self.list(&before)?;
+            if !gone {
+                break;
+            }
+        }
+        let ids = |packs: &Packs| packs.sound.iter().map(|pack| pack.id()).collect::<BTreeSet<_>>();
+        let changed = ids(&packs) != ids(&before) || packs.damaged != before.damaged;
+        *self.packs.write().unwrap_or_else(PoisonError::into_inner) = packs;
+        Ok(changed)
+    }
+
+    /// The packs in the folder, and whether one went meanwhile. Those that are known stay open.
+    fn list(&self, known: &Packs) -> Result<(Packs, bool)> {
+        let listing = |source| StoreError::Listing { path: self.packs_dir.clone(), source };
+        let (mut sound, mut damaged, mut gone) = (Vec::new(), Vec::new(), false);
         for entry in std::fs::read_dir(&self.packs_dir).map_err(listing)? {
             let path = entry.map_err(listing)?.path();
             let Some(id) = pack_name(&path) else { continue };
@@ -127,6 +158,7 @@ impl Store {
                 Some(pack) => sound.push(pack.clone()),
                 None => match PackFile::open(&path, id) {
                     Ok(pack) => sound.push(Arc::new(pack)),
+                    Err(StoreError::Disk(e)) if e.is_not_found() => gone = true,
                     Err(e) => damaged.push((path, e.to_string())),
                 },
             }
@@ -134,9 +166,7 @@ impl Store {
         // Small packs first: what was written lately lies there.
         sound.sort_by_key(|pack| (pack.objects(), pack.id()));
         damaged.sort();
-        let packs = Packs { sound: Arc::new(sound), damaged: Arc::new(damaged) };
-        *self.packs.write().unwrap_or_else(PoisonError::into_inner) = packs;
-        Ok(())
+        Ok((Packs { sound: Arc::new(sound), damaged: Arc::new(damaged) }, gone))
     }
 
     fn packs(&self) -> Packs {
@@ -155,7 +185,12 @@ impl Store {
 
     /// Lets a pack that was just written be read.
     pub(super) fn adopt(&self, id: PackId) -> Result<()> {
-        let pack = Arc::new(PackFile::open(&self.pack_path(id), id)?);
+        let pack = match PackFile::open(&self.pack_path(id), id) {
+            Ok(pack) => Arc::new(pack),
+            // Somebody merged it into another already.
+            Err(StoreError::Disk(e)) if e.is_not_found() => return self.reload().map(drop),
+            Err(e) => return Err(e),
+        };
         let _listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut packs = self.packs.write().unwrap_or_else(PoisonError::into_inner);
         if packs.sound.iter().all(|known| known.id() != id) {
@@ -164,22 +199,14 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the writers' lease. What is looked up while it is held stays.
-    ///
-    /// # Errors
-    /// When the lock cannot be had.
-    pub fn lease(&self) -> Result<WriteLease> {
-        Ok(WriteLease { _lock: Lock::shared(&self.lease, Wait::Forever)? })
-    }
-
     /// Begins to write packs. The caller holds the lease.
     pub fn writer(&self, _lease: &WriteLease) -> PackWriter<'_> {
-        PackWriter::new(self, false)
+        PackWriter::new(self, Mode::Store)
     }
 
     /// A writer that stores nothing: what goes through it gets its id and is dropped.
     pub fn dry_writer(&self) -> PackWriter<'_> {
-        PackWriter::new(self, true)
+        PackWriter::new(self, Mode::Dry)
     }
 
     /// The first pack that holds `id`. One that cannot be searched is an error only where no other
@@ -210,10 +237,14 @@ impl Store {
     /// Where `id` lies, for a reader: packs that came meanwhile count, and no damaged footer
     /// makes an object seem missing.
     pub(super) fn locate(&self, id: Id) -> Result<Option<(Arc<PackFile>, Entry)>> {
-        if let Some(found) = self.find(id)? {
-            return Ok(Some(found));
+        for _ in 0..RELISTS {
+            if let Some(found) = self.find(id)? {
+                return Ok(Some(found));
+            }
+            if !self.reload()? {
+                break;
+            }
         }
-        self.reload()?;
         for pack in self.packs().sound.iter() {
             pack.ensure_sound()?;
         }
@@ -232,12 +263,10 @@ impl Store {
     }
 
     /// Reads an object where a look-up found it, else out of another pack that holds it.
-    pub(super) fn read_found(
-        &self,
-        kind: ObjectType,
-        pack: &PackFile,
-        entry: &Entry,
-    ) -> Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// When it is of another type, or damaged everywhere.
+    pub fn read_found(&self, kind: ObjectType, pack: &PackFile, entry: &Entry) -> Result<Vec<u8>> {
         if entry.kind != kind {
             // A damaged row is the pack's fault, not the caller's.
             pack.ensure_sound()?;

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
 
 use crate::disk::ReadFile;
 use crate::object::{Id, PackId, RecipeId};
@@ -91,6 +92,20 @@ impl PackFile {
         self.head.objects
     }
 
+    /// How many bytes the file has.
+    pub fn file_len(&self) -> u64 {
+        let Trailer { footer_offset, footer_len } = self.trailer;
+        footer_offset + footer_len + TRAILER_LEN as u64
+    }
+
+    /// When it was written.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn written(&self) -> Result<SystemTime> {
+        Ok(self.file.modified()?)
+    }
+
     /// Where its records end.
     pub fn records_end(&self) -> u64 {
         self.trailer.footer_offset
@@ -168,8 +183,11 @@ impl PackFile {
         Ok(None)
     }
 
-    /// A row, out of memory where the rows are kept.
-    fn entry(&self, row: u64) -> Result<Entry> {
+    /// What stands in a row of the footer: out of memory, where the rows are kept.
+    ///
+    /// # Errors
+    /// When there is no such row, or it is damaged.
+    pub fn entry(&self, row: u64) -> Result<Entry> {
         let at = self.trailer.footer_offset + FOOTER_HEAD_LEN as u64 + row * ENTRY_LEN as u64;
         let kept = self.index.get().map_or(&[][..], |index| &index.rows);
         let mut bytes = [0; ENTRY_LEN];

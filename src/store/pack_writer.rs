@@ -21,11 +21,21 @@ const ROLL_BYTES: u64 = 1 << 30;
 /// A pack is closed when it holds this many objects: what bounds the memory of its footer.
 const ROLL_OBJECTS: usize = 128 << 10;
 
+/// What a writer is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Mode {
+    /// New objects are stored.
+    Store,
+    /// Objects of other packs are copied: that a recipe lies in one proves nothing of it.
+    Copy,
+    /// Nothing has to be written.
+    Dry,
+}
+
 /// Writes packs, from several threads at once.
 pub struct PackWriter<'s> {
     store: &'s Store,
-    /// Nothing has to be written.
-    dry: bool,
+    mode: Mode,
     roll_bytes: u64,
     /// Objects that are in no named pack yet but will be.
     pending: Mutex<HashSet<Id>>,
@@ -72,10 +82,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<'s> PackWriter<'s> {
-    pub(super) fn new(store: &'s Store, dry: bool) -> Self {
+    pub(super) fn new(store: &'s Store, mode: Mode) -> Self {
         Self {
             store,
-            dry,
+            mode,
             roll_bytes: ROLL_BYTES,
             pending: Mutex::default(),
             open: [Mutex::new(None), Mutex::new(None)],
@@ -98,10 +108,10 @@ impl<'s> PackWriter<'s> {
     /// # Errors
     /// When a pack cannot be searched.
     pub fn claim(&self, id: Id) -> Result<bool> {
-        if self.dry || !lock(&self.pending).insert(id) {
+        if self.mode == Mode::Dry || !lock(&self.pending).insert(id) {
             return Ok(false);
         }
-        if self.store.find(id)?.is_none() {
+        if !self.store.is_present(id)? {
             return Ok(true);
         }
         lock(&self.pending).remove(&id);
@@ -261,7 +271,9 @@ impl<'s> PackWriter<'s> {
                 self.seal(&pack)?;
             }
         }
-        self.store.verified().add(&lock(&self.recipes));
+        if self.mode == Mode::Store {
+            self.store.verified().add(&lock(&self.recipes));
+        }
         Ok(Written {
             packs: std::mem::take(&mut lock(&self.named)),
             objects: self.objects.load(Ordering::Relaxed),

@@ -1,6 +1,6 @@
 //! Follows everything that commits hold, each object once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::map::{Checker, Map};
 use crate::object::{
@@ -21,6 +21,8 @@ pub struct Start {
     pub name: String,
     /// The object.
     pub id: Id,
+    /// Only the log names it: of a commit whose content was collected the statement is enough.
+    pub by_log: bool,
 }
 
 /// A map that is whole and of the right shape.
@@ -44,6 +46,10 @@ pub struct Walk<'a> {
     shapes: Checker<'a, Store>,
     /// Blobs that were visited, and the sizes of those that are whole.
     blobs: HashMap<BlobId, Option<u64>>,
+    /// Commits whose content was collected.
+    expired: BTreeSet<Id>,
+    /// Only the log leads to what is visited now.
+    by_log: bool,
     /// The path of what is visited, and how many names it has.
     path: Vec<u8>,
     depth: usize,
@@ -65,15 +71,25 @@ impl<'a> Walk<'a> {
             maps: HashMap::new(),
             shapes: Checker::new(store),
             blobs: HashMap::new(),
+            expired: BTreeSet::new(),
+            by_log: false,
             path: Vec::new(),
             depth: 0,
         }
     }
 
-    /// Visits everything behind `starts`.
-    pub fn run(mut self, starts: &[Start]) {
+    /// Visits everything behind `starts`; gives the blobs that they lead to, with the sizes of
+    /// those that are whole.
+    pub fn run(mut self, starts: &[Start]) -> HashMap<BlobId, Option<u64>> {
         let mut seen = HashSet::new();
+        match self.repo.map(Repository::expired).transpose() {
+            Ok(expired) => self.expired = expired.unwrap_or_default(),
+            Err(e) => {
+                self.report.problem(ProblemKind::Repository, "local/expired", with_sources(&e));
+            }
+        }
         for start in starts {
+            self.by_log = start.by_log;
             let mut stack = vec![(start.id, start.name.clone())];
             while let Some((id, named_by)) = stack.pop() {
                 if seen.insert(id) {
@@ -84,6 +100,7 @@ impl<'a> Walk<'a> {
         }
         self.report.nodes = self.nodes.len() as u64;
         self.report.blobs = self.blobs.len() as u64;
+        self.blobs
     }
 
     /// Visits a commit or tag; gives the commits and tags that it names.
@@ -118,6 +135,10 @@ impl<'a> Walk<'a> {
                 return Vec::new();
             }
         };
+        if self.by_log && self.expired.contains(&id.id()) {
+            self.report.expired += 1;
+            return commit.parents.iter().map(|parent| parent.id()).collect();
+        }
         let root = self.map(commit.root, Some(Schema::Root));
         let root = root.filter(|_| self.has_files(commit.root));
         let origins = commit.origins.is_none_or(|origins| self.map(origins, None).is_some());

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use thiserror::Error;
 
 use crate::disk::Disk;
-use crate::log::{LogError, PlaceLog, Refs};
+use crate::log::{LogError, PlaceLog, RefName, Refs};
 use crate::object::{BlobId, Id, ObjectType, RecipeId, RefTarget};
 use crate::policy::with_sources;
 use crate::repo::{FOLDER, Repository};
@@ -38,6 +38,15 @@ pub(super) struct Contents {
     pub lost: HashSet<Id>,
     /// Blobs that recipes build, and whether one of these is true.
     pub built: HashMap<Id, bool>,
+    /// Recipes of which parts are missing: that matters if something leads to the blob.
+    partial: Vec<Partial>,
+}
+
+/// A recipe of which parts are missing.
+struct Partial {
+    blob: Id,
+    root: RecipeId,
+    detail: String,
 }
 
 /// Checks the repository of the folder `root`, even if it does not open: every pack from its first
@@ -69,17 +78,29 @@ pub fn fsck(
             &own
         }
     };
-    let contents = check_packs(store, threads, progress, &mut report);
+    // Nothing may be collected between a look at the packs and one at the log. Where no lock can be
+    // had, nobody can collect either.
+    let _lease = store.lease().ok();
     let starts = check_log(disk, &folder, &mut report);
-    std::thread::scope(|scope| {
+    // What the log names is in a pack by now.
+    store.reload()?;
+    let contents = check_packs(store, threads, progress, &mut report);
+    let reached = std::thread::scope(|scope| {
         let walk = || Walk::new(store, repo.as_ref(), &contents, &mut report).run(&starts);
         let builder = std::thread::Builder::new().stack_size(STACK);
         let thread = builder.spawn_scoped(scope, walk).map_err(FsckError::Thread)?;
-        if let Err(panic) = thread.join() {
-            std::panic::resume_unwind(panic);
+        match thread.join() {
+            Ok(reached) => Ok::<_, FsckError>(reached),
+            Err(panic) => std::panic::resume_unwind(panic),
         }
-        Ok::<_, FsckError>(())
     })?;
+    for Partial { blob, root, detail } in contents.partial {
+        match reached.contains_key(&BlobId::from_id(blob)) {
+            true => report.problem(ProblemKind::Recipe, root, detail),
+            // Its chunks were collected, because nothing leads to it.
+            false => report.recipes -= 1,
+        }
+    }
     report.problems.sort_by_key(|problem| problem.kind);
     Ok(report)
 }
@@ -123,7 +144,8 @@ fn check_packs(
     // What one pack has lost, another may hold whole.
     lost.retain(|id, kind| store.read(*kind, *id).is_err());
     let lost = lost.into_keys().collect();
-    Contents { lost, built: check_recipes(store, threads, recipes, report) }
+    let (built, partial) = check_recipes(store, threads, recipes, report);
+    Contents { lost, built, partial }
 }
 
 /// Hashes every blob through every recipe that a footer lists for it.
@@ -132,7 +154,7 @@ fn check_recipes(
     threads: usize,
     recipes: HashSet<(Id, RecipeId)>,
     report: &mut FsckReport,
-) -> HashMap<Id, bool> {
+) -> (HashMap<Id, bool>, Vec<Partial>) {
     let mut recipes: Vec<_> = recipes.into_iter().collect();
     recipes.sort_unstable();
     report.recipes = recipes.len() as u64;
@@ -140,19 +162,20 @@ fn check_recipes(
         store.verify_recipe(*root, BlobId::from_id(*blob))
     });
     let mut built: HashMap<Id, bool> = HashMap::new();
+    let mut partial = Vec::new();
     for ((blob, root), checked) in recipes.into_iter().zip(checked) {
         let good = checked.is_ok();
         *built.entry(blob).or_default() |= good;
         report.recipes_good += u64::from(good);
         if let Err(e) = checked {
-            report.problem(
-                ProblemKind::Recipe,
-                root,
-                format!("of blob {blob}: {}", with_sources(&e)),
-            );
+            let detail = format!("of blob {blob}: {}", with_sources(&e));
+            match e {
+                StoreError::Absent { .. } => partial.push(Partial { blob, root, detail }),
+                _ => report.problem(ProblemKind::Recipe, root, detail),
+            }
         }
     }
-    built
+    (built, partial)
 }
 
 /// Does `work` on every item; the results come in the order of the items.
@@ -195,9 +218,11 @@ fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> 
     };
     let Refs { refs, .. } = log.refs();
     if let Some(id) = log.refs().head_object() {
-        starts.push(Start { name: "HEAD".into(), id });
+        starts.push(Start { name: "HEAD".into(), id, by_log: false });
     }
-    starts.extend(refs.iter().map(|(name, id)| Start { name: name.to_string(), id: *id }));
+    let named =
+        |(name, id): (&RefName, &Id)| Start { name: name.to_string(), id: *id, by_log: false };
+    starts.extend(refs.iter().map(named));
     let mut entries = 0;
     let mut named = HashSet::new();
     let walked: Result<_, LogError> = log.walk(&mut |_, entry| {
@@ -209,7 +234,8 @@ fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> 
         });
         for id in objects.chain(entry.payload.iter().copied()) {
             if named.insert(id) {
-                starts.push(Start { name: format!("log entry {}", entry.sequence), id });
+                let name = format!("log entry {}", entry.sequence);
+                starts.push(Start { name, id, by_log: true });
             }
         }
     });

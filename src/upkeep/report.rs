@@ -22,6 +22,9 @@ pub struct FsckReport {
     pub recipes_good: u64,
     /// How many commits refs, HEAD and log lead to.
     pub commits: u64,
+    /// How many of them only the log leads to, and are kept as statements: what they held was
+    /// collected.
+    pub expired: u64,
     /// How many distinct map nodes these reach.
     pub nodes: u64,
     /// How many distinct blobs these reach.

@@ -48,6 +48,7 @@ pub fn checkout(
     repo.ensure_writable()?;
     let _folder = lock_folder(repo)?;
     let _lease = repo.store().lease()?;
+    repo.ensure_not_expired(options.target.id())?;
     let mut log = repo.log()?;
     let from = log.refs().head_commit().map(|id| repo.files_of(id)).transpose()?;
     let to = repo.files_of(options.target)?;

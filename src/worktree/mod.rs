@@ -43,7 +43,7 @@ pub use compare::{CompareOptions, Compared, Side, compare};
 pub use content::{Content, TEXT_LIMIT, read_text};
 pub use error::WorktreeError;
 pub use ignores::{DEFAULT_IGNORES, IGNORE_FILE};
-pub use operation::{Conflict, Performed, Recovered, is_interrupted, recover};
+pub use operation::{Conflict, Performed, Recovered, each_kept, is_interrupted, recover};
 pub use propose_ignores::{Proposals, write_first_ignore_file};
 pub use quiesce::{Quiesce, QuiesceError};
 pub use read_folder::Reading;

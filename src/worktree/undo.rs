@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::log::{NewestFirst, PlaceLog};
-use crate::object::{Cause, ChangeKind, LogEntry, LogEntryId, RefChange};
+use crate::object::{Cause, ChangeKind, LogEntry, LogEntryId, RefChange, RefTarget};
 use crate::repo::Repository;
 
 use super::error::WorktreeError;
@@ -62,6 +62,11 @@ pub fn undo(repo: &Repository, options: &UndoOptions<'_>) -> Result<Undone, Work
         Direction::Redo => REDO,
     };
     let found = find(&log, options.direction)?.ok_or(WorktreeError::NothingTo { what: word })?;
+    for change in &found.changes {
+        if let Some(RefTarget::Object(id)) = &change.old {
+            repo.ensure_not_expired(*id)?;
+        }
+    }
     let steps = match load(repo, found.invert)? {
         Some(operation) => operation.steps,
         None if KINDS.contains(&found.inverted.as_str()) => {

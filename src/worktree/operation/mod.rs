@@ -20,7 +20,7 @@ mod tidy;
 /// The kinds of log entries whose operations change the folder: each leaves a plan.
 pub const KINDS: [&str; 4] = ["checkout", "redo", "restore", "undo"];
 
-pub use pending::load;
+pub use pending::{each_kept, load};
 pub use perform::{Performed, Performing, perform};
 pub use plan::{Conflict, Wanted, plan};
 pub use recover::{Recovered, is_interrupted, recover};

@@ -161,6 +161,28 @@ pub fn load(repo: &Repository, entry: LogEntryId) -> Result<Option<Operation>, W
     }
 }
 
+/// Hands every operation that is kept to `visit`, one at a time: those that have a name, and the
+/// one under way if it has come to its plan.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn each_kept(repo: &Repository, visit: &mut dyn FnMut(Operation)) -> Result<(), WorktreeError> {
+    if !operations_path(repo).is_dir() {
+        return Ok(());
+    }
+    // First, because it gets its name among the others while they are read.
+    match ReadFile::open(&operations_path(repo).join(PENDING).join(PLAN)) {
+        Ok(plan) => visit(decode(&plan)?),
+        Err(e) if e.is_not_found() => {}
+        Err(e) => return Err(e.into()),
+    }
+    for (entry, _) in named(repo)? {
+        // It may have been removed since.
+        load(repo, entry)?.into_iter().for_each(&mut *visit);
+    }
+    Ok(())
+}
+
 /// The operations that have a name, and when each was last touched. What is named otherwise is not
 /// ours.
 ///

@@ -49,6 +49,7 @@ pub fn recover(repo: &Repository) -> Result<Option<Recovered>, WorktreeError> {
         return Ok(None);
     }
     repo.ensure_writable()?;
+    let _lease = repo.store().lease()?;
     let Some((pending, operation)) = Pending::open(repo)? else {
         discard(repo)?;
         return Ok(Some(Recovered::Back));

@@ -17,10 +17,12 @@ use aisr::object::{
     Level, LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, Operation, Origin, PackId, Part,
     Principal, PrincipalId, RecipeId, RecipeNode, RefChange, RefTarget, RepoPath, Report,
     RepositoryId, Session, Signed, Stamp, Step, Tag, TreeEntry, TrustRoot, TrustRootId,
+    encode_id_list,
 };
 use aisr::repo::Format;
 use aisr::sign::{Namespace, PublicKey, SecretKey, from_armored, parse_sshsig, to_armored};
 use aisr::store::{Entry, Footer, PackKind, Trailer};
+use aisr::upkeep::Collected;
 use aisr::worktree::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 // Its library answers the calls that the instrumentation puts into every crate.
 use libfuzzer_sys as _;
@@ -118,6 +120,16 @@ fn seeds() -> Vec<Seed> {
     seeds.push(("repo_path", "prompt", b"prompts/triage.md".to_vec()));
     seeds.push(("refs", "branches", refs().encode()));
     seeds.push(("commit_graph", "octopus", commit_graph()));
+    let ids = [id(53), id(54)].into();
+    seeds.push(("upkeep_file", "doomed", encode_id_list("doomed", &ids)));
+    let state = Collected {
+        log: LogEntryId::from_id(id(55)),
+        packs: id(56),
+        keep: 7_776_000_000_000,
+        until: 1_790_000_000_000_000,
+        held: true,
+    };
+    seeds.push(("upkeep_file", "collected", state.encode().into_bytes()));
     seeds.push(("log_frame", "entry", [&[5, 0, 0, 0][..], &[0; 8], b"entry"].concat()));
     seeds
 }

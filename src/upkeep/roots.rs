@@ -1,0 +1,95 @@
+//! What must stay: everything that refs, the log, and operations that can be undone lead to.
+
+use std::collections::{BTreeSet, HashSet};
+
+use crate::log::PlaceLog;
+use crate::object::{Id, Operation, RefChange, RefTarget};
+use crate::repo::Repository;
+use crate::worktree::each_kept;
+
+use super::gc::GcError;
+use super::mark::{Marks, Root};
+
+/// What was found of the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LogRoots {
+    /// How many entries are too old to keep what they name.
+    pub expired: u64,
+    /// When the oldest of the others was made, in microseconds since the epoch.
+    pub oldest_kept: Option<i64>,
+}
+
+/// Marks everything that must stay. `kept_since` is when a log entry may have been made at the
+/// earliest for what it names to stay whole; of what older ones name, commits and tags stay as
+/// statements.
+///
+/// # Errors
+/// When something cannot be read. That something is missing is noted in `marks`.
+pub fn mark_roots(
+    repo: &Repository,
+    log: &PlaceLog,
+    kept_since: i64,
+    marks: &mut Marks<'_>,
+) -> Result<LogRoots, GcError> {
+    let expired = repo.expired()?;
+    for id in log.refs().refs.values().copied().chain(log.refs().head_object()) {
+        marks.mark(Root::Whole(id))?;
+    }
+    let mut found = LogRoots::default();
+    let (mut young, mut old) = (HashSet::new(), HashSet::new());
+    log.entries(&mut |entry| {
+        let time = entry.time.micros;
+        let named = named_by(&entry.changes).chain(entry.payload.iter().copied());
+        if time >= kept_since {
+            young.extend(named);
+            found.oldest_kept = Some(found.oldest_kept.map_or(time, |oldest| oldest.min(time)));
+        } else {
+            old.extend(named);
+            found.expired += 1;
+        }
+    })?;
+    for id in young {
+        match expired.contains(&id) {
+            // What it held is gone, whatever the setting was then.
+            true => marks.mark_what_is_there(Root::Statement(id))?,
+            false => marks.mark(Root::Whole(id))?,
+        }
+    }
+    mark_operations(repo, marks)?;
+    for id in old {
+        marks.mark_what_is_there(Root::Statement(id))?;
+    }
+    Ok(found)
+}
+
+/// Marks what operations that can be undone put in place and took away, as far as it is stored:
+/// what was in no commit lies beside them.
+fn mark_operations(repo: &Repository, marks: &mut Marks<'_>) -> Result<(), GcError> {
+    let mut result = Ok(());
+    each_kept(repo, &mut |operation: Operation| {
+        if result.is_ok() {
+            result = mark_operation(&operation, marks);
+        }
+    })?;
+    result
+}
+
+fn mark_operation(operation: &Operation, marks: &mut Marks<'_>) -> Result<(), GcError> {
+    for id in named_by(&operation.changes).collect::<BTreeSet<_>>() {
+        marks.mark_what_is_there(Root::Whole(id))?;
+    }
+    for step in &operation.steps {
+        for entry in [step.before, step.after].into_iter().flatten() {
+            marks.mark_what_is_there(Root::Entry(entry))?;
+        }
+    }
+    Ok(())
+}
+
+fn named_by(changes: &[RefChange]) -> impl Iterator<Item = Id> {
+    let targets = changes.iter().flat_map(|change| [&change.old, &change.new]).flatten();
+    targets.filter_map(|target| match target {
+        RefTarget::Object(id) => Some(*id),
+        RefTarget::Symbolic(_) => None,
+    })
+}
