@@ -241,6 +241,38 @@ fn a_graph_that_is_not_what_it_should_be_is_made_anew() {
 }
 
 #[test]
+fn commits_that_change_much_are_looked_into() {
+    let made = Made::new();
+    let mut files = Files::new();
+    let plan: Vec<Planned> = [3, 30, 600, 16, 40, 0, 700]
+        .into_iter()
+        .enumerate()
+        .map(|(n, many)| {
+            files.extend((0..many).map(|k| (format!("d/{k}"), n as u8)));
+            let parents = n.checked_sub(1).into_iter().collect();
+            Planned { parents, files: files.clone(), second: n as i64 }
+        })
+        .collect();
+    let commits = made.make(&plan);
+    let range = behind(commits[6], None);
+    for (asked, changed) in [
+        ("d/2", vec![6, 4, 3, 2, 1, 0]),
+        ("d/20", vec![6, 4, 2, 1]),
+        ("d/500", vec![6, 2]),
+        ("d/650", vec![6]),
+        ("d", vec![6, 4, 3, 2, 1, 0]),
+        ("d/x", vec![]),
+    ] {
+        let changed: Vec<_> = changed.into_iter().map(|n| commits[n]).collect();
+        assert_eq!(
+            ids(CommitWalk::of_paths(&made.repo, &range, &[path(asked)])),
+            changed,
+            "{asked}"
+        );
+    }
+}
+
+#[test]
 fn what_is_new_comes_behind_and_many_layers_become_one() {
     let made = Made::new();
     let commits = made.make(&line(400));
