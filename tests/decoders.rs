@@ -90,7 +90,7 @@ fn read_graph(bytes: &[u8]) -> (usize, bool) {
     let (graph, end) = CommitGraph::decode(bytes, graph_of());
     let path = PathKey::of(&RepoPath::parse("a/b").unwrap());
     for at in 0..graph.len() as u32 {
-        graph.may_have_changed(at, &path);
+        graph.changed(at, &path);
         assert!(graph.parents(at).iter().all(|parent| *parent < at));
         assert_eq!(
             graph.find(graph.row(at).id).map(|found| graph.row(found).id),

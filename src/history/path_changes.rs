@@ -6,7 +6,7 @@ use crate::object::{NodeId, RepoPath, Schema, TreeEntry};
 use crate::repo::RepoError;
 
 use super::ancestry::{Ancestry, Spot};
-use super::commit_graph::PathKey;
+use super::commit_graph::{Changed, PathKey, Position};
 
 /// So many trees whose entries were looked up are remembered.
 const REMEMBERED: usize = 16;
@@ -52,11 +52,15 @@ impl PathChanges {
         parent: Spot,
         nth: usize,
     ) -> Result<bool, RepoError> {
-        if let Some(at) = child.at.filter(|_| nth == 0)
-            && !self.keys.iter().any(|key| ancestry.graph().may_have_changed(at, key))
-        {
-            self.carry(ancestry, at, parent);
-            return Ok(true);
+        if let Some(at) = child.at.filter(|_| nth == 0) {
+            match self.by_graph(ancestry, at) {
+                Changed::No => {
+                    self.carry(ancestry, at, parent);
+                    return Ok(true);
+                }
+                Changed::Yes => return Ok(false),
+                Changed::Unknown => {}
+            }
         }
         let (after, before) = (ancestry.files(child)?, ancestry.files(parent)?);
         if after == before {
@@ -66,8 +70,21 @@ impl PathChanges {
         Ok(*self.entries(ancestry, before)? == after)
     }
 
+    /// Whether the graph knows that a commit changed one of the paths, or none.
+    fn by_graph(&self, ancestry: &Ancestry<'_>, at: Position) -> Changed {
+        let mut all = Changed::No;
+        for key in &self.keys {
+            match ancestry.graph().changed(at, key) {
+                Changed::Yes => return Changed::Yes,
+                Changed::Unknown => all = Changed::Unknown,
+                Changed::No => {}
+            }
+        }
+        all
+    }
+
     /// What is known of a commit holds for its parent, from which it does not differ.
-    fn carry(&mut self, ancestry: &Ancestry<'_>, child: u32, parent: Spot) {
+    fn carry(&mut self, ancestry: &Ancestry<'_>, child: Position, parent: Spot) {
         let row = |at| ancestry.graph().row(at).files;
         if let (Some(after), Some(before)) = (row(child), parent.at.and_then(row))
             && let Some(known) = self.known.iter_mut().find(|(files, _)| *files == after)

@@ -290,7 +290,7 @@ def main():
     if a.commits <= FIRST_DAY + 1:
         sys.exit(f"years: at least {FIRST_DAY + 2} commits")
     aisr = Path(a.aisr).resolve() if os.sep in a.aisr else a.aisr
-    work = Path(tempfile.mkdtemp(prefix="years-", dir=a.work))
+    work = Path(tempfile.mkdtemp(prefix="years-", dir=a.work)).resolve()
     b = Bench(aisr, work)
     try:
         if a.only != "copies":

@@ -8,17 +8,12 @@ use crate::repo::{RepoError, Repository};
 
 use super::filter::{MOST_PATHS, build, with_folders};
 
-/// Why no more changes are looked for.
-enum Stop {
-    /// There are more than a filter holds.
-    TooMany,
-    /// A tree cannot be read.
-    Unreadable,
-}
+/// There are too many changes, or a tree cannot be read: nothing is kept then.
+struct Stop;
 
 impl From<RepoError> for Stop {
     fn from(_: RepoError) -> Self {
-        Self::Unreadable
+        Self
     }
 }
 
@@ -40,10 +35,10 @@ pub fn changed_paths(
                 paths.insert(path.to_vec());
             }
         }
-        if paths.len() > MOST_PATHS { Err(Stop::TooMany) } else { Ok(()) }
+        if paths.len() > MOST_PATHS { Err(Stop) } else { Ok(()) }
     });
     match walked {
-        Err(Stop::Unreadable) => Vec::new(),
-        Ok(()) | Err(Stop::TooMany) => build(paths.iter().map(Vec::as_slice)),
+        Ok(()) => build(paths.iter().map(Vec::as_slice)),
+        Err(Stop) => Vec::new(),
     }
 }

@@ -1,38 +1,59 @@
-//! Which paths a commit changed, as a Bloom filter.
+//! Which paths a commit changed.
 //!
-//! As git's (gitformat-commit-graph(5), "Bloom Filter Data"): ten bits for each path, seven of
-//! them set by double hashing, so one in a hundred other paths seems to be in it. The folders above
-//! a path are in it too. A commit that changed more than 512 has one byte with all bits set, which
-//! every path seems to be in; one that changed none has one byte without.
+//! A few paths are listed by their hashes, which answers for certain. More become a Bloom filter as
+//! git's (gitformat-commit-graph(5), "Bloom Filter Data"): ten bits for each path, seven of them
+//! set by double hashing, so one in a hundred other paths seems to be in it. The folders above a
+//! path count as changed too. More than 512 are not kept.
 
 use crate::object::RepoPath;
 
-/// Bits for each path.
+/// So many paths are listed; more become a Bloom filter.
+const MOST_LISTED: usize = 16;
+/// Changes, folders above them counted, of which a Bloom filter is made; more are not kept.
+pub const MOST_PATHS: usize = 512;
+/// Bits for each path in a Bloom filter.
 const BITS: usize = 10;
 /// How many of them a path sets.
 const HASHES: u64 = 7;
-/// Changes, folders above them counted, up to which a commit has a filter of its own.
-pub const MOST_PATHS: usize = 512;
 /// The longest filter in bytes.
-pub const LONGEST: usize = MOST_PATHS * BITS / 8;
+pub const LONGEST: usize = 1 + MOST_PATHS * BITS / 8;
 const CONTEXT: &str = "aisr 2026-11-25 changed path v1";
+const HASH_LEN: usize = 16;
 
-/// The hash of one path: bit `n` that it sets is the sum of the first number and `n` times the
-/// second, by the number of bits.
+/// The first byte of a list of hashes.
+const LIST: u8 = 1;
+/// The first byte of a Bloom filter.
+const BLOOM: u8 = 2;
+
+/// Whether a commit changed a path against its first parent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Changed {
+    /// It did not.
+    No,
+    /// It did.
+    Yes,
+    /// Only the trees tell.
+    Unknown,
+}
+
+/// The start of the hash of a path.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct PathHash(u64, u64);
+struct PathHash([u8; HASH_LEN]);
 
 impl PathHash {
     fn of(path: &[u8]) -> Self {
-        let hash = blake3::derive_key(CONTEXT, path);
-        let number = |at: usize| hash[at..].first_chunk().map_or(0, |n| u64::from_le_bytes(*n));
-        Self(number(0), number(8))
+        let mut start = [0; HASH_LEN];
+        start.copy_from_slice(&blake3::derive_key(CONTEXT, path)[..HASH_LEN]);
+        Self(start)
     }
 
-    fn bits(self, filter_len: usize) -> impl Iterator<Item = usize> {
-        let count = (filter_len * 8) as u64;
+    /// The bits that it sets in a filter of `len` bytes: the sum of its first number and `n` times
+    /// its second, by the number of bits.
+    fn bits(self, len: usize) -> impl Iterator<Item = usize> {
+        let number = |at: usize| self.0[at..].first_chunk().map_or(0, |n| u64::from_le_bytes(*n));
+        let (first, second, count) = (number(0), number(8), (len * 8) as u64);
         (0..HASHES).map(move |n| {
-            let sum = self.0.wrapping_add(n.wrapping_mul(self.1));
+            let sum = first.wrapping_add(n.wrapping_mul(second));
             // The remainder is below the length of a slice.
             (sum % count) as usize
         })
@@ -44,7 +65,7 @@ impl PathHash {
 pub struct PathKey(Vec<PathHash>);
 
 impl PathKey {
-    /// The key of `path`. The root is in every filter.
+    /// The key of `path`. Of the root, filters know nothing.
     pub fn of(path: &RepoPath) -> Self {
         Self(with_folders(path.as_bytes()).map(PathHash::of).collect())
     }
@@ -57,26 +78,40 @@ pub fn with_folders(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     ends.chain(whole).map(|end| &path[..end])
 }
 
-/// The filter of these paths, folders among them; each once.
+/// The filter of these paths, folders among them, each once; empty for too many.
 pub fn build<'p>(paths: impl ExactSizeIterator<Item = &'p [u8]>) -> Vec<u8> {
-    match paths.len() {
-        0 => return vec![0],
-        n if n > MOST_PATHS => return vec![u8::MAX],
-        _ => {}
+    let count = paths.len();
+    let mut hashes: Vec<PathHash> = paths.map(PathHash::of).collect();
+    if count > MOST_PATHS {
+        return Vec::new();
     }
-    let mut filter = vec![0u8; (paths.len() * BITS).div_ceil(8)];
-    for path in paths {
-        for bit in PathHash::of(path).bits(filter.len()) {
-            filter[bit / 8] |= 1 << (bit % 8);
-        }
+    if count <= MOST_LISTED {
+        hashes.sort_unstable();
+        return [LIST].into_iter().chain(hashes.into_iter().flat_map(|hash| hash.0)).collect();
+    }
+    let mut filter = vec![0u8; 1 + (count * BITS).div_ceil(8)];
+    filter[0] = BLOOM;
+    let bits = &mut filter[1..];
+    for bit in hashes.into_iter().flat_map(|hash| hash.bits(bits.len()).collect::<Vec<_>>()) {
+        bits[bit / 8] |= 1 << (bit % 8);
     }
     filter
 }
 
-/// Whether `path` may be among what changed. An empty filter knows nothing.
-pub fn may_contain(filter: &[u8], path: &PathKey) -> bool {
-    let has = |bit: usize| filter[bit / 8] >> (bit % 8) & 1 == 1;
-    filter.is_empty() || path.0.iter().all(|hash| hash.bits(filter.len()).all(has))
+/// Whether `path` is among what changed.
+pub fn changed(filter: &[u8], path: &PathKey) -> Changed {
+    let (Some((kind, rest)), Some(last)) = (filter.split_first(), path.0.last()) else {
+        return Changed::Unknown;
+    };
+    let has = |bit: usize| rest[bit / 8] >> (bit % 8) & 1 == 1;
+    match *kind {
+        LIST if rest.as_chunks::<HASH_LEN>().0.contains(&last.0) => Changed::Yes,
+        LIST => Changed::No,
+        BLOOM if rest.is_empty() => Changed::Unknown,
+        BLOOM if path.0.iter().all(|hash| hash.bits(rest.len()).all(has)) => Changed::Unknown,
+        BLOOM => Changed::No,
+        _ => Changed::Unknown,
+    }
 }
 
 #[cfg(test)]
@@ -87,29 +122,47 @@ mod tests {
         PathKey::of(&RepoPath::parse(path).unwrap())
     }
 
-    #[test]
-    fn what_went_in_is_in_it_and_little_else() {
-        let paths: Vec<String> = (0..300).map(|n| format!("folder/{n}")).collect();
-        let all = paths.iter().map(|path| path.as_bytes()).chain([b"folder".as_slice()]);
-        let filter = build(all.collect::<Vec<_>>().into_iter());
-        assert!(paths.iter().all(|path| may_contain(&filter, &key(path))));
-        assert!(may_contain(&filter, &key("folder")));
-        let others = (0..10_000).filter(|n| may_contain(&filter, &key(&format!("folder/x{n}"))));
-        let others = others.count();
-        assert!((20..300).contains(&others), "{others}");
+    fn filter(paths: &[String]) -> Vec<u8> {
+        build(paths.iter().map(|path| path.as_bytes()))
+    }
+
+    fn numbers(count: usize) -> Vec<String> {
+        (0..count).map(|n| format!("folder/{n}")).collect()
     }
 
     #[test]
-    fn nothing_and_too_much_are_one_byte() {
-        let none = build([].into_iter());
-        assert!(!may_contain(&none, &key("a")));
-        let many: Vec<String> = (0..=MOST_PATHS).map(|n| n.to_string()).collect();
-        let all = build(many.iter().map(|path| path.as_bytes()));
-        assert_eq!((none.len(), all.len()), (1, 1));
-        assert!(may_contain(&all, &key("a")));
-        let most = build(many[1..].iter().map(|path| path.as_bytes()));
-        assert_eq!(most.len(), LONGEST);
-        assert!(may_contain(&[], &key("a")));
+    fn a_few_paths_are_known_for_certain() {
+        for count in [0, 1, 16] {
+            let paths = numbers(count);
+            let filter = filter(&paths);
+            assert_eq!(filter.len(), 1 + 16 * count);
+            assert!(paths.iter().all(|path| changed(&filter, &key(path)) == Changed::Yes));
+            let others = (0..1000).map(|n| changed(&filter, &key(&format!("folder/x{n}"))));
+            assert!(others.into_iter().all(|answer| answer == Changed::No));
+        }
+    }
+
+    #[test]
+    fn of_many_paths_few_others_seem_to_be_among_them() {
+        let paths = [numbers(300), vec!["folder".into()]].concat();
+        let filter = filter(&paths);
+        assert!(paths.iter().all(|path| changed(&filter, &key(path)) == Changed::Unknown));
+        let others = (0..10_000).map(|n| changed(&filter, &key(&format!("folder/x{n}"))));
+        let others = others.filter(|answer| *answer != Changed::No).count();
+        assert!((20..300).contains(&others), "{others}");
+        assert_eq!(changed(&filter, &key("elsewhere/7")), Changed::No);
+    }
+
+    #[test]
+    fn of_too_many_paths_and_of_the_root_nothing_is_known() {
+        assert!(filter(&numbers(MOST_PATHS + 1)).is_empty());
+        assert_eq!(filter(&numbers(MOST_PATHS)).len(), LONGEST);
+        assert_eq!(changed(&[], &key("a")), Changed::Unknown);
+        assert_eq!(changed(&[BLOOM], &key("a")), Changed::Unknown);
+        assert_eq!(changed(&[7, 7], &key("a")), Changed::Unknown);
+        let root = PathKey::of(&RepoPath::root());
+        assert_eq!(changed(&filter(&numbers(3)), &root), Changed::Unknown);
+        assert_eq!(changed(&filter(&numbers(30)), &root), Changed::Unknown);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::repo::{Repository, StoredCommit};
 
 use super::changed_paths::changed_paths;
 use super::file::{HEADER_LEN, MOST_COMMITS, decode_layer, encode_layer, header};
-use super::filter::{self, PathKey};
+use super::filter::{self, Changed, PathKey};
 
 /// Where a commit stands in the graph.
 pub type Position = u32;
@@ -123,10 +123,10 @@ impl CommitGraph {
         self.row(at).parents.as_slice()
     }
 
-    /// Whether the commit may have changed the path against its first parent. `true` proves
-    /// nothing; `false` does, as far as the graph is true.
-    pub fn may_have_changed(&self, at: Position, path: &PathKey) -> bool {
-        filter::may_contain(&self.filters[self.row(at).filter.clone()], path)
+    /// Whether the commit changed the path against its first parent; one without parents, against
+    /// nothing.
+    pub fn changed(&self, at: Position, path: &PathKey) -> Changed {
+        filter::changed(&self.filters[self.row(at).filter.clone()], path)
     }
 
     /// Where the commit stands.

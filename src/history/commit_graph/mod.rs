@@ -2,8 +2,8 @@
 //! graph").
 //!
 //! `.aisr/local/commit-graph` says of each commit its parents, its time, its directory tree, its
-//! generation (1 more than the greatest of its parents'; git's topological level) and, in a Bloom
-//! filter, which paths it changed. It is built from objects alone and may be deleted. It is a claim
+//! generation (1 more than the greatest of its parents'; git's topological level) and which paths it
+//! changed. It is built from objects alone and may be deleted. It is a claim
 //! about objects that never change: what is shown of a commit is read from the store, and checks
 //! of a repository do not ask it.
 
@@ -13,6 +13,6 @@ mod filter;
 mod graph;
 mod saved;
 
-pub use filter::PathKey;
+pub use filter::{Changed, PathKey};
 pub use graph::{CommitGraph, Position, Row};
 pub use saved::{Saved, add_to_commit_graph};

@@ -37,7 +37,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!([&HEADER[..], &graph.layer(0)].concat(), bytes[..end]);
     let key = PathKey::of(&RepoPath::parse("a/b").expect("a path"));
     for at in 0..graph.len() as u32 {
-        graph.may_have_changed(at, &key);
+        graph.changed(at, &key);
         assert!(graph.find(graph.row(at).id).is_some());
         for parent in graph.parents(at) {
             assert!(graph.row(*parent).generation < graph.row(at).generation && *parent < at);
