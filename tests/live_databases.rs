@@ -3,13 +3,16 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use aisr::disk::Disk;
 use aisr::object::{CommitId, Level, RepoPath};
 use aisr::repo::{Identity, Repository};
-use aisr::worktree::{CommitOutcome, CommitReport, StatusOptions, Warning, status};
+use aisr::worktree::{
+    CommitOptions, CommitOutcome, CommitReport, Progress, StatusOptions, Warning, commit, status,
+};
 use rusqlite::Connection;
 use support::*;
 use tempfile::TempDir;
@@ -408,4 +411,73 @@ fn a_database_with_a_hot_journal_is_not_captured_until_it_is_rolled_back() {
     mended.query_row("SELECT count(*) FROM t", [], |_| Ok(())).unwrap();
     let report = desk.made();
     assert_eq!(transactions(&desk.content(report.id, "memory.db").unwrap()), 0);
+}
+
+#[test]
+fn a_database_that_would_give_out_other_pages_is_not_read() {
+    let desk = Desk::new();
+    let db = Connection::open(desk.path("memory.db")).unwrap();
+    db.execute_batch(
+        "CREATE TABLE pages (pgno, data); INSERT INTO pages VALUES (1, 'not what the file holds');
+         PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET name = 'sqlite_dbpage', tbl_name = 'sqlite_dbpage',
+         sql = 'CREATE TABLE sqlite_dbpage (pgno, data)'",
+    )
+    .unwrap();
+    drop(db);
+    let report = desk.made();
+    assert!(refused(&report)[0].contains("a table named sqlite_dbpage"), "{:?}", report.warnings);
+    assert_eq!(report.commit.report.as_ref().unwrap().level, Level::BestEffort);
+    assert_eq!(desk.content(report.id, "memory.db"), None);
+}
+
+/// Writes one transaction when the first pages have been read, and keeps the database open, so
+/// that what it wrote stays in the log.
+struct WritesMeanwhile {
+    path: PathBuf,
+    writer: Mutex<Option<Connection>>,
+}
+
+impl Progress for WritesMeanwhile {
+    fn total(&self, _: u64) {}
+
+    fn advance(&self, _: u64, bytes: u64) {
+        let mut writer = self.writer.lock().unwrap();
+        if bytes > 0 && writer.is_none() {
+            let mut db = Connection::open(&self.path).unwrap();
+            step(&mut db, 1).unwrap();
+            *writer = Some(db);
+        }
+    }
+}
+
+#[test]
+fn a_log_that_comes_while_the_main_file_is_read_alone_is_seen() {
+    let desk = Desk::new();
+    let path = desk.path("memory.db");
+    drop(database(&path, "wal"));
+    assert!(!desk.path("memory.db-wal").exists());
+    let main = std::fs::read(&path).unwrap();
+    let progress = WritesMeanwhile { path: path.clone(), writer: Mutex::new(None) };
+    let options = CommitOptions {
+        identity: &desk.me,
+        message: Some("state".into()),
+        author: None,
+        acting_for: Vec::new(),
+        allow_empty: false,
+        paths: &[],
+        level: Level::Snapshot,
+        allowed_secrets: &[],
+        quiesce: None,
+        threads: 2,
+        progress: &progress,
+    };
+    let CommitOutcome::Made(report) = commit(&desk.repo, &options).unwrap() else {
+        panic!("nothing to commit")
+    };
+    assert_eq!(std::fs::read(&path).unwrap(), main, "only the log holds what was written");
+    let told = report.commit.report.as_ref().unwrap();
+    assert_eq!(told.level, Level::BestEffort);
+    assert_eq!(told.moved, [b"memory.db".to_vec()]);
+    assert_eq!(transactions(&desk.content(report.id, "memory.db").unwrap()), 1);
 }

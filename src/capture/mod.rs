@@ -13,6 +13,9 @@ mod small;
 mod sqlite;
 mod sqlite_btree;
 mod sqlite_header;
+mod sqlite_main_file;
+#[cfg(test)]
+mod sqlite_main_file_tests;
 mod sqlite_owner;
 mod sqlite_pages;
 mod sqlite_secrets;
@@ -24,7 +27,9 @@ pub use error::CaptureError;
 pub use open_elsewhere::is_open_elsewhere;
 pub use pool::{Captured, Databases, Outcome, Pool, Request, Ticket};
 pub use small::WHOLE_LIMIT;
-pub use sqlite::{BESIDE_DATABASES, DatabaseState, Mode, OpenDatabase, Refused, is_database_at};
+pub use sqlite::{
+    BESIDE_DATABASES, ClosedDatabase, DatabaseState, Mode, OpenDatabase, Refused, is_database_at,
+};
 pub use sqlite_header::{DatabaseHeader, HEADER_LEN};
 pub use sqlite_pages::{DatabaseImage, ImageHasher, StateId, state_of_blob};
 pub use sqlite_write::{LockedDatabase, PageWriter};

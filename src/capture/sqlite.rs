@@ -1,9 +1,10 @@
 //! Opening a SQLite database so that it holds still: one read transaction over all of it.
 //!
-//! A database is read through SQLite alone. Its locks are those of the process on the file, and
-//! fall when *any* descriptor of it is closed: whoever looks at a database's bytes does so before
-//! the first transaction begins (`docs/working-folder.md`).
+//! SQLite's locks are those of the process on the file, and fall when *any* descriptor of it is
+//! closed: whoever looks at a database's bytes does so before the first transaction begins, or
+//! closes the file after the last has ended (`docs/working-folder.md`).
 
+use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -14,7 +15,9 @@ use bstr::BString;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{AtFlags, CWD, FileType, Mode as FileMode, OFlags, statat};
 
+use super::error::CaptureError;
 use super::large::read_full;
+use super::sqlite_main_file::{ImageReader, MainFile};
 use super::stat::{StatKey, now_nanos};
 
 const _: () = assert!(
@@ -89,7 +92,7 @@ fn stat(path: &Path) -> std::io::Result<Option<StatKey>> {
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -125,15 +128,24 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct OpenDatabase {
     pub(super) connection: Connection,
+    /// Opened when pages are read. Dropped after the connection, or its lock would fall early.
+    main: OnceCell<Option<MainFile>>,
     pub(super) path: BString,
     file: PathBuf,
     mode: Mode,
+    /// What the file system said before the connection was opened.
+    before: DatabaseState,
     /// What the file system said when the transaction began, or just before.
     state: DatabaseState,
     racy: bool,
     begun: Instant,
     made: bool,
 }
+
+/// What is left of a database after its transaction: descriptors whose closing drops all locks that
+/// this process has on their files.
+#[derive(Debug)]
+pub struct ClosedDatabase(#[expect(dead_code, reason = "held, not read")] Option<MainFile>);
 
 impl OpenDatabase {
     /// How the database at `file` is kept. To be asked before any transaction begins: this opens
@@ -170,12 +182,12 @@ impl OpenDatabase {
     /// # Errors
     /// [`Refused`].
     pub fn begin(file: &Path, path: BString, mode: Mode) -> Result<Self, Refused> {
-        let state = DatabaseState::of(file).map_err(|e| Refused::Unreadable(e.to_string()))?;
-        let state = state.ok_or(Refused::Vanished)?;
+        let before = DatabaseState::of(file).map_err(|e| Refused::Unreadable(e.to_string()))?;
+        let before = before.ok_or(Refused::Vanished)?;
         // A log that came since is not passed over.
-        let mode = if mode == Mode::Settled && state.wal.is_some() { Mode::Log } else { mode };
+        let mode = if mode == Mode::Settled && before.wal.is_some() { Mode::Log } else { mode };
         let shared = beside(file, "-shm");
-        let before = stat(&shared).ok().flatten().is_some();
+        let was_shared = stat(&shared).ok().flatten().is_some();
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_URI
@@ -198,12 +210,27 @@ impl OpenDatabase {
         // Under the lock the main file stays; before it, a writer may have been waited for.
         let state = match mode {
             Mode::Rollback => DatabaseState::of(file).ok().flatten().ok_or(Refused::Vanished)?,
-            Mode::Log | Mode::Settled => state,
+            Mode::Log | Mode::Settled => before,
         };
         let racy = state.is_racy(now_nanos());
-        let made = !before && stat(&shared).ok().flatten().is_some();
+        let made = !was_shared && stat(&shared).ok().flatten().is_some();
         let file = file.to_path_buf();
-        Ok(Self { connection, path, file, mode, state, racy, begun, made })
+        let main = OnceCell::new();
+        Ok(Self { connection, main, path, file, mode, before, state, racy, begun, made })
+    }
+
+    /// The pages of the transaction, in order.
+    pub(super) fn reader(&self) -> Result<ImageReader<'_>, CaptureError> {
+        let open = || MainFile::open(&self.connection, &self.file, self.mode, self.before);
+        let main = self.main.get_or_init(open).as_ref();
+        ImageReader::new(&self.connection, main, &self.path)
+    }
+
+    /// Ends the transaction. What is left is to be kept until no other is open, for the file may
+    /// have a second name under which it is read.
+    pub fn close(self) -> ClosedDatabase {
+        drop(self.connection);
+        ClosedDatabase(self.main.into_inner().flatten())
     }
 
     /// Its path inside the root.
@@ -283,8 +310,22 @@ fn start(mut connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_handler(Some(wait_for_lock))?;
     connection.execute_batch("BEGIN")?;
     connection.prepare("SELECT 1 FROM sqlite_schema LIMIT 1")?.exists([])?;
+    refuse_other_pages(&connection)?;
     connection.prepare(PAGES)?;
     Ok(connection)
+}
+
+/// Refuses a database with a table of its own that would stand before SQLite's table of pages.
+pub(super) fn refuse_other_pages(connection: &Connection) -> rusqlite::Result<()> {
+    let named = "SELECT 1 FROM sqlite_schema WHERE name LIKE 'sqlite\\_dbpage' ESCAPE '\\'";
+    if connection.prepare(named)?.exists([])? {
+        return Err(failure(rusqlite::ffi::SQLITE_AUTH, "it has a table named sqlite_dbpage"));
+    }
+    Ok(())
+}
+
+pub(super) fn failure(code: i32, why: &str) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some(why.into()))
 }
 
 impl std::fmt::Display for Refused {

@@ -1,7 +1,7 @@
 //! The image of a database: its pages in order, as one transaction sees them.
 
-use bstr::BString;
-use rusqlite::{Connection, Rows};
+use blake3::hazmat::ChainingValue;
+use rusqlite::Connection;
 
 use crate::chunk::ContentHint;
 use crate::object::{BlobId, Id};
@@ -13,7 +13,8 @@ use super::pool::Pool;
 use super::small::WHOLE_LIMIT;
 use super::sqlite::{OpenDatabase, PAGES};
 use super::sqlite_btree::Geometry;
-use super::sqlite_secrets::{Judge, PageByNumber};
+use super::sqlite_main_file::{ImageReader, PageByNumber};
+use super::sqlite_secrets::Judge;
 use super::whole_hash::{self, WINDOW};
 
 /// What differs between two images of one state: the way it is journalled, the change counter,
@@ -39,44 +40,16 @@ pub struct DatabaseImage {
 
 /// The pages of an open transaction.
 struct Pages<'r> {
-    rows: Rows<'r>,
-    path: &'r BString,
-    /// What was taken out of the rows and not yet handed on lies behind `at`.
-    held: Vec<u8>,
-    at: usize,
-    /// Where `held[at..]` lies in the image.
-    offset: u64,
+    reader: ImageReader<'r>,
     /// The beginning of the image, without what differs between images of one state.
     first: Vec<u8>,
     /// Asked before pages are stored.
     judge: Option<Judge<'r>>,
 }
 
-impl Pages<'_> {
-    fn fill(&mut self, wanted: usize) -> Result<(), CaptureError> {
-        let failed = |source| CaptureError::Database { path: self.path.clone(), source };
-        while self.held.len() - self.at < wanted {
-            let Some(row) = self.rows.next().map_err(failed)? else { break };
-            let page = row.get_ref(0).map_err(failed)?;
-            let page = page.as_blob().map_err(|e| failed(e.into()))?;
-            if self.at > 0 {
-                self.held.drain(..self.at);
-                self.at = 0;
-            }
-            self.held.extend_from_slice(page);
-        }
-        Ok(())
-    }
-}
-
 impl Source for Pages<'_> {
     fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, CaptureError> {
-        let again = usize::try_from(offset - self.offset).unwrap_or(usize::MAX);
-        self.at += again;
-        self.offset = offset;
-        self.fill(buffer.len())?;
-        let got = buffer.len().min(self.held.len() - self.at);
-        buffer[..got].copy_from_slice(&self.held[self.at..self.at + got]);
+        let got = self.reader.read(offset, buffer)?;
         if offset == 0 && got > self.first.len() {
             self.first = buffer[..got].to_vec();
             blank_counters(&mut self.first);
@@ -98,7 +71,7 @@ impl OpenDatabase {
     /// A secret in `head`, the version that HEAD has, is no news.
     ///
     /// # Errors
-    /// When SQLite cannot read it, or the store cannot take it.
+    /// When it cannot be read, or the store cannot take it.
     pub fn capture(
         &self,
         pool: &Pool,
@@ -107,23 +80,10 @@ impl OpenDatabase {
         progress: &dyn Fn(u64),
     ) -> Result<DatabaseImage, CaptureError> {
         let failed = |source| CaptureError::Database { path: self.path.clone(), source };
-        let number = |what: &str| {
-            self.connection
-                .pragma_query_value(None, what, |row| row.get::<_, i64>(0))
-                .map(i64::unsigned_abs)
-        };
-        let count = number("page_count").map_err(failed)?;
-        let len = count * number("page_size").map_err(failed)?;
-        let mut statement = self.connection.prepare(PAGES).map_err(failed)?;
-        let mut pages = Pages {
-            rows: statement.query([]).map_err(failed)?,
-            path: &self.path,
-            held: Vec::new(),
-            at: 0,
-            offset: 0,
-            first: Vec::new(),
-            judge: self.judge(pool, batch, count, head).map_err(failed)?,
-        };
+        let reader = self.reader()?;
+        let (len, count) = (reader.size(), reader.count());
+        let judge = self.judge(pool, batch, count, head).map_err(failed)?;
+        let mut pages = Pages { reader, first: Vec::new(), judge };
         if len <= WHOLE_LIMIT {
             let mut bytes = vec![0; len as usize];
             let got = pages.read(0, &mut bytes)?;
@@ -165,57 +125,54 @@ impl OpenDatabase {
     }
 }
 
-/// Hashes a state out of an image of it.
-#[derive(Default)]
-struct StateHasher {
-    hasher: blake3::Hasher,
-    /// The beginning, until all counters are in it.
-    head: Vec<u8>,
-    begun: bool,
-}
-
-impl StateHasher {
-    fn update(&mut self, bytes: &[u8]) {
-        if self.begun {
-            self.hasher.update(bytes);
-            return;
-        }
-        self.head.extend_from_slice(bytes);
-        if self.head.len() >= COUNTERS[3].end {
-            self.begun = true;
-            blank_counters(&mut self.head);
-            self.hasher.update(&self.head);
-        }
-    }
-
-    fn finish(mut self) -> StateId {
-        if !self.begun {
-            self.hasher.update(&self.head);
-        }
-        StateId(Id::new(*self.hasher.finalize().as_bytes()))
-    }
-}
-
-/// Hashes an image, and the state that it is one of.
+/// Hashes an image, and the state that it is one of. The two differ in the first window alone.
 #[derive(Default)]
 pub struct ImageHasher {
-    whole: blake3::Hasher,
-    state: StateHasher,
+    /// Up to one window, which may be the last.
+    held: Vec<u8>,
+    windows: Vec<ChainingValue>,
+    /// The first window of the state.
+    first: Option<ChainingValue>,
     size: u64,
 }
 
 impl ImageHasher {
     /// Takes what comes next.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.whole.update(bytes);
-        self.state.update(bytes);
+    pub fn update(&mut self, mut bytes: &[u8]) {
         self.size += bytes.len() as u64;
+        while !bytes.is_empty() {
+            if self.held.len() == WINDOW {
+                self.end_window();
+            }
+            let (now, later) = bytes.split_at(bytes.len().min(WINDOW - self.held.len()));
+            self.held.extend_from_slice(now);
+            bytes = later;
+        }
+    }
+
+    fn end_window(&mut self) {
+        let offset = (self.windows.len() * WINDOW) as u64;
+        self.windows.push(whole_hash::window(offset, &self.held));
+        if offset == 0 {
+            blank_counters(&mut self.held);
+            self.first = Some(whole_hash::window(0, &self.held));
+        }
+        self.held.clear();
     }
 
     /// The image that was taken.
-    pub fn finish(self) -> DatabaseImage {
-        let id = BlobId::from_id(Id::new(*self.whole.finalize().as_bytes()));
-        DatabaseImage { id, size: self.size, state: self.state.finish() }
+    pub fn finish(mut self) -> DatabaseImage {
+        let (id, state) = if self.windows.is_empty() {
+            let id = BlobId::of(&self.held);
+            blank_counters(&mut self.held);
+            (id, BlobId::of(&self.held))
+        } else {
+            self.end_window();
+            let id = whole_hash::root(&self.windows);
+            self.windows.splice(..1, self.first);
+            (id, whole_hash::root(&self.windows))
+        };
+        DatabaseImage { id, size: self.size, state: StateId(state.id()) }
     }
 }
 
@@ -223,14 +180,17 @@ impl OpenDatabase {
     /// The database's image, without storing it.
     ///
     /// # Errors
-    /// When SQLite cannot read it.
+    /// When it cannot be read.
     pub fn image(&self) -> Result<DatabaseImage, CaptureError> {
         let mut hasher = ImageHasher::default();
-        let read = each_page(&self.connection, &mut |page| {
-            hasher.update(page);
-            Ok::<_, rusqlite::Error>(())
-        });
-        read.map_err(|source| CaptureError::Database { path: self.path.clone(), source })?;
+        let mut reader = self.reader()?;
+        let mut buffer = vec![0; reader.size().min(WINDOW as u64) as usize];
+        let mut at = 0;
+        while at < reader.size() {
+            let got = reader.read(at, &mut buffer)?;
+            hasher.update(&buffer[..got]);
+            at += got as u64;
+        }
         Ok(hasher.finish())
     }
 }
@@ -254,12 +214,12 @@ pub(super) fn each_page<E: From<rusqlite::Error>>(
 /// # Errors
 /// When it cannot be read.
 pub fn state_of_blob(store: &Store, id: BlobId) -> Result<StateId, StoreError> {
-    let mut hasher = StateHasher::default();
+    let mut hasher = ImageHasher::default();
     store.blob(id)?.copy_to(&mut |bytes: &[u8]| {
         hasher.update(bytes);
         Ok::<_, StoreError>(())
     })?;
-    Ok(hasher.finish())
+    Ok(hasher.finish().state)
 }
 
 pub(super) fn blank_counters(head: &mut [u8]) {

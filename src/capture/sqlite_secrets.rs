@@ -7,13 +7,14 @@
 use std::collections::HashSet;
 
 use bstr::BString;
-use rusqlite::{Connection, Statement};
+use rusqlite::Connection;
 
 use crate::object::BlobId;
 use crate::store::{ChunkRef, Store};
 
 use super::secrets::{Fingerprint, KEPT, SCAN_LIMIT, Secret, SecretGuard, scanner};
 use super::sqlite_btree::{Cell, Geometry, TreePage, text_values};
+use super::sqlite_main_file::PageByNumber;
 use super::sqlite_owner::{Wanted, places};
 
 /// What a page was found to hold.
@@ -156,19 +157,6 @@ fn record(geometry: &Geometry, page: &[u8], cell: &Cell, fetch: &mut Fetch<'_>) 
         next = u32::from_be_bytes(*page.first_chunk()?);
     }
     Some(record)
-}
-
-/// The pages of the open transaction, each by itself.
-pub(super) struct PageByNumber<'c>(Statement<'c>);
-
-impl<'c> PageByNumber<'c> {
-    pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
-        connection.prepare("SELECT data FROM sqlite_dbpage WHERE pgno = ?1").map(Self)
-    }
-
-    pub(super) fn fetch(&mut self, number: u32) -> Option<Vec<u8>> {
-        self.0.query_row([number], |row| row.get(0)).ok()
-    }
 }
 
 /// Decides on the pages of one database that are new, and keeps what speaks against them.

@@ -7,19 +7,18 @@
 use std::path::Path;
 
 use bstr::BString;
-use rusqlite::ffi::{SQLITE_AUTH, SQLITE_CORRUPT};
+use rusqlite::ffi::SQLITE_CORRUPT;
 use rusqlite::{Connection, OpenFlags, Statement};
 
 use super::error::CaptureError;
-use super::sqlite::{PAGES, Refused, refused, uri, wait_for_lock};
+use super::sqlite::{PAGES, Refused, failure, refuse_other_pages, refused, uri, wait_for_lock};
 use super::sqlite_header::DatabaseHeader;
+use super::sqlite_main_file::LOCK_BYTE;
 use super::sqlite_pages::{COUNTERS, DatabaseImage, ImageHasher, blank_counters, each_page};
 
 const PAGE: &str = "SELECT data FROM sqlite_dbpage WHERE pgno = ?1";
 /// Without data, this page and all behind it go at the end of the transaction.
 const WRITE_PAGE: &str = "INSERT INTO sqlite_dbpage (pgno, data) VALUES (?1, ?2)";
-/// SQLite's locks lie on this byte; the page that it is in is never used (file format §1.3.1).
-const LOCK_BYTE: u32 = 1 << 30;
 const AUTO_VACUUM_FULL: i64 = 1;
 
 /// A database that nobody else may write, in a transaction that is not committed.
@@ -122,11 +121,7 @@ impl LockedDatabase {
 fn begin(mut connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_handler(Some(wait_for_lock))?;
     connection.execute_batch("PRAGMA synchronous = EXTRA; BEGIN EXCLUSIVE")?;
-    // A table of that name in the database itself would stand before SQLite's own.
-    let foreign = "SELECT 1 FROM sqlite_schema WHERE name LIKE 'sqlite\\_dbpage' ESCAPE '\\'";
-    if connection.prepare(foreign)?.exists([])? {
-        return Err(failure(SQLITE_AUTH, "it has a table named sqlite_dbpage"));
-    }
+    refuse_other_pages(&connection)?;
     connection.prepare(PAGES)?;
     Ok(connection)
 }
@@ -267,8 +262,4 @@ fn is_one_state(a: &[u8], b: &[u8]) -> bool {
         page
     });
     a == b
-}
-
-fn failure(code: i32, why: &str) -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some(why.into()))
 }

@@ -13,7 +13,8 @@ use bstr::{BString, ByteSlice};
 use rustix::fs::{Mode as FileMode, OFlags};
 
 use crate::capture::{
-    CaptureError, Databases, Mode, OpenDatabase, Outcome, Pool, Refused, Request, state_of_blob,
+    CaptureError, ClosedDatabase, Databases, Mode, OpenDatabase, Outcome, Pool, Refused, Request,
+    state_of_blob,
 };
 use crate::object::{BlobId, RepoPath, TreeEntry};
 use crate::repo::Repository;
@@ -121,11 +122,15 @@ impl HeldDatabases {
             Ok(_) => 1,
             Err(_) => 2,
         });
+        // Declared before what is read, and so closed after all of it, whatever happens.
+        let mut ended = Vec::new();
+        let mut open = std::mem::take(&mut self.all);
         Pool::run(writer, reading.threads, reading.guard, |pool| {
             let mut batch = Batch::new(writer);
             let mut read = ReadDatabases::default();
-            for (path, open) in self.all {
-                let mut one = One { repo, pool, reading, known, read: &mut read };
+            for (path, open) in open.drain(..) {
+                let (read, ended) = (&mut read, &mut ended);
+                let mut one = One { repo, pool, reading, known, read, ended };
                 one.read(&mut batch, &path, open)?;
             }
             batch.flush()?;
@@ -141,6 +146,8 @@ struct One<'a> {
     reading: &'a Reading<'a>,
     known: &'a mut KnownDatabases,
     read: &'a mut ReadDatabases,
+    /// Those whose transactions have ended.
+    ended: &'a mut Vec<ClosedDatabase>,
 }
 
 impl One<'_> {
@@ -161,10 +168,11 @@ impl One<'_> {
             let image = database.capture(self.pool, batch, head, &progress);
             self.read.held = self.read.held.max(database.held());
             let whole = database.is_whole();
+            let (state, racy, made) = (database.state(), database.racy(), database.made_files());
+            self.ended.push(database.close());
             match image {
                 Ok(image) if whole => {
-                    let (state, racy) = (database.state(), database.racy());
-                    if database.made_files() {
+                    if made {
                         self.read.warnings.push(Warning::MadeShared { path: path.clone() });
                     }
                     let now = KnownDatabase { state, racy, image };
@@ -179,7 +187,6 @@ impl One<'_> {
                 Err(error) if whole => return Err(error.into()),
                 _ => {}
             }
-            drop(database);
             if attempt == 1 {
                 self.read.moved.push(path.clone());
             }
