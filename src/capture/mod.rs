@@ -18,7 +18,6 @@ mod sqlite_pages;
 mod sqlite_secrets;
 mod sqlite_write;
 mod stat;
-mod whole_hash;
 
 pub use error::CaptureError;
 pub use open_elsewhere::is_open_elsewhere;

@@ -5,6 +5,7 @@ use rusqlite::{Connection, Rows};
 
 use crate::chunk::ContentHint;
 use crate::object::{BlobId, Id};
+use crate::store::whole_hash::{self, WINDOW};
 use crate::store::{Batch, Store, StoreError};
 
 use super::error::CaptureError;
@@ -14,7 +15,6 @@ use super::small::WHOLE_LIMIT;
 use super::sqlite::{OpenDatabase, PAGES};
 use super::sqlite_btree::Geometry;
 use super::sqlite_secrets::{Judge, PageByNumber};
-use super::whole_hash::{self, WINDOW};
 
 /// What differs between two images of one state: the way it is journalled, the change counter,
 /// the schema cookie, the counter's value when a version was last noted, and that version of
