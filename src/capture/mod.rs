@@ -22,7 +22,7 @@ mod stat;
 pub use error::CaptureError;
 pub use open_elsewhere::is_open_elsewhere;
 pub use pool::{Captured, Databases, Outcome, Pool, Request, Ticket};
-pub use small::WHOLE_LIMIT;
+pub use small::{WHOLE_LIMIT, capture_one};
 pub use sqlite::{BESIDE_DATABASES, DatabaseState, Mode, OpenDatabase, Refused, is_database_at};
 pub use sqlite_header::{DatabaseHeader, HEADER_LEN};
 pub use sqlite_pages::{DatabaseImage, ImageHasher, StateId, state_of_blob};

@@ -23,6 +23,7 @@ mod op;
 mod output;
 mod pathspec;
 mod permission;
+mod repair;
 mod restore;
 mod run_command;
 mod show;
@@ -95,6 +96,7 @@ enum Command {
     Config(config::Arguments),
     Verify(verify::Arguments),
     Fsck(fsck::Arguments),
+    Repair(repair::Arguments),
     Version(version::Arguments),
     #[command(hide = true, name = hold_still::NAME)]
     HoldStill(hold_still::Arguments),
@@ -140,6 +142,7 @@ pub fn run() -> ExitCode {
         Command::Config(arguments) => config::run(&context, &arguments),
         Command::Verify(arguments) => verify::run(&context, &arguments),
         Command::Fsck(arguments) => fsck::run(&context, &arguments),
+        Command::Repair(arguments) => repair::run(&context, &arguments),
         Command::Version(arguments) => version::run(&context, &arguments),
         Command::HoldStill(_) => hold_still::run(&context),
         Command::Add(arguments) => add::run(&arguments),

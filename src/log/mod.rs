@@ -7,11 +7,13 @@
 mod error;
 mod file;
 mod place;
+mod rebuild;
 mod ref_name;
 mod refs;
 
 pub use error::LogError;
 pub use file::{FRAME_HEAD_LEN, FRAMES_START, Frame, next_frame};
 pub use place::{Append, LogSummary, PlaceLog};
+pub use rebuild::{BrokenEntry, LogSurvey, NewLog, begin_again, replace_refs};
 pub use ref_name::{RefName, RefNameError};
 pub use refs::{Head, HeadEntry, Refs};

@@ -172,6 +172,14 @@ impl Store {
         Ok(WriteLease { _lock: Lock::shared(&self.lease, Wait::Forever)? })
     }
 
+    /// Takes the writers' lease alone: nobody writes while it is held.
+    ///
+    /// # Errors
+    /// When the lock cannot be had.
+    pub fn lease_alone(&self) -> Result<WriteLease> {
+        Ok(WriteLease { _lock: Lock::exclusive(&self.lease, Wait::Forever)? })
+    }
+
     /// Begins to write packs. The caller holds the lease.
     pub fn writer(&self, _lease: &WriteLease) -> PackWriter<'_> {
         PackWriter::new(self, false)

@@ -23,8 +23,6 @@ const NAMED: usize = 8;
 /// What is known of the objects in the packs.
 pub(super) struct Contents {
     /// Objects that no pack holds in a form that can be read.
-    pub lost: HashMap<Id, ObjectType>,
-    /// The same, as a set.
     pub lost_ids: HashSet<Id>,
     /// Blobs that recipes build, and whether one of these is true.
     pub built: HashMap<Id, bool>,
@@ -79,12 +77,29 @@ pub(super) fn check_contents(
     // What one pack has lost, another may hold whole.
     lost.retain(|id, kind| salvage.kind(*id).is_none() && store.read(*kind, *id).is_err());
     let lost_ids = lost.keys().copied().collect();
-    Contents { lost, lost_ids, built, damaged, salvage }
+    Contents { lost_ids, built, damaged, salvage }
 }
 
-fn pack_id(path: &Path) -> Option<PackId> {
+pub(super) fn pack_id(path: &Path) -> Option<PackId> {
     let name = path.file_name()?.to_str()?.strip_suffix(".pack")?;
     Id::from_hex(name.as_bytes()).map(PackId::from_id)
+}
+
+/// The same of a store whose damaged packs have been replaced: only what was not known to be true
+/// is hashed again.
+pub(super) fn recheck_recipes(
+    store: &Store,
+    threads: usize,
+    mut built: HashMap<Id, bool>,
+) -> Contents {
+    let mut recipes = recipes_of(&store.pack_files());
+    recipes.retain(|(blob, _)| built.get(blob) != Some(&true));
+    let checked = check_recipes(store, &recipes, threads, &Seen::default(), &|_| {});
+    for ((blob, _), checked) in recipes.iter().zip(checked) {
+        *built.entry(*blob).or_default() |= checked.is_ok();
+    }
+    let (damaged, salvage) = (Vec::new(), SalvageIndex::default());
+    Contents { lost_ids: HashSet::new(), built, damaged, salvage }
 }
 
 /// The recipes that sound footers state.

@@ -96,6 +96,14 @@ fn check_layout(folder: &Path, report: &mut FsckReport) {
     }
 }
 
+/// What HEAD and refs name.
+pub(super) fn starts_of(refs: &Refs) -> Vec<Start> {
+    let head = refs.head_object().map(|id| ("HEAD".to_owned(), id));
+    let named = refs.refs.iter().map(|(name, id)| (name.to_string(), *id));
+    let start = |(name, id)| Start { name, id, is_past: false };
+    head.into_iter().chain(named).map(start).collect()
+}
+
 /// Checks refs and log; gives every object that they name, refs and HEAD first.
 pub(super) fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> {
     let mut starts = Vec::new();
@@ -106,12 +114,7 @@ pub(super) fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> 
             return starts;
         }
     };
-    let Refs { refs, .. } = log.refs();
-    if let Some(id) = log.refs().head_object() {
-        starts.push(Start { name: "HEAD".into(), id, is_past: false });
-    }
-    let named = refs.iter().map(|(name, id)| (name.to_string(), *id));
-    starts.extend(named.map(|(name, id)| Start { name, id, is_past: false }));
+    starts.extend(starts_of(log.refs()));
     let founded = log.repository().id();
     starts.push(Start { name: "log".into(), id: founded, is_past: false });
     let mut entries = 0;
