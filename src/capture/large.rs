@@ -11,6 +11,7 @@ use rustix::fs::{Advice, fadvise};
 
 use crate::chunk::{ContentHint, Cutter, is_zero};
 use crate::object::BlobId;
+use crate::store::whole_hash::{self, WINDOW};
 use crate::store::{Batch, RecipeWriter};
 
 use super::error::CaptureError;
@@ -20,7 +21,6 @@ use super::small::{ATTEMPTS, may_store, open};
 use super::sqlite_btree::Geometry;
 use super::sqlite_secrets::is_clear;
 use super::stat::{StatKey, now_nanos};
-use super::whole_hash::{self, WINDOW};
 
 /// A stretch of a file: the chunks that start in it, and the window whose hash it carries.
 pub(super) struct Piece {

@@ -21,12 +21,11 @@ mod sqlite_pages;
 mod sqlite_secrets;
 mod sqlite_write;
 mod stat;
-mod whole_hash;
 
 pub use error::CaptureError;
 pub use open_elsewhere::is_open_elsewhere;
 pub use pool::{Captured, Databases, Outcome, Pool, Request, Ticket};
-pub use small::WHOLE_LIMIT;
+pub use small::{WHOLE_LIMIT, capture_one};
 pub use sqlite::{
     BESIDE_DATABASES, ClosedDatabase, DatabaseState, Mode, OpenDatabase, Refused, is_database_at,
 };

@@ -35,6 +35,14 @@ pub(super) fn open(request: &Request) -> Result<Option<OwnedFd>, CaptureError> {
     }
 }
 
+/// Captures one file without a pool of workers, for the few that are wanted one by one.
+///
+/// # Errors
+/// When it cannot be read or stored.
+pub fn capture_one(request: &Request, batch: &mut Batch<'_, '_>) -> Result<Outcome, CaptureError> {
+    capture(request, batch, &mut Vec::new(), None)
+}
+
 /// Captures one small file. One that changes while it is read is read again.
 pub(super) fn capture(
     request: &Request,

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 
 use crate::chunk::ContentHint;
 use crate::object::{BlobId, Id};
+use crate::store::whole_hash::{self, WINDOW};
 use crate::store::{Batch, Store, StoreError};
 
 use super::error::CaptureError;
@@ -15,7 +16,6 @@ use super::sqlite::{OpenDatabase, PAGES};
 use super::sqlite_btree::Geometry;
 use super::sqlite_main_file::{ImageReader, PageByNumber};
 use super::sqlite_secrets::Judge;
-use super::whole_hash::{self, WINDOW};
 
 /// What differs between two images of one state: the way it is journalled, the change counter,
 /// the schema cookie, the counter's value when a version was last noted, and that version of

@@ -16,7 +16,7 @@ use aisr::sign::SignError;
 use aisr::store::StoreError;
 use aisr::system::ManifestError;
 use aisr::trust::{PermissionError, RequestError, TrustError};
-use aisr::upkeep::{FsckError, GcError};
+use aisr::upkeep::{FsckError, GcError, RepairError};
 use aisr::worktree::{Conflict, WorktreeError};
 
 use super::output::{ERROR, Escaped, HINT, lines_of};
@@ -313,7 +313,25 @@ impl From<RefError> for CliError {
 
 impl From<FsckError> for CliError {
     fn from(error: FsckError) -> Self {
-        Self::caused_by(error, Vec::new())
+        let hints = match &error {
+            FsckError::Store(StoreError::Listing { .. }) => vec![REPAIR.into()],
+            _ => Vec::new(),
+        };
+        Self::caused_by(error, hints)
+    }
+}
+
+impl From<RepairError> for CliError {
+    fn from(error: RepairError) -> Self {
+        let hint = match &error {
+            RepairError::NoSecondCopy { .. } => {
+                Some("name a folder that holds `.aisr` or `packs`; fetch a remote one first")
+            }
+            RepairError::SameCopy { .. } => Some("name another copy of it"),
+            RepairError::Newer { .. } => Some("repair it with that version"),
+            _ => None,
+        };
+        Self::caused_by(error, hint.map(Into::into).into_iter().collect())
     }
 }
 
@@ -432,6 +450,7 @@ fn repo_hints(error: &RepoError) -> Vec<String> {
     vec![hint.into()]
 }
 
+const REPAIR: &str = "`aisr repair` brings back what can be brought back";
 const FSCK: &str = "`aisr fsck` tells what is damaged and what is whole";
 
 fn store_hints(error: &StoreError) -> Vec<String> {

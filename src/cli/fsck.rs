@@ -4,7 +4,7 @@ use std::io::Write;
 
 use aisr::history::SHOWN_DIGITS;
 use aisr::repo::Repository;
-use aisr::upkeep::{FsckReport, ProblemKind, fsck};
+use aisr::upkeep::{Affected, AffectedPlace, FsckReport, Problem, ProblemKind, fsck};
 
 use super::Answer;
 use super::context::Context;
@@ -39,6 +39,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         false => draw(&report, &mut out)?,
     }
     out.finish()?;
+    if !report.is_good() {
+        context.hint("`aisr repair` brings back what can be; --from PLACE uses a second copy");
+    }
     Ok(if report.is_good() { Answer::Yes } else { Answer::No })
 }
 
@@ -62,48 +65,74 @@ fn draw(report: &FsckReport, out: &mut Output) -> Result<(), CliError> {
         plural(report.nodes, "tree node", "tree nodes"),
         plural(report.blobs, "blob", "blobs")
     )?;
-    if report.expired > 0 {
-        let commits = plural(report.expired, "commit", "commits");
+    if report.expired_commits > 0 {
+        let commits = plural(report.expired_commits, "commit", "commits");
         writeln!(out, "expired    {commits} of the log alone: their content was collected")?;
     }
     let log = report.problems.iter().any(|problem| problem.kind == ProblemKind::Log);
     let chain = if log { format!("{BAD}BAD{BAD:#}") } else { format!("{GOOD}good{GOOD:#}") };
     writeln!(out, "log        {}, chain {chain}", plural(report.log_entries, "entry", "entries"))?;
-    for problem in &report.problems {
-        let text = format!("{}: {}", problem.place, problem.detail);
-        writeln!(out, "{BAD}{:<10}{BAD:#} {}", problem.kind.name(), Escaped(text.as_bytes()))?;
-    }
-    let more = report.problem_count - report.problems.len() as u64;
-    if more > 0 {
-        writeln!(out, "and {}", plural(more, "more problem", "more problems"))?;
-    }
+    draw_problems(&report.problems, report.problem_count, out)?;
     if report.is_good() {
         return Ok(writeln!(out, "Everything is whole.")?);
     }
-    draw_affected(report, out)
+    draw_affected(&report.affected, out)?;
+    if report.salvageable > 0 {
+        let held = plural(report.salvageable, "object", "objects");
+        let lost = plural(report.lost, "object", "objects");
+        writeln!(out, "repair     {held} in damaged packs can be taken over; {lost} lost")?;
+    }
+    Ok(())
 }
 
-fn draw_affected(report: &FsckReport, out: &mut Output) -> Result<(), CliError> {
-    let affected = &report.affected;
+/// One line for each problem.
+pub fn draw_problems(problems: &[Problem], all: u64, out: &mut Output) -> Result<(), CliError> {
+    for problem in problems {
+        let record = problem.record.map(|n| format!(" record {}", count(n))).unwrap_or_default();
+        let objects = match (problem.objects.first(), problem.object_count) {
+            (None, _) => String::new(),
+            (Some(first), 1) => format!(" ({first})"),
+            (Some(first), n) => format!(" ({first} and {} more)", count(n - 1)),
+        };
+        let text = format!("{}{record}{objects}: {}", problem.place, problem.detail);
+        writeln!(out, "{BAD}{:<10}{BAD:#} {}", problem.kind.name(), Escaped(text.as_bytes()))?;
+    }
+    let more = all - problems.len() as u64;
+    if more > 0 {
+        writeln!(out, "and {}", plural(more, "more problem", "more problems"))?;
+    }
+    Ok(())
+}
+
+/// Which paths in which commits are hurt.
+pub fn draw_affected(affected: &Affected, out: &mut Output) -> Result<(), CliError> {
     if affected.commit_count == 0 {
         return Ok(writeln!(out, "affects    no commit; everything they hold is whole")?);
     }
-    // What is listed is escaped already.
-    let paths: Vec<&str> = affected.paths.iter().take(NAMED).map(String::as_str).collect();
-    let commits = affected.commits.iter().take(NAMED).map(|id| &id[..SHOWN_DIGITS]);
-    let commits = commits.collect::<Vec<_>>().join(" ");
-    let more = |all: u64, shown: usize| match all > shown as u64 {
-        true => format!(" and {} more", count(all - shown as u64)),
-        false => String::new(),
-    };
-    let named = affected.commits.len().min(NAMED);
-    let places = match paths.is_empty() {
-        true => String::new(),
-        false => {
-            format!("{}{} in ", paths.join(", "), more(affected.path_count, paths.len()))
+    let short = |id: &str| id[..SHOWN_DIGITS].to_owned();
+    let range = |place: &AffectedPlace| {
+        let commits = plural(place.commit_count, "commit", "commits");
+        match place.first == place.last {
+            true => format!("{} ({commits})", short(&place.first)),
+            false => format!("{}…{} ({commits})", short(&place.first), short(&place.last)),
         }
     };
+    for (nth, place) in affected.places.iter().take(NAMED).enumerate() {
+        let label = if nth == 0 { "affects" } else { "" };
+        // What is listed is escaped already.
+        writeln!(out, "{label:<10} {} in {}", place.path, range(place))?;
+    }
+    let named = affected.places.len().min(NAMED) as u64;
+    if affected.path_count > named {
+        writeln!(out, "{:<10} and {} more", "", count(affected.path_count - named))?;
+    }
+    let commits = affected.commits.iter().take(NAMED).map(|id| short(id));
+    let commits = commits.collect::<Vec<_>>().join(" ");
+    let more = match affected.commit_count.saturating_sub(NAMED as u64) {
+        0 => String::new(),
+        more => format!(" and {} more", count(more)),
+    };
     let all = plural(affected.commit_count, "commit", "commits");
-    let commits = format!("{commits}{}", more(affected.commit_count, named));
-    Ok(writeln!(out, "affects    {places}{commits} ({all}); everything else is whole")?)
+    let label = if affected.places.is_empty() { "affects" } else { "" };
+    Ok(writeln!(out, "{label:<10} {commits}{more} ({all}); everything else is whole")?)
 }

@@ -27,6 +27,7 @@ mod op;
 mod output;
 mod pathspec;
 mod permission;
+mod repair;
 mod restore;
 mod run_command;
 mod show;
@@ -109,6 +110,7 @@ enum Command {
     Completions(completions::Arguments),
     Man(man::Arguments),
     Gc(gc::Arguments),
+    Repair(repair::Arguments),
     Version(version::Arguments),
     #[command(hide = true, name = hold_still::NAME)]
     HoldStill(hold_still::Arguments),
@@ -158,6 +160,7 @@ pub fn run() -> ExitCode {
         Command::Completions(arguments) => completions::run(&context, &arguments),
         Command::Man(arguments) => man::run(&context, &arguments),
         Command::Gc(arguments) => gc::run(&context, &arguments),
+        Command::Repair(arguments) => repair::run(&context, &arguments),
         Command::Version(arguments) => version::run(&context, &arguments),
         Command::HoldStill(_) => hold_still::run(&context),
         Command::Add(arguments) => add::run(&arguments),

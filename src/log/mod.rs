@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod newest_first;
 mod place;
+mod rebuild;
 mod ref_name;
 mod refs;
 
@@ -15,5 +16,6 @@ pub use error::LogError;
 pub use file::{FRAME_HEAD_LEN, FRAMES_START, Frame, next_frame};
 pub use newest_first::NewestFirst;
 pub use place::{Append, LogSummary, PlaceLog};
+pub use rebuild::{BrokenEntry, LogSurvey, NewLog, begin_again, replace_refs};
 pub use ref_name::{RefName, RefNameError};
 pub use refs::{Head, HeadEntry, Refs};

@@ -391,13 +391,13 @@ impl PlaceLog {
     }
 }
 
-fn sign(entry: &LogEntry, key: &SecretKey) -> Result<Vec<u8>, LogError> {
+pub(super) fn sign(entry: &LogEntry, key: &SecretKey) -> Result<Vec<u8>, LogError> {
     let payload = entry.encode();
     let signature = key.sign(Namespace::LogEntry, &payload).map_err(LogError::ReplicaKey)?;
     Ok(Signed { payload: &payload, signature: &signature }.encode())
 }
 
-fn read_entry(object: &[u8], sequence: u64) -> Result<(LogEntry, PublicKey), LogError> {
+pub(super) fn read_entry(object: &[u8], sequence: u64) -> Result<(LogEntry, PublicKey), LogError> {
     let unsound = |source| LogError::Entry { sequence, source };
     let signed = Signed::decode(object).map_err(unsound)?;
     let entry = LogEntry::decode(signed.payload).map_err(unsound)?;

@@ -68,7 +68,7 @@ impl Blob<'_> {
 }
 
 impl<'s> Chunks<'s> {
-    fn new(store: &'s Store, root: RecipeId, blob: BlobId) -> Result<Self> {
+    pub(super) fn new(store: &'s Store, root: RecipeId, blob: BlobId) -> Result<Self> {
         let node = store.recipe_node(root)?;
         if node.builds != Some(blob) {
             let source = DecodeError::Invalid { field: "b", why: "not the blob of its row" };
@@ -76,6 +76,11 @@ impl<'s> Chunks<'s> {
         }
         let total = node.total();
         Ok(Self { store, total, at: 0, stack: vec![level(node)] })
+    }
+
+    /// How many bytes the recipe's root says that they make up.
+    pub(super) fn total(&self) -> u64 {
+        self.total
     }
 
     /// The next chunk, or `None` after the last.

@@ -123,6 +123,13 @@ pub struct FooterHead {
 }
 
 impl FooterHead {
+    /// The length that a footer with this fixed part has by its own counts.
+    pub fn length(bytes: &[u8; FOOTER_HEAD_LEN]) -> Option<u64> {
+        let rows = u64_at(bytes, 16).checked_mul(ENTRY_LEN as u64)?;
+        let recipes = u64_at(bytes, 24).checked_mul(RECIPE_ROW_LEN as u64)?;
+        rows.checked_add(recipes)?.checked_add(FOOTER_HEAD_LEN as u64)
+    }
+
     /// Reads the fixed part of the footer that starts at `offset` and is `len` bytes long.
     pub fn decode(
         bytes: &[u8; FOOTER_HEAD_LEN],
@@ -137,13 +144,7 @@ impl FooterHead {
             recipes: u64_at(bytes, 24),
             records: u64_at(bytes, 32),
         };
-        let rows = head.objects.checked_mul(ENTRY_LEN as u64);
-        let recipes = head.recipes.checked_mul(RECIPE_ROW_LEN as u64);
-        let total = rows
-            .zip(recipes)
-            .and_then(|(rows, recipes)| rows.checked_add(recipes))
-            .and_then(|n| n.checked_add(FOOTER_HEAD_LEN as u64));
-        if total != Some(len) || u64_at(bytes, 40) != offset {
+        if Self::length(bytes) != Some(len) || u64_at(bytes, 40) != offset {
             return Err(PackDamage::Inconsistent("the footer's counts do not fit its length"));
         }
         Ok(head)

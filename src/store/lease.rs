@@ -56,6 +56,19 @@ impl Store {
         Ok(WriteLease { _lock: lock })
     }
 
+    /// Takes the writers' lease alone: nobody else writes while it is held. What a crash left of a
+    /// list of packs that are about to go no longer counts.
+    ///
+    /// # Errors
+    /// When the lock cannot be had, or the disk says no.
+    pub fn lease_alone(&self, upkeep: &UpkeepLock) -> Result<WriteLease> {
+        self.spare(upkeep)?;
+        let lock = Lock::exclusive(&self.local_file(LEASE), Wait::Forever)?;
+        self.reload()?;
+        *self.doomed().write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        Ok(WriteLease { _lock: lock })
+    }
+
     /// The packs that are about to be collected. A list that cannot be read was torn by a crash:
     /// whoever wrote it is gone, and nothing is removed by it.
     fn read_doomed(&self) -> BTreeSet<PackId> {

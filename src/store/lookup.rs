@@ -292,7 +292,7 @@ impl Store {
         StoreError::Absent { what, id, reason, damaged }
     }
 
-    fn read_entry(&self, pack: &PackFile, entry: &Entry) -> Result<Vec<u8>> {
+    pub(super) fn read_entry(&self, pack: &PackFile, entry: &Entry) -> Result<Vec<u8>> {
         let whole = entry.len == entry.decoded;
         let bytes = if whole {
             self.decode(pack, entry)?

@@ -16,16 +16,20 @@ mod lookup;
 mod nodes;
 mod pack_file;
 mod pack_writer;
+mod recipe_check;
 mod recipe_writer;
 mod record;
+mod rewrite;
+mod salvage;
 mod verified;
+pub(crate) mod whole_hash;
 
 #[cfg(test)]
 mod tests;
 
 pub use batch::Batch;
 pub use blob::{Blob, ChunkRef, Chunks};
-pub use check::{PackReport, check_pack};
+pub use check::{PackCheck, PackProblem, PackReport, SpanReport, check_pack};
 pub use copier::Copier;
 pub use error::{PackDamage, StoreError};
 pub use footer::{Entry, Footer, PackKind};
@@ -33,5 +37,8 @@ pub use lease::{CollectLease, UpkeepLock, WriteLease};
 pub use lookup::{Lookup, Reason, Store};
 pub use pack_file::PackFile;
 pub use pack_writer::{PackWriter, Written};
+pub use recipe_check::{Seen, check_recipes};
 pub use recipe_writer::RecipeWriter;
 pub use record::{RecordHeader, Trailer};
+pub use rewrite::{PackDraft, draft_pack};
+pub use salvage::{SalvageIndex, Salvaged, SoundRecord, salvage};

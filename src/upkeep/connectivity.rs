@@ -1,19 +1,27 @@
 //! Follows everything that commits hold, each object once.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use crate::map::{Checker, Map};
 use crate::object::{
     BlobId, Commit, CommitId, Component, ComponentKey, Edge, EdgeKey, EntryKind, EscapedName,
-    ExternalEntry, ExternalKey, Id, NameError, Node, NodeId, ObjectType, Schema, Signed, Tag,
-    TreeEntry, ValueRef, limits,
+    ExternalEntry, ExternalKey, Id, NameError, Node, NodeId, ObjectType, RecipeId, Schema, Signed,
+    Tag, TreeEntry, ValueRef, limits,
 };
 use crate::policy::{Verdict, verdict, with_sources};
 use crate::repo::{FILES, Repository, StoredCommit, StoredTag};
-use crate::store::{Lookup, Store, StoreError};
+use crate::store::{Lookup, StoreError};
 
-use super::fsck::Contents;
+use super::contents::{Contents, PartialRecipe};
+use super::places::{Hurt, Hurts, NODE_PLACES, Places, join};
 use super::report::{FsckReport, ProblemKind};
+use super::shelf::Shelf;
+
+/// How many paths are remembered at which a missing object stands.
+const PATHS: usize = 4;
+/// How many missing parts of one blob are named.
+const PARTS: usize = 1 << 20;
 
 /// Something that names an object.
 pub struct Start {
@@ -22,7 +30,18 @@ pub struct Start {
     /// The object.
     pub id: Id,
     /// Only the log names it: of a commit whose content was collected the statement is enough.
-    pub by_log: bool,
+    pub is_past: bool,
+}
+
+/// An object that is needed and cannot be read.
+#[derive(Clone, Default)]
+pub struct Wanted {
+    /// What it may be.
+    pub kinds: Vec<ObjectType>,
+    /// The first paths that lead to it.
+    pub paths: Vec<Vec<u8>>,
+    /// Of a chunk: the blob that it is a part of.
+    pub blob: Option<BlobId>,
 }
 
 /// A map that is whole and of the right shape.
@@ -35,21 +54,29 @@ struct Whole {
 /// A walk over all that commits hold. Its memory is about 250 bytes for each distinct node, and
 /// fewer for a blob.
 pub struct Walk<'a> {
-    store: &'a Store,
+    shelf: &'a Shelf<'a>,
     repo: Option<&'a Repository>,
     contents: &'a Contents,
     report: &'a mut FsckReport,
+    /// What is needed and cannot be read.
+    wanted: BTreeMap<Id, Wanted>,
+    /// What is damaged below the nodes that are being visited, the innermost last, and the length
+    /// of the path at each.
+    open: Vec<(usize, Vec<Hurt>)>,
+    /// What is damaged below the nodes that are not whole.
+    hurts: HashMap<NodeId, Hurts>,
+    places: Places,
+    /// Only the log leads to what is visited now.
+    is_past: bool,
+    /// Commits whose content was collected.
+    expired: BTreeSet<Id>,
     /// Nodes that were visited, and whether all below them is whole.
     nodes: HashMap<NodeId, bool>,
     /// Maps that were visited.
     maps: HashMap<NodeId, Option<Whole>>,
-    shapes: Checker<'a, Store>,
+    shapes: Checker<'a, Shelf<'a>>,
     /// Blobs that were visited, and the sizes of those that are whole.
     blobs: HashMap<BlobId, Option<u64>>,
-    /// Commits whose content was collected.
-    expired: BTreeSet<Id>,
-    /// Only the log leads to what is visited now.
-    by_log: bool,
     /// The path of what is visited, and how many names it has.
     path: Vec<u8>,
     depth: usize,
@@ -57,30 +84,34 @@ pub struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub fn new(
-        store: &'a Store,
+        shelf: &'a Shelf<'a>,
         repo: Option<&'a Repository>,
         contents: &'a Contents,
         report: &'a mut FsckReport,
     ) -> Self {
         Self {
-            store,
+            shelf,
             repo,
             contents,
             report,
+            wanted: BTreeMap::new(),
+            open: Vec::new(),
+            hurts: HashMap::new(),
+            places: Places::default(),
+            is_past: false,
+            expired: BTreeSet::new(),
             nodes: HashMap::new(),
             maps: HashMap::new(),
-            shapes: Checker::new(store),
+            shapes: Checker::new(shelf),
             blobs: HashMap::new(),
-            expired: BTreeSet::new(),
-            by_log: false,
             path: Vec::new(),
             depth: 0,
         }
     }
 
-    /// Visits everything behind `starts`; gives the blobs that they lead to, with the sizes of
-    /// those that are whole.
-    pub fn run(mut self, starts: &[Start]) -> HashMap<BlobId, Option<u64>> {
+    /// Visits everything behind `starts`, what is past last. Gives what is needed and cannot be
+    /// read.
+    pub fn run(mut self, starts: &[Start]) -> BTreeMap<Id, Wanted> {
         let mut seen = HashSet::new();
         match self.repo.map(Repository::expired).transpose() {
             Ok(expired) => self.expired = expired.unwrap_or_default(),
@@ -88,24 +119,51 @@ impl<'a> Walk<'a> {
                 self.report.problem(ProblemKind::Repository, "local/expired", with_sources(&e));
             }
         }
-        for start in starts {
-            self.by_log = start.by_log;
-            let mut stack = vec![(start.id, start.name.clone())];
-            while let Some((id, named_by)) = stack.pop() {
-                if seen.insert(id) {
-                    let next = self.object(id, &named_by);
-                    stack.extend(next.into_iter().map(|next| (next, format!("{id}"))));
+        for is_past in [false, true] {
+            self.is_past = is_past;
+            for start in starts.iter().filter(|start| start.is_past == is_past) {
+                let mut stack = vec![(start.id, start.name.clone())];
+                while let Some((id, named_by)) = stack.pop() {
+                    if seen.insert(id) {
+                        let next = self.object(id, &named_by);
+                        stack.extend(next.into_iter().map(|next| (next, format!("{id}"))));
+                    }
                 }
             }
         }
         self.report.nodes = self.nodes.len() as u64;
         self.report.blobs = self.blobs.len() as u64;
-        self.blobs
+        self.report.lost = self.wanted.len() as u64;
+        self.judge_partial_recipes();
+        let places = std::mem::take(&mut self.places);
+        self.report.affected.set_places(places.into_report());
+        self.wanted
+    }
+
+    /// A recipe of which parts are missing is damage only if something leads to the blob: else its
+    /// chunks were collected.
+    fn judge_partial_recipes(&mut self) {
+        for PartialRecipe { blob, root, detail } in &self.contents.partial {
+            match self.blobs.contains_key(blob) {
+                true => self.report.problem(ProblemKind::Recipe, root, detail.clone()),
+                false => self.report.recipes -= 1,
+            }
+        }
+    }
+
+    /// Notes an object that cannot be read, at the present path.
+    fn want(&mut self, id: Id, kinds: &[ObjectType], blob: Option<BlobId>) {
+        let wanted = self.wanted.entry(id).or_default();
+        wanted.kinds = kinds.to_vec();
+        wanted.blob = wanted.blob.or(blob);
+        if wanted.paths.len() < PATHS && !wanted.paths.contains(&self.path) {
+            wanted.paths.push(self.path.clone());
+        }
     }
 
     /// Visits a commit or tag; gives the commits and tags that it names.
     fn object(&mut self, id: Id, named_by: &str) -> Vec<Id> {
-        match self.store.kind(id) {
+        match self.shelf.kind(id) {
             Ok(Lookup::Here(ObjectType::Commit)) => self.commit(CommitId::from_id(id)),
             Ok(Lookup::Here(ObjectType::Tag)) => self.tag(id),
             Ok(Lookup::Here(ObjectType::Node)) => {
@@ -116,6 +174,8 @@ impl<'a> Walk<'a> {
             Ok(Lookup::Absent(reason)) => {
                 let detail = format!("names {id}, which is {reason}");
                 self.report.problem(ProblemKind::Reference, named_by, detail);
+                use ObjectType::{Commit, Genesis, Tag};
+                self.want(id, &[Commit, Tag, Genesis], None);
                 Vec::new()
             }
             Err(e) => {
@@ -132,13 +192,15 @@ impl<'a> Walk<'a> {
             Err(detail) => {
                 self.report.problem(ProblemKind::Signed, format!("commit {id}"), detail);
                 self.report.affected.commit(id.to_hex());
+                self.want(id.id(), &[ObjectType::Commit], None);
                 return Vec::new();
             }
         };
-        if self.by_log && self.expired.contains(&id.id()) {
-            self.report.expired += 1;
+        if self.is_past && self.expired.contains(&id.id()) {
+            self.report.expired_commits += 1;
             return commit.parents.iter().map(|parent| parent.id()).collect();
         }
+        self.open.push((0, Vec::new()));
         let root = self.map(commit.root, Some(Schema::Root));
         let root = root.filter(|_| self.has_files(commit.root));
         let origins = commit.origins.is_none_or(|origins| self.map(origins, None).is_some());
@@ -146,15 +208,17 @@ impl<'a> Walk<'a> {
         for blob in &commit.observed {
             clean &= self.blob(*blob, None);
         }
+        let hurts = self.open.pop().map(|(_, hurts)| hurts).unwrap_or_default();
         if !clean {
             self.report.affected.commit(id.to_hex());
+            self.places.note(hurts, commit.committed.micros, id);
         }
         commit.parents.iter().map(|parent| parent.id()).collect()
     }
 
     /// Whether the root map of a commit, which is whole, names a directory tree.
     fn has_files(&mut self, root: NodeId) -> bool {
-        let found = Map::open(self.store, root, Schema::Root).and_then(|map| map.get(FILES));
+        let found = Map::open(self.shelf, root, Schema::Root).and_then(|map| map.get(FILES));
         match found {
             Ok(Some(_)) => true,
             Ok(None) => self.bad_node(root, "a root map without `files`".into()),
@@ -163,7 +227,7 @@ impl<'a> Walk<'a> {
     }
 
     fn load_commit(&mut self, id: CommitId) -> Result<Commit, String> {
-        let object = self.store.read(ObjectType::Commit, id.id()).map_err(|e| with_sources(&e))?;
+        let object = self.shelf.read(ObjectType::Commit, id.id()).map_err(|e| with_sources(&e))?;
         let signed = Signed::decode(&object).map_err(|e| with_sources(&e))?;
         let commit = Commit::decode(signed.payload).map_err(|e| with_sources(&e))?;
         if let Some(repo) = self.repo {
@@ -187,7 +251,7 @@ impl<'a> Walk<'a> {
     }
 
     fn load_tag(&mut self, id: Id, place: &str) -> Result<Tag, String> {
-        let object = self.store.read(ObjectType::Tag, id).map_err(|e| with_sources(&e))?;
+        let object = self.shelf.read(ObjectType::Tag, id).map_err(|e| with_sources(&e))?;
         let signed = Signed::decode(&object).map_err(|e| with_sources(&e))?;
         let tag = Tag::decode(signed.payload).map_err(|e| with_sources(&e))?;
         if let Some(repo) = self.repo {
@@ -214,7 +278,13 @@ impl<'a> Walk<'a> {
     /// the map's own is believed.
     fn map(&mut self, root: NodeId, schema: Option<Schema>) -> Option<Whole> {
         let known = match self.maps.get(&root) {
-            Some(known) => *known,
+            Some(known) => {
+                let known = *known;
+                if known.is_none() {
+                    self.hurt_again(root);
+                }
+                known
+            }
             None => {
                 let found = self.visit_map(root);
                 self.maps.insert(root, found);
@@ -239,6 +309,8 @@ impl<'a> Walk<'a> {
             Ok(map) => Some(Whole { schema, bytes: map.bytes }),
             Err(e) => {
                 self.bad_node(root, with_sources(&e));
+                let hurt = Hurt { path: Vec::new(), id: root.id(), kind: ObjectType::Node };
+                self.hurts.insert(root, Rc::new(vec![hurt]));
                 None
             }
         }
@@ -247,31 +319,71 @@ impl<'a> Walk<'a> {
     /// Tells what is wrong with a node, and where it was met first.
     fn bad_node(&mut self, id: NodeId, detail: String) -> bool {
         self.report.problem(ProblemKind::Node, format!("map node {id}"), detail);
-        self.affected_here();
+        self.hurt(id.id(), ObjectType::Node);
         false
     }
 
-    fn affected_here(&mut self) {
-        let path = EscapedName(&self.path).to_string();
-        let path = if path.is_empty() { "(all files)".into() } else { path };
-        self.report.affected.path(path);
+    /// Notes that something at the present path is damaged.
+    fn hurt(&mut self, id: Id, kind: ObjectType) {
+        let path = self.path.clone();
+        if let Some((_, hurts)) = self.open.last_mut()
+            && hurts.len() < NODE_PLACES
+        {
+            hurts.push(Hurt { path, id, kind });
+        }
+    }
+
+    /// Notes that what is damaged below a node is met again, at the present path.
+    fn hurt_again(&mut self, node: NodeId) {
+        let Some(below) = self.hurts.get(&node).cloned() else { return };
+        let Some((_, hurts)) = self.open.last_mut() else { return };
+        let room = NODE_PLACES.saturating_sub(hurts.len());
+        hurts.extend(below.iter().take(room).map(|hurt| {
+            let path = join(&self.path, &hurt.path);
+            Hurt { path, ..hurt.clone() }
+        }));
     }
 
     /// Visits a node and all below it; tells whether that is whole.
     fn node(&mut self, id: NodeId) -> bool {
         if let Some(clean) = self.nodes.get(&id) {
-            return *clean;
+            let clean = *clean;
+            if !clean {
+                self.hurt_again(id);
+            }
+            return clean;
         }
+        self.open.push((self.path.len(), Vec::new()));
         let clean = match self.load_node(id) {
             Ok(node) => self.below(id, &node),
-            Err(detail) => self.bad_node(id, detail),
+            Err(detail) => {
+                self.want(id.id(), &[ObjectType::Node], None);
+                self.bad_node(id, detail)
+            }
         };
         self.nodes.insert(id, clean);
+        let (base, hurts) = self.open.pop().unwrap_or_default();
+        if !hurts.is_empty() {
+            let below = hurts.iter().map(|hurt| {
+                let rest = hurt.path.get(base..).unwrap_or_default();
+                let path = rest.strip_prefix(b"/").unwrap_or(rest).to_vec();
+                Hurt { path, ..hurt.clone() }
+            });
+            self.hurts.insert(id, Rc::new(below.collect()));
+            if let Some((_, above)) = self.open.last_mut() {
+                let room = NODE_PLACES.saturating_sub(above.len());
+                above.extend(hurts.into_iter().take(room));
+            }
+        }
         clean
     }
 
+    fn is_absent(&self, id: Id) -> bool {
+        matches!(self.shelf.kind(id), Ok(Lookup::Absent(_)))
+    }
+
     fn load_node(&self, id: NodeId) -> Result<Node, String> {
-        let bytes = self.store.read(ObjectType::Node, id.id()).map_err(|e| with_sources(&e))?;
+        let bytes = self.shelf.read(ObjectType::Node, id.id()).map_err(|e| with_sources(&e))?;
         Node::decode(bytes.into()).map_err(|e| with_sources(&e))
     }
 
@@ -393,8 +505,11 @@ impl<'a> Walk<'a> {
         if size > limits::COMPONENT as u64 {
             return Err(format!("blob {id} is too long for what it stands for"));
         }
+        if let Ok(Lookup::Here(ObjectType::Blob)) = self.shelf.kind(id.id()) {
+            return self.shelf.read(ObjectType::Blob, id.id()).map_err(|e| with_sources(&e));
+        }
         let mut bytes = Vec::new();
-        let blob = self.store.blob(id).map_err(|e| with_sources(&e))?;
+        let blob = self.shelf.store.blob(id).map_err(|e| with_sources(&e))?;
         blob.copy_to(&mut |part| {
             bytes.extend_from_slice(part);
             Ok::<_, StoreError>(())
@@ -445,44 +560,59 @@ impl<'a> Walk<'a> {
         let found = match self.blobs.get(&id) {
             Some(found) => *found,
             None => {
-                let found = self.find_blob(id);
-                let known = match &found {
-                    Ok(size) => Some(*size),
-                    Err(detail) => {
-                        let place = format!("blob {id}");
-                        self.report.problem(ProblemKind::Blob, place, detail.clone());
-                        None
-                    }
-                };
+                let known = self.visit_blob(id);
                 self.blobs.insert(id, known);
                 known
             }
         };
-        let clean = match (found, size) {
-            (None, _) => false,
+        match (found, size) {
+            (None, _) => {}
             (Some(found), Some(size)) if found != size => {
                 let detail = format!("has {found} bytes, but an entry says {size}");
                 self.report.problem(ProblemKind::Blob, format!("blob {id}"), detail);
-                false
             }
-            _ => true,
-        };
-        if !clean {
-            self.affected_here();
+            _ => return true,
         }
-        clean
+        self.hurt(id.id(), ObjectType::Blob);
+        false
+    }
+
+    /// The size of a blob that is whole.
+    fn visit_blob(&mut self, id: BlobId) -> Option<u64> {
+        let detail = match self.find_blob(id) {
+            Ok(size) => return Some(size),
+            Err(detail) => detail,
+        };
+        let roots = self.shelf.recipe_roots(id.id());
+        self.report.problem(ProblemKind::Blob, format!("blob {id}"), detail);
+        self.want(id.id(), &[ObjectType::Blob], None);
+        for root in roots {
+            for (part, kind) in self.shelf.missing_parts(root, PARTS) {
+                self.want(part, &[kind], Some(id));
+            }
+        }
+        None
     }
 
     /// The blob's size, if it is here and can be read.
     fn find_blob(&self, id: BlobId) -> Result<u64, String> {
-        let size = self.store.blob_size(id).map_err(|e: StoreError| with_sources(&e))?;
-        let size = size.ok_or("it is missing")?;
-        let whole = matches!(self.store.kind(id.id()), Ok(Lookup::Here(ObjectType::Blob)));
-        let good = match whole {
-            true => !self.contents.lost.contains(&id.id()),
-            false => self.contents.built.get(&id.id()).copied().unwrap_or(false),
+        if let Some(size) = self.shelf.object_size(id.id()) {
+            return Ok(size);
+        }
+        if self.contents.built.get(&id.id()).copied().unwrap_or(false) {
+            let size = self.shelf.store.blob_size(id).map_err(|e| with_sources(&e))?;
+            return size.ok_or_else(|| "it is missing".into());
+        }
+        let roots = self.shelf.recipe_roots(id.id());
+        if roots.is_empty() && self.is_absent(id.id()) && !self.shelf.lost.contains(&id.id()) {
+            return Err("it is missing".into());
+        }
+        // What damaged packs still hold is not hashed as a whole here; each part of it is.
+        let is_salvaged = |root: &&RecipeId| {
+            !self.shelf.salvage.is_empty() && self.shelf.missing_parts(**root, 1).is_empty()
         };
-        if good { Ok(size) } else { Err("it cannot be read".into()) }
+        let whole = roots.iter().find(is_salvaged).and_then(|root| self.shelf.recipe(*root).ok());
+        whole.map(|node| node.total()).ok_or_else(|| "it cannot be read".into())
     }
 }
 

@@ -1,22 +1,23 @@
 //! Checks everything: files of the repository, packs, recipes, what refs and log lead to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use thiserror::Error;
 
 use crate::disk::Disk;
-use crate::log::{LogError, PlaceLog, RefName, Refs};
-use crate::object::{BlobId, Id, ObjectType, RecipeId, RefTarget};
+use crate::log::{LogError, PlaceLog, Refs};
+use crate::object::{Id, RefTarget};
 use crate::policy::with_sources;
 use crate::repo::{FOLDER, Repository};
-use crate::store::{PackReport, Store, StoreError, check_pack};
+use crate::store::{Store, StoreError};
 use crate::worktree::Progress;
 
-use super::connectivity::{Start, Walk};
+use super::connectivity::{Start, Walk, Wanted};
+use super::contents::{Contents, check_contents};
+use super::layout::misplaced;
 use super::report::{FsckReport, ProblemKind};
+use super::shelf::Shelf;
 
 /// The deepest tree that the format allows needs less.
 const STACK: usize = 256 << 20;
@@ -30,23 +31,6 @@ pub enum FsckError {
     /// A thread could not be started.
     #[error("a thread cannot be started")]
     Thread(#[source] std::io::Error),
-}
-
-/// What is known of the objects in the packs.
-pub(super) struct Contents {
-    /// Objects that no pack holds in a form that can be read.
-    pub lost: HashSet<Id>,
-    /// Blobs that recipes build, and whether one of these is true.
-    pub built: HashMap<Id, bool>,
-    /// Recipes of which parts are missing: that matters if something leads to the blob.
-    partial: Vec<Partial>,
-}
-
-/// A recipe of which parts are missing.
-struct Partial {
-    blob: Id,
-    root: RecipeId,
-    detail: String,
 }
 
 /// Checks the repository of the folder `root`, even if it does not open: every pack from its first
@@ -78,136 +62,55 @@ pub fn fsck(
             &own
         }
     };
+    check_layout(&folder, &mut report);
     // Nothing may be collected between a look at the packs and one at the log. Where no lock can be
     // had, nobody can collect either.
     let _lease = store.lease().ok();
     let starts = check_log(disk, &folder, &mut report);
     // What the log names is in a pack by now.
     store.reload()?;
-    let contents = check_packs(store, threads, progress, &mut report);
-    let reached = std::thread::scope(|scope| {
-        let walk = || Walk::new(store, repo.as_ref(), &contents, &mut report).run(&starts);
-        let builder = std::thread::Builder::new().stack_size(STACK);
-        let thread = builder.spawn_scoped(scope, walk).map_err(FsckError::Thread)?;
-        match thread.join() {
-            Ok(reached) => Ok::<_, FsckError>(reached),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })?;
-    for Partial { blob, root, detail } in contents.partial {
-        match reached.contains_key(&BlobId::from_id(blob)) {
-            true => report.problem(ProblemKind::Recipe, root, detail),
-            // Its chunks were collected, because nothing leads to it.
-            false => report.recipes -= 1,
-        }
-    }
+    let contents = check_contents(store, threads, progress, &mut report);
+    walk(store, repo.as_ref(), &contents, &starts, &mut report)?;
     report.problems.sort_by_key(|problem| problem.kind);
     Ok(report)
 }
 
-fn check_packs(
+/// Follows everything behind `starts`; gives what is needed and cannot be read.
+pub(super) fn walk(
     store: &Store,
-    threads: usize,
-    progress: &dyn Progress,
+    repo: Option<&Repository>,
+    contents: &Contents,
+    starts: &[Start],
     report: &mut FsckReport,
-) -> Contents {
-    let packs = store.pack_files();
-    let damaged = store.damaged_packs();
-    report.packs = (packs.len() + damaged.len()) as u64;
-    for (path, why) in damaged.iter() {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        report.problem(ProblemKind::Pack, name, why.clone());
-    }
-    progress.total(packs.iter().map(|pack| pack.records_end()).sum());
-    let checked = in_parallel(threads, &packs, |pack| {
-        let checked = check_pack(store, pack);
-        progress.advance(0, pack.records_end());
-        checked
-    });
-
-    let mut lost: HashMap<Id, ObjectType> = HashMap::new();
-    let mut recipes: HashSet<(Id, RecipeId)> = HashSet::new();
-    for (pack, checked) in packs.iter().zip(checked) {
-        let found = checked.unwrap_or_else(|e| PackReport {
-            problems: vec![with_sources(&e)],
-            ..PackReport::default()
-        });
-        report.packs_good += u64::from(found.problems.is_empty());
-        report.objects += found.objects;
-        report.bytes += found.bytes;
-        for problem in found.problems {
-            report.problem(ProblemKind::Pack, pack.id(), problem);
-        }
-        lost.extend(found.lost);
-        recipes.extend(found.recipes);
-    }
-    // What one pack has lost, another may hold whole.
-    lost.retain(|id, kind| store.read(*kind, *id).is_err());
-    let lost = lost.into_keys().collect();
-    let (built, partial) = check_recipes(store, threads, recipes, report);
-    Contents { lost, built, partial }
-}
-
-/// Hashes every blob through every recipe that a footer lists for it.
-fn check_recipes(
-    store: &Store,
-    threads: usize,
-    recipes: HashSet<(Id, RecipeId)>,
-    report: &mut FsckReport,
-) -> (HashMap<Id, bool>, Vec<Partial>) {
-    let mut recipes: Vec<_> = recipes.into_iter().collect();
-    recipes.sort_unstable();
-    report.recipes = recipes.len() as u64;
-    let checked = in_parallel(threads, &recipes, |(blob, root)| {
-        store.verify_recipe(*root, BlobId::from_id(*blob))
-    });
-    let mut built: HashMap<Id, bool> = HashMap::new();
-    let mut partial = Vec::new();
-    for ((blob, root), checked) in recipes.into_iter().zip(checked) {
-        let good = checked.is_ok();
-        *built.entry(blob).or_default() |= good;
-        report.recipes_good += u64::from(good);
-        if let Err(e) = checked {
-            let detail = format!("of blob {blob}: {}", with_sources(&e));
-            match e {
-                StoreError::Absent { .. } => partial.push(Partial { blob, root, detail }),
-                _ => report.problem(ProblemKind::Recipe, root, detail),
-            }
-        }
-    }
-    (built, partial)
-}
-
-/// Does `work` on every item; the results come in the order of the items.
-fn in_parallel<T: Sync, R: Send>(
-    threads: usize,
-    items: &[T],
-    work: impl Fn(&T) -> R + Sync,
-) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(items.len()));
-    let run = || {
-        while let Some((at, item)) = {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            items.get(at).map(|item| (at, item))
-        } {
-            let result = work(item);
-            done.lock().unwrap_or_else(|e| e.into_inner()).push((at, result));
-        }
-    };
+) -> Result<BTreeMap<Id, Wanted>, FsckError> {
+    let shelf = Shelf { store, salvage: &contents.salvage, lost: &contents.lost_ids };
+    report.salvageable = contents.salvage.packs.iter().map(|(_, pack)| pack.objects).sum();
     std::thread::scope(|scope| {
-        for _ in 1..threads.min(items.len()) {
-            scope.spawn(run);
-        }
-        run();
-    });
-    let mut done = done.into_inner().unwrap_or_else(|e| e.into_inner());
-    done.sort_unstable_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
+        let walk = || Walk::new(&shelf, repo, contents, report).run(starts);
+        let builder = std::thread::Builder::new().stack_size(STACK);
+        let thread = builder.spawn_scoped(scope, walk).map_err(FsckError::Thread)?;
+        thread.join().map_err(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// Tells of files of the repository that are none.
+fn check_layout(folder: &Path, report: &mut FsckReport) {
+    for (path, what) in misplaced(folder) {
+        let place = path.strip_prefix(folder).unwrap_or(&path).display();
+        report.problem(ProblemKind::File, place, what.to_string());
+    }
+}
+
+/// What HEAD and refs name.
+pub(super) fn starts_of(refs: &Refs) -> Vec<Start> {
+    let head = refs.head_object().map(|id| ("HEAD".to_owned(), id));
+    let named = refs.refs.iter().map(|(name, id)| (name.to_string(), *id));
+    let start = |(name, id)| Start { name, id, is_past: false };
+    head.into_iter().chain(named).map(start).collect()
 }
 
 /// Checks refs and log; gives every object that they name, refs and HEAD first.
-fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> {
+pub(super) fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> {
     let mut starts = Vec::new();
     let log = match PlaceLog::open(disk.clone(), folder) {
         Ok(log) => log,
@@ -216,13 +119,9 @@ fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> 
             return starts;
         }
     };
-    let Refs { refs, .. } = log.refs();
-    if let Some(id) = log.refs().head_object() {
-        starts.push(Start { name: "HEAD".into(), id, by_log: false });
-    }
-    let named =
-        |(name, id): (&RefName, &Id)| Start { name: name.to_string(), id: *id, by_log: false };
-    starts.extend(refs.iter().map(named));
+    starts.extend(starts_of(log.refs()));
+    let founded = log.repository().id();
+    starts.push(Start { name: "log".into(), id: founded, is_past: false });
     let mut entries = 0;
     let mut named = HashSet::new();
     let walked: Result<_, LogError> = log.walk(&mut |_, entry| {
@@ -235,7 +134,7 @@ fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> 
         for id in objects.chain(entry.payload.iter().copied()) {
             if named.insert(id) {
                 let name = format!("log entry {}", entry.sequence);
-                starts.push(Start { name, id, by_log: true });
+                starts.push(Start { name, id, is_past: true });
             }
         }
     });

@@ -2,6 +2,11 @@
 
 use serde::Serialize;
 
+use crate::object::PackId;
+use crate::store::PackProblem;
+
+use super::contents::problem_of;
+
 /// How many problems, commits and paths are listed; the rest is counted.
 const LISTED: usize = 100;
 
@@ -22,15 +27,19 @@ pub struct FsckReport {
     pub recipes_good: u64,
     /// How many commits refs, HEAD and log lead to.
     pub commits: u64,
-    /// How many of them only the log leads to, and are kept as statements: what they held was
-    /// collected.
-    pub expired: u64,
     /// How many distinct map nodes these reach.
     pub nodes: u64,
     /// How many distinct blobs these reach.
     pub blobs: u64,
     /// How many entries the log has.
     pub log_entries: u64,
+    /// How many sound objects the damaged packs still hold: `repair` takes them over.
+    pub salvageable: u64,
+    /// How many objects are known to be lost.
+    pub lost: u64,
+    /// How many of the commits only the log leads to, and are kept as statements: what they held was
+    /// collected.
+    pub expired_commits: u64,
     /// How many problems there are.
     pub problem_count: u64,
     /// The first of them.
@@ -48,6 +57,14 @@ pub struct Problem {
     pub place: String,
     /// What is wrong.
     pub detail: String,
+    /// In a pack: the number of the record, counted from 1.
+    pub record: Option<u64>,
+    /// In a pack: where the damage is, or where the record starts.
+    pub offset: Option<u64>,
+    /// In a pack: the first of the objects that cannot be read, each with its type.
+    pub objects: Vec<String>,
+    /// How many they are.
+    pub object_count: u64,
 }
 
 /// What kind of thing is wrong.
@@ -70,6 +87,8 @@ pub enum ProblemKind {
     Blob,
     /// The log is damaged.
     Log,
+    /// Another file of the repository is not what it should be.
+    File,
 }
 
 impl ProblemKind {
@@ -84,6 +103,7 @@ impl ProblemKind {
             Self::Node => "tree",
             Self::Blob => "blob",
             Self::Log => "log",
+            Self::File => "file",
         }
     }
 }
@@ -99,6 +119,23 @@ pub struct Affected {
     pub path_count: u64,
     /// The first of their paths, escaped.
     pub paths: Vec<String>,
+    /// The same, each with the commits that hold it.
+    pub places: Vec<AffectedPlace>,
+}
+
+/// A path that leads to something damaged or missing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct AffectedPlace {
+    /// The path, escaped.
+    pub path: String,
+    /// What is damaged or missing, with its type.
+    pub objects: Vec<String>,
+    /// How many commits hold it.
+    pub commit_count: u64,
+    /// The oldest and the newest of these, by their own times.
+    pub first: String,
+    /// The newest.
+    pub last: String,
 }
 
 impl FsckReport {
@@ -116,7 +153,29 @@ impl FsckReport {
         self.problem_count += 1;
         if self.problems.len() < LISTED {
             let (place, detail) = (place.to_string(), detail.into());
-            self.problems.push(Problem { kind, place, detail });
+            let (record, offset, objects, object_count) = (None, None, Vec::new(), 0);
+            self.problems.push(Problem {
+                kind,
+                place,
+                detail,
+                record,
+                offset,
+                objects,
+                object_count,
+            });
+        }
+    }
+
+    pub(super) fn problems_of_pack(
+        &mut self,
+        pack: PackId,
+        problems: impl IntoIterator<Item = PackProblem>,
+    ) {
+        for problem in problems {
+            self.problem_count += 1;
+            if self.problems.len() < LISTED {
+                self.problems.push(problem_of(pack, problem));
+            }
         }
     }
 }
@@ -129,10 +188,10 @@ impl Affected {
         }
     }
 
-    pub(super) fn path(&mut self, path: String) {
-        self.path_count += 1;
-        if self.paths.len() < LISTED {
-            self.paths.push(path);
-        }
+    /// All places, by path.
+    pub(super) fn set_places(&mut self, places: Vec<AffectedPlace>) {
+        self.path_count = places.len() as u64;
+        self.places = places.into_iter().take(LISTED).collect();
+        self.paths = self.places.iter().map(|place| place.path.clone()).collect();
     }
 }

@@ -59,9 +59,9 @@ pub fn check_all(repo: &Repository) -> Outcome<()> {
         return Err(format!("{} does not open: {why}", path.display()).into());
     }
     for pack in store.pack_files().iter() {
-        let report = check_pack(store, pack)?;
+        let report = check_pack(store, pack);
         if let Some(problem) = report.problems.first() {
-            return Err(problem.clone().into());
+            return Err(problem.detail.clone().into());
         }
         for (blob, root) in report.recipes {
             if !store.has_blob(BlobId::from_id(blob))? {

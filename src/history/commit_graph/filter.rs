@@ -92,7 +92,8 @@ pub fn build<'p>(paths: impl ExactSizeIterator<Item = &'p [u8]>) -> Vec<u8> {
     let mut filter = vec![0u8; 1 + (count * BITS).div_ceil(8)];
     filter[0] = BLOOM;
     let bits = &mut filter[1..];
-    for bit in hashes.into_iter().flat_map(|hash| hash.bits(bits.len()).collect::<Vec<_>>()) {
+    let len = bits.len();
+    for bit in hashes.into_iter().flat_map(|hash| hash.bits(len).collect::<Vec<_>>()) {
         bits[bit / 8] |= 1 << (bit % 8);
     }
     filter

@@ -325,7 +325,20 @@ fn pack_parts() -> Vec<Seed> {
         ("footer", "two", [&400u64.to_le_bytes()[..], &bytes].concat()),
         ("trailer", "two", [&file_len.to_le_bytes()[..], &trailer.encode()].concat()),
         ("record_header", "two", record),
+        ("salvage", "one", pack_of_one()),
     ]
+}
+
+/// A pack with one sound record and no footer.
+fn pack_of_one() -> Vec<u8> {
+    let content = b"what is left of a pack";
+    let len = (content.len() as u32).to_le_bytes();
+    let head = [&b"AREC\0\0\x01\0"[..], &len, &len].concat();
+    let row = [&[ObjectType::Blob as u8, 0, 0, 0][..], &len].concat();
+    let mut hasher = blake3::Hasher::new_derive_key("aisr 2026-11-24 record header v1");
+    hasher.update(&head).update(&row);
+    let sum = &hasher.finalize().as_bytes()[..8];
+    [&b"AISRPACK\0\x01\0\0\0\0\0\0"[..], &head, sum, &row, content].concat()
 }
 
 fn contents() -> Vec<Seed> {
