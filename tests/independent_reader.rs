@@ -5,6 +5,7 @@ mod support;
 use std::path::Path;
 
 use aisr::disk::Disk;
+use aisr::upkeep::{CompactionBounds, compact_if_due};
 use support::{identity, independent_reader, must_commit, new_repository};
 
 fn fill(root: &Path) {
@@ -48,10 +49,15 @@ fn the_reader_finds_everything_sound_and_every_file_equal() {
     std::fs::write(root.path().join("src/0/module_0.py"), "changed\n").unwrap();
     std::fs::remove_dir_all(root.path().join("src/1")).unwrap();
     must_commit(&repo, &me, "two");
-    let output = independent_reader(root.path(), root.path());
-    let text = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}\n{errors}");
+    let assert_sound = || {
+        let output = independent_reader(root.path(), root.path());
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}\n{errors}");
+    };
+    assert_sound();
+    assert!(compact_if_due(repo.store(), CompactionBounds::ALL).unwrap().merged > 1);
+    assert_sound();
 }
 
 #[test]

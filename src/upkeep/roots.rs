@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::log::PlaceLog;
+use crate::log::{LogError, PlaceLog};
 use crate::object::{Id, Operation, RefChange, RefTarget};
 use crate::repo::Repository;
 use crate::worktree::each_kept;
@@ -32,22 +32,18 @@ pub fn mark_roots(
     marks: &mut Marks<'_>,
 ) -> Result<LogRoots, GcError> {
     let expired = repo.expired()?;
-    for id in log.refs().refs.values().copied().chain(log.refs().head_object()) {
-        marks.mark(Root::Whole(id))?;
-    }
-    let mut found = LogRoots::default();
-    let (mut young, mut old) = (HashSet::new(), HashSet::new());
-    log.entries(&mut |entry| {
-        let time = entry.time.micros;
-        let named = named_by(&entry.changes).chain(entry.payload.iter().copied());
-        if time >= kept_since {
-            young.extend(named);
-            found.oldest_kept = Some(found.oldest_kept.map_or(time, |oldest| oldest.min(time)));
-        } else {
-            old.extend(named);
-            found.expired += 1;
-        }
-    })?;
+    // Reading the log takes about as long as marking what refs lead to.
+    let (named, marked) = std::thread::scope(|scope| {
+        let named = scope.spawn(|| named_by_log(log, kept_since));
+        let refs = log.refs().refs.values().copied().chain(log.refs().head_object());
+        let marked = refs.map(Root::Whole).try_for_each(|root| marks.mark(root));
+        (named.join(), marked)
+    });
+    marked?;
+    let Named { young, old, found } = match named {
+        Ok(named) => named?,
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
     for id in young {
         match expired.contains(&id) {
             // What it held is gone, whatever the setting was then.
@@ -60,6 +56,33 @@ pub fn mark_roots(
         marks.mark_what_is_there(Root::Statement(id))?;
     }
     Ok(found)
+}
+
+/// What the log names.
+struct Named {
+    /// By entries that are young enough to keep it whole.
+    young: HashSet<Id>,
+    /// By the others.
+    old: HashSet<Id>,
+    found: LogRoots,
+}
+
+fn named_by_log(log: &PlaceLog, kept_since: i64) -> Result<Named, LogError> {
+    let mut named =
+        Named { young: HashSet::new(), old: HashSet::new(), found: LogRoots::default() };
+    log.entries(&mut |entry| {
+        let time = entry.time.micros;
+        let objects = named_by(&entry.changes).chain(entry.payload.iter().copied());
+        let Named { young, old, found } = &mut named;
+        if time >= kept_since {
+            young.extend(objects);
+            found.oldest_kept = Some(found.oldest_kept.map_or(time, |oldest| oldest.min(time)));
+        } else {
+            old.extend(objects);
+            found.expired += 1;
+        }
+    })?;
+    Ok(named)
 }
 
 /// Marks what operations that can be undone put in place and took away, as far as it is stored:
