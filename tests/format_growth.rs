@@ -268,8 +268,8 @@ fn reopen(home: &Path) -> Store {
 /// What is wrong with the packs.
 fn problems(store: &Store) -> Vec<String> {
     let packs = store.pack_files();
-    let checked = packs.iter().map(|pack| check_pack(store, pack).unwrap().problems);
-    checked.flatten().collect()
+    let checked = packs.iter().map(|pack| check_pack(store, pack).problems);
+    checked.flatten().map(|problem| problem.detail).collect()
 }
 
 fn read(store: &Store, id: BlobId) -> Result<Vec<u8>, StoreError> {
