@@ -103,7 +103,7 @@ fn what_only_an_old_log_entry_leads_to_goes_and_its_commit_stays_a_statement() {
     assert!(repo.judge(&stored).is_good());
     assert!(read_commit(&repo, old).is_err(), "its content is still there");
     let found = fsck(root.path());
-    assert!(found.is_good() && found.expired == 1, "{found:?}");
+    assert!(found.is_good() && found.expired_commits == 1, "{found:?}");
     let name = RefName::branch("back").unwrap();
     let refused = create_branch(&repo, &name, old);
     let expected = matches!(&refused, Err(RefError::Repo(RepoError::Expired { commit }))
