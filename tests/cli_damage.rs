@@ -142,3 +142,73 @@ fn verify_notices_a_log_that_was_touched() {
         assert!(ran.text().contains("does not match its checksum"), "{}", ran.text());
     }
 }
+
+#[test]
+fn repair_says_what_it_would_do_what_it_did_and_what_is_lost() {
+    let desk = with_a_big_file();
+    let copy = desk.outside("copy");
+    copy_folder(&desk.path(), &copy);
+    damage_largest(&desk);
+    fs::remove_file(desk.path().join("models/base.bin")).unwrap();
+    let fsck = desk.run(["fsck"]);
+    assert!(fsck.text().contains(" record "), "{}", fsck.text());
+    assert!(fsck.text().contains(" in damaged packs can be taken over; 1 object lost\n"));
+    assert!(fsck.stderr.contains("hint: `aisr repair`"), "{}", fsck.stderr);
+    let named = "affects    models/base.bin in <id>…<id> (2 commits)\n";
+    let dry = desk.shown(["repair", "--dry-run"]);
+    assert!(dry.contains(" objects can be taken over, 1 in it lost\n"), "{dry}");
+    assert!(dry.contains(named) && dry.ends_with("[1]"), "{dry}");
+    let done = desk.shown(["repair"]);
+    assert!(done.contains(" objects taken over into <id>…, 1 in it lost\n"), "{done}");
+    assert!(done.contains("aside      <dir>/desk/.aisr/local/damaged keeps what was damaged"));
+    assert!(done.contains("lost       1 object\n") && done.contains(named), "{done}");
+    assert!(done.contains("hint: `aisr repair --from PLACE`"), "{done}");
+    // Commits that hold the rest are as they were.
+    assert_eq!(desk.ok(["cat", "@:prompts/a.md"]), "x");
+    insta::assert_snapshot!(desk.shown(["repair", "--from", "../copy"]), @r"
+    healed     1 object taken from the second copy
+    Everything is whole.
+    [0]
+    ");
+    insta::assert_snapshot!(desk.shown(["repair"]), @r"
+    Nothing to repair: everything is whole.
+    [0]
+    ");
+    desk.ok(["fsck"]);
+}
+
+#[test]
+fn repair_refuses_a_copy_that_is_none() {
+    let desk = with_a_big_file();
+    for (place, says) in [("../nowhere", "no place of one"), (".", "that is repaired")] {
+        let ran = desk.run(["repair", "--from", place]);
+        assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+        assert!(ran.stderr.contains(says) && ran.stderr.contains("hint: "), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn repair_brings_refs_back_and_says_where_from() {
+    let desk = with_a_big_file();
+    let before = desk.head();
+    fs::write(desk.path().join(".aisr/refs"), "").unwrap();
+    assert_eq!(desk.run(["log"]).code, Some(3));
+    let report = desk.json(["repair", "--json"]);
+    assert_eq!(report["steps"][0]["what"], "refs");
+    let detail = report["steps"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("derived from the log, which ends with entry 2"), "{detail}");
+    assert_eq!(report["problem_count"], 0);
+    assert_eq!(desk.head(), before);
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        match path.is_dir() {
+            true => copy_folder(&path, &target),
+            false => drop(fs::copy(&path, target).unwrap()),
+        }
+    }
+}

@@ -94,7 +94,10 @@ pub fn draw_problems(problems: &[Problem], all: u64, out: &mut Output) -> Result
             (Some(first), 1) => format!(" ({first})"),
             (Some(first), n) => format!(" ({first} and {} more)", count(n - 1)),
         };
-        let text = format!("{}{record}{objects}: {}", problem.place, problem.detail);
+        let (place, detail) = (&problem.place, &problem.detail);
+        // Errors of the store name the pack, which stands before them here.
+        let detail = detail.replace(&format!("pack {place} is damaged"), "damaged");
+        let text = format!("{place}{record}{objects}: {detail}");
         writeln!(out, "{BAD}{:<10}{BAD:#} {}", problem.kind.name(), Escaped(text.as_bytes()))?;
     }
     let more = all - problems.len() as u64;

@@ -31,7 +31,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let config = surroundings()?.config;
     let root = Repository::find_root(context.directory(), &config)?;
     let progress = context.progress("Checking");
-    let is_url = |from: &PathBuf| from.as_os_str().as_encoded_bytes().starts_with(b"file://");
+    let is_url = |from: &PathBuf| from.to_string_lossy().contains("://");
     let from = arguments.from.as_ref().map(|from| match is_url(from) {
         true => from.clone(),
         false => context.directory().join(from),

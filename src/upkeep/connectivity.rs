@@ -60,6 +60,8 @@ pub struct Walk<'a> {
     report: &'a mut FsckReport,
     /// What is needed and cannot be read.
     wanted: BTreeMap<Id, Wanted>,
+    /// Of these, blobs that lack some parts, which are wanted by themselves.
+    in_parts: HashSet<Id>,
     /// What is damaged below the nodes that are being visited, the innermost last, and the length
     /// of the path at each.
     open: Vec<(usize, Vec<Hurt>)>,
@@ -95,6 +97,7 @@ impl<'a> Walk<'a> {
             contents,
             report,
             wanted: BTreeMap::new(),
+            in_parts: HashSet::new(),
             open: Vec::new(),
             hurts: HashMap::new(),
             places: Places::default(),
@@ -133,7 +136,7 @@ impl<'a> Walk<'a> {
         }
         self.report.nodes = self.nodes.len() as u64;
         self.report.blobs = self.blobs.len() as u64;
-        self.report.lost = self.wanted.len() as u64;
+        self.report.lost = (self.wanted.len() - self.in_parts.len()) as u64;
         self.judge_partial_recipes();
         let places = std::mem::take(&mut self.places);
         self.report.affected.set_places(places.into_report());
@@ -588,6 +591,7 @@ impl<'a> Walk<'a> {
         self.want(id.id(), &[ObjectType::Blob], None);
         for root in roots {
             for (part, kind) in self.shelf.missing_parts(root, PARTS) {
+                self.in_parts.insert(id.id());
                 self.want(part, &[kind], Some(id));
             }
         }

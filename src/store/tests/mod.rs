@@ -3,6 +3,7 @@
 mod claims;
 mod decoders;
 mod look_ups;
+mod recipe_checks;
 
 use tempfile::TempDir;
 
