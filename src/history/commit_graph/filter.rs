@@ -89,12 +89,11 @@ pub fn build<'p>(paths: impl ExactSizeIterator<Item = &'p [u8]>) -> Vec<u8> {
         hashes.sort_unstable();
         return [LIST].into_iter().chain(hashes.into_iter().flat_map(|hash| hash.0)).collect();
     }
-    let mut filter = vec![0u8; 1 + (count * BITS).div_ceil(8)];
+    let len = (count * BITS).div_ceil(8);
+    let mut filter = vec![0u8; 1 + len];
     filter[0] = BLOOM;
-    let bits = &mut filter[1..];
-    let len = bits.len();
-    for bit in hashes.into_iter().flat_map(|hash| hash.bits(len).collect::<Vec<_>>()) {
-        bits[bit / 8] |= 1 << (bit % 8);
+    for bit in hashes.into_iter().flat_map(|hash| hash.bits(len)) {
+        filter[1 + bit / 8] |= 1 << (bit % 8);
     }
     filter
 }
