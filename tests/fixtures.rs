@@ -11,7 +11,6 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +18,7 @@ use aisr::disk::Disk;
 use aisr::object::{Node, ObjectType, RecipeNode};
 use aisr::store::Store;
 use make::repositories::NAMES;
+use make::workshop::line;
 use program::Desk;
 use support::{copy_folder, independent_reader, snapshot};
 
@@ -51,12 +51,9 @@ fn noted(name: &str, branch: &str) -> BTreeSet<String> {
 
 /// What a folder looks like, in the same lines.
 fn seen(folder: &Path) -> BTreeSet<String> {
-    let line = |(path, (kind, bytes)): (Vec<u8>, (char, Vec<u8>))| match kind {
-        'd' => format!("d - - {}", path.escape_ascii()),
-        _ => {
-            let (hash, len) = (blake3::hash(&bytes), bytes.len());
-            format!("{kind} {hash} {len} {}", path.escape_ascii())
-        }
+    let line = |(path, (kind, bytes)): (Vec<u8>, (char, Vec<u8>))| {
+        let content = (blake3::hash(&bytes).to_string(), bytes.len() as u64);
+        line(kind, Some(content).filter(|_| kind != 'd'), &path)
     };
     snapshot(folder).into_iter().map(line).collect()
 }
@@ -86,10 +83,10 @@ fn the_code_makes_the_fixtures_as_they_lie_here() {
         let made = scratch.path().join(name);
         make::repositories::make(name, &made);
         let (made, here) = (files(&made), files(&home(name)));
-        let differ: Vec<_> = made.iter().filter(|(name, bytes)| here.get(*name) != Some(bytes));
+        let same = made.iter().all(|(name, bytes)| here.get(name) == Some(bytes));
         let gone: Vec<_> = here.keys().filter(|name| !made.contains_key(*name)).collect();
         assert!(
-            differ.is_empty() && gone.is_empty(),
+            same && gone.is_empty(),
             "{name} is not what the code makes now: `cargo xtask fixtures` makes it anew"
         );
         let size: usize = here.values().map(Vec::len).sum();
@@ -130,6 +127,7 @@ fn every_file_is_listed_and_printed_as_it_was_put_in() {
         let desk = open(name);
         for branch in branches(name) {
             let listed = desk.json(["ls", "-r", "--json", &branch]);
+            let noted = noted(name, &branch);
             for entry in listed.as_array().unwrap() {
                 let hex = |text: &str| data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap();
                 let path = match entry["path_hex"].as_str() {
@@ -142,9 +140,9 @@ fn every_file_is_listed_and_printed_as_it_was_put_in() {
                     "symlink" => 'l',
                     _ => continue,
                 };
-                let (id, size) = (entry["id"].as_str().unwrap(), entry["size"].as_u64().unwrap());
-                let line = format!("{kind} {id} {size} {}", path.escape_ascii());
-                assert!(noted(name, &branch).contains(&line), "{name}, {branch}: {line}");
+                let id = entry["id"].as_str().unwrap().to_owned();
+                let line = line(kind, Some((id, entry["size"].as_u64().unwrap())), &path);
+                assert!(noted.contains(&line), "{name}, {branch}: {line}");
             }
         }
     }
@@ -191,7 +189,7 @@ fn held(name: &str) -> Held {
             let bytes = store.read(entry.kind, entry.id).unwrap();
             match entry.kind {
                 ObjectType::Node => {
-                    let header = *Node::decode(&bytes).unwrap().header();
+                    let header = *Node::decode(bytes.into()).unwrap().header();
                     let schema = header.schema.name().to_owned();
                     let level = held.map_levels.entry(schema.clone()).or_default();
                     *level = header.level.max(*level);
@@ -225,7 +223,8 @@ fn together_they_hold_everything_that_this_version_writes() {
 #[test]
 fn history_goes_on_from_a_fixture() {
     let desk = open("objects");
-    desk.ok(["checkout", "--force", "main"]);
+    let files = ["NOTES.md", "README.md", "current", "empty", "run.sh", "weights.bin"];
+    desk.ok(["restore", "agents", "prompts"].iter().chain(&files));
     assert_eq!(seen(&desk.path()), noted("objects", "main"));
     // Signed by the founder's own key, which the genesis names.
     let ssh = desk.home().join(".ssh");

@@ -115,10 +115,12 @@ fn report(context: &Context) -> Report {
 
 /// The C library that the program is linked with.
 fn c_library() -> &'static str {
-    match () {
-        () if cfg!(target_env = "musl") => "musl",
-        () if cfg!(target_env = "gnu") => "gnu",
-        () => "",
+    if cfg!(target_env = "musl") {
+        "musl"
+    } else if cfg!(target_env = "gnu") {
+        "gnu"
+    } else {
+        ""
     }
 }
 

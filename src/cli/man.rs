@@ -102,7 +102,7 @@ fn add(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> 
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
+    write_synopsis(command, &mut page)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     let shown = || command.get_subcommands().filter(|inner| !inner.is_hide_set());
@@ -120,13 +120,27 @@ fn add(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> 
     shown().try_for_each(|inner| add(inner, pages))
 }
 
+/// How a command is used, in the words of its help.
+fn write_synopsis(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let usage = command.clone().render_usage().to_string();
+    page.write_all(b".SH SYNOPSIS\n.nf\n")?;
+    for line in usage.trim_start_matches("Usage:").lines() {
+        writeln!(page, "\\&{}", as_it_is(line))?;
+    }
+    page.write_all(b".fi\n")
+}
+
 /// What stands below a command's help, as it is: `Examples:`, and a line for each.
 fn write_examples(text: &str, page: &mut Vec<u8>) -> io::Result<()> {
     page.write_all(b".SH EXAMPLES\n.nf\n")?;
     for line in text.lines().filter(|line| *line != "Examples:") {
-        let line = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
-        // A line that starts with a dot would be a request.
-        writeln!(page, "\\&{}", line.trim_start())?;
+        writeln!(page, "\\&{}", as_it_is(line))?;
     }
     page.write_all(b".fi\n")
+}
+
+/// A line in which roff(7) sees nothing but its characters. Behind `\&`, a dot or quote at the
+/// start is no request.
+fn as_it_is(line: &str) -> String {
+    line.trim().replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq")
 }

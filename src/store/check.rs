@@ -65,9 +65,9 @@ pub fn check_pack(store: &Store, pack: &PackFile) -> Result<PackReport> {
         };
         at = payload + u64::from(header.stored);
         let roots = header.slots.iter().zip(group);
-        claims.extend(roots.filter_map(|(slot, entry)| {
-            Some((slot.builds?, RecipeId::from_id(entry.id)))
-        }));
+        claims.extend(
+            roots.filter_map(|(slot, entry)| Some((slot.builds?, RecipeId::from_id(entry.id)))),
+        );
         let agree = header.slots.len() == group.len()
             && header.slots.iter().zip(group).all(|(slot, entry)| {
                 let row = (entry.kind, entry.len, entry.codec, entry.stored, entry.decoded);

@@ -86,7 +86,9 @@ fn build() -> Result<PathBuf> {
     command
         .args(["build", "--quiet", "--release", "--locked", "--package", "aisr", "--bin", "aisr"])
         .args(["--target", TARGET, "--target-dir"])
-        .arg(&target);
+        .arg(&target)
+        // Names of functions stay, lines go: they are most of the file.
+        .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo");
     if let Some(revision) = revision {
         command.env("AISR_BUILD_COMMIT", revision);
     }
@@ -99,7 +101,7 @@ fn ensure_static(binary: &Path) -> Result {
     let bytes = fs::read(binary).map_err(|e| format!("cannot read {}: {e}", binary.display()))?;
     let number = |at: usize, len: usize| {
         let bytes = bytes.get(at..at + len).unwrap_or_default();
-        bytes.iter().rev().fold(0usize, |number, byte| number << 8 | usize::from(*byte))
+        bytes.iter().rev().fold(0usize, |number, byte| (number << 8) | usize::from(*byte))
     };
     if !bytes.starts_with(b"\x7fELF\x02\x01") {
         return Err(format!("{} is no ELF file of 64 bits", binary.display()));

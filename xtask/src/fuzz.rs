@@ -185,3 +185,35 @@ fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_a_line_for_each_target_and_one_for_all() {
+        let good = Row {
+            target: "cbor".into(),
+            runs: Some(1_234_567),
+            new_inputs: Some(12),
+            peak_mib: Some(48),
+            seconds: 60.21,
+            failure: None,
+        };
+        let bad = Row {
+            target: "format_file".into(),
+            runs: None,
+            new_inputs: None,
+            peak_mib: None,
+            seconds: 1.5,
+            failure: Some("it ended with a panic".into()),
+        };
+        let wanted = "\
+target                   executions      new  seconds  peak MiB  found
+cbor                        1234567       12     60.2        48  nothing
+format_file                       ?        ?      1.5         ?  a failure
+2 targets                   1234567       12     61.7            1 with failures
+";
+        assert_eq!(table(&[good, bad]), wanted);
+    }
+}
