@@ -174,8 +174,10 @@ fn edited(cache: &[u8], mut edit: impl FnMut(&mut Record) -> bool) -> Vec<u8> {
     [&cache[..START], &records, hasher.finalize().as_bytes()].concat()
 }
 
+type Change = fn(&mut StatKey);
+
 /// What may differ, one at a time.
-const PARTS: [(&str, fn(&mut StatKey)); 5] = [
+const PARTS: [(&str, Change); 5] = [
     ("size", |stat| stat.size += 1),
     ("time of change", |stat| stat.mtime -= 1),
     ("time of the inode's change", |stat| stat.ctime -= 1),

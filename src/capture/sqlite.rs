@@ -73,7 +73,7 @@ impl DatabaseState {
         Ok(Some(Self { main, wal }))
     }
 
-    /// What it says `now`, if that differs in when the inode of the log changed and in nothing else.
+    /// What it says `now`, if nothing but the time of change of the log's inode is another.
     fn but_for_the_logs_inode(self, now: Self) -> Option<Self> {
         let (wal, later) = (self.wal?, now.wal?);
         let same = Self { wal: Some(StatKey { ctime: wal.ctime, ..later }), ..now };
