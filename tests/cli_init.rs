@@ -43,3 +43,78 @@ fn an_ignore_file_that_is_there_gets_no_lines_from_git() {
     desk.ok(["init"]);
     assert_eq!(std::fs::read_to_string(desk.path().join(".aisrignore")).unwrap(), "mine\n");
 }
+
+/// The paths of all files that HEAD holds.
+fn captured(desk: &Desk) -> Vec<String> {
+    let listed = desk.json(["ls", "-r", "--json"]);
+    let files = listed.as_array().unwrap().iter().filter(|entry| entry["kind"] == "file");
+    let mut paths: Vec<_> = files.map(|e| e["path"].as_str().unwrap().to_owned()).collect();
+    paths.sort();
+    paths
+}
+
+/// Each is left out by a line of its own.
+const LEFT_OUT: [&str; 31] = [
+    ".git/HEAD",
+    ".hg/a",
+    ".svn/a",
+    ".jj/a",
+    "target/debug/a",
+    "src/node_modules/a.js",
+    "__pycache__/a",
+    "module.pyc",
+    ".pytest_cache/a",
+    ".mypy_cache/a",
+    ".ruff_cache/a",
+    ".ipynb_checkpoints/a",
+    ".DS_Store",
+    ".venv/a",
+    "venv/a",
+    ".env",
+    "agents/.env.local",
+    ".env.production",
+    "id_rsa",
+    "keys/id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "id_ecdsa_sk",
+    "id_ed25519_sk",
+    "tls.key",
+    "ca-key.pem",
+    ".netrc",
+    ".aws/config",
+    ".ssh/config",
+    "home/.ssh/known_hosts",
+    "credentials.json",
+];
+
+#[test]
+fn the_first_ignore_file_leaves_out_what_should_not_be_kept_and_commits_count_it() {
+    let desk = Desk::new();
+    let kept = [".env.example", ".github/a", ".hidden", "ca.pem", "id_rsa.pub", "keys.md"];
+    for path in LEFT_OUT.iter().chain(&kept) {
+        desk.write(path, "x");
+    }
+    desk.ok(["commit", "-m", "First"]);
+    let mut expected: Vec<_> = kept.iter().map(ToString::to_string).collect();
+    expected.push(".aisrignore".into());
+    expected.sort();
+    assert_eq!(captured(&desk), expected);
+    let commit = desk.json(["show", "--json"]);
+    assert_eq!(commit["report"]["ignored"], LEFT_OUT.len(), "{commit}");
+}
+
+#[test]
+fn without_an_ignore_file_nothing_is_left_out() {
+    let desk = Desk::new();
+    std::fs::remove_file(desk.path().join(".aisrignore")).unwrap();
+    desk.write(".gitignore", "*\n");
+    for path in LEFT_OUT {
+        desk.write(path, "x");
+    }
+    desk.ok(["commit", "-m", "First"]);
+    let mut expected: Vec<_> = LEFT_OUT.iter().map(ToString::to_string).collect();
+    expected.push(".gitignore".into());
+    expected.sort();
+    assert_eq!(captured(&desk), expected);
+}

@@ -4,11 +4,12 @@ mod support;
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aisr::disk::Disk;
+use aisr::disk::{Disk, Lock, Wait};
 use aisr::log::RefName;
 use aisr::object::Level;
 use aisr::object::{Cause, ChangeKind, CommitId, RefChange, RefTarget};
@@ -189,4 +190,88 @@ fn work(home: &Path, root: &Path, worker: usize, count: usize) -> usize {
         }
     }
     acknowledged
+}
+
+#[test]
+fn what_a_commit_that_came_meanwhile_tracks_stays_captured() {
+    let (root, me) = (scratch(), identity());
+    let root = root.path();
+    let repo = new_repository(&Disk::new(), root, &me);
+    std::os::unix::fs::symlink("a", root.join("link")).unwrap();
+    write(root, "a", b"1");
+    let first = must_commit(&repo, &me, "first");
+    write(root, "x.log", b"tracked");
+    must_commit(&repo, &me, "second");
+    write(root, ".aisrignore", b"*.log\n");
+    let third = must_commit(&repo, &me, "third");
+    let other = Repository::open(Disk::new(), root).unwrap();
+    let back = Mover { repo: &other, to: first, done: AtomicBool::new(false) };
+    back.advance(0, 0);
+    write(root, "a", b"2");
+    let mover = Mover { repo: &other, to: third, done: AtomicBool::new(false) };
+    let options = CommitOptions {
+        identity: &me,
+        message: None,
+        author: None,
+        acting_for: Vec::new(),
+        allow_empty: false,
+        paths: &[],
+        level: Level::Snapshot,
+        allowed_secrets: &[],
+        quiesce: None,
+        threads: 2,
+        progress: &mover,
+    };
+    let CommitOutcome::Made(report) = commit(&repo, &options).unwrap() else {
+        panic!("nothing to commit")
+    };
+    assert_eq!(report.commit.parents, vec![third]);
+    let tree = read_commit(&repo, report.id).unwrap();
+    assert!(tree.contains_key(b"x.log".as_slice()), "the first look had left it out");
+}
+
+/// Whether somebody waits for the lock on a file. Only where the system tells.
+fn is_waited_for(file: &Path) -> bool {
+    let inode = format!(":{} ", std::fs::metadata(file).unwrap().ino());
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    locks.lines().any(|line| line.contains("->") && line.contains(&inode))
+}
+
+#[test]
+fn one_command_at_a_time_works_in_the_folder() {
+    if !Path::new("/proc/locks").exists() {
+        eprintln!("left out: this system does not tell who waits for a lock");
+        return;
+    }
+    let (home, root) = (scratch(), scratch());
+    let (home, root) = (home.path(), root.path());
+    assert!(aisr(home, root, &["init"]).status.success());
+    write(root, "a", b"1");
+    assert!(aisr(home, root, &["commit", "-m", "x"]).status.success());
+    write(root, "a", b"2");
+    let file = root.join(".aisr/local/folder-lock");
+    let commands: [&[&str]; 6] = [
+        &["commit", "-m", "x"],
+        &["checkout", "@~"],
+        &["undo"],
+        &["redo"],
+        &["restore", "--from", "main", "a"],
+        &["untrack", "a"],
+    ];
+    for arguments in commands {
+        let held = Lock::exclusive(&file, Wait::NO).unwrap();
+        if arguments[0] == "untrack" {
+            write(root, ".aisrignore", b"a\n");
+        }
+        let output = std::thread::scope(|scope| {
+            let command = scope.spawn(|| aisr(home, root, arguments));
+            while !is_waited_for(&file) {
+                assert!(!command.is_finished(), "{arguments:?} did not wait");
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            drop(held);
+            command.join().unwrap()
+        });
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    }
 }

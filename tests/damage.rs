@@ -396,3 +396,33 @@ fn what_a_crash_left_unnamed_does_not_count() {
     assert_eq!(repo.store().pack_files().len(), subject.packs().len() - 2);
     assert!(repo.store().damaged_packs().is_empty());
 }
+
+#[test]
+fn what_a_damaged_pack_had_lost_is_stored_again_by_the_next_commit() {
+    let (root, me) = (scratch(), identity());
+    let repo = new_repository(&Disk::new(), root.path(), &me);
+    let packs = || {
+        let all = std::fs::read_dir(root.path().join(".aisr/packs")).unwrap();
+        all.map(|pack| pack.unwrap().path()).collect::<std::collections::BTreeSet<_>>()
+    };
+    write(root.path(), "d/a", b"lost");
+    write(root.path(), "b", b"1");
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    let before = packs();
+    must_commit(&repo, &me, "first");
+    let first: Vec<_> = packs().difference(&before).cloned().collect();
+    write(root.path(), "b", b"2");
+    must_commit(&repo, &me, "second");
+    for pack in first {
+        let mut bytes = std::fs::read(&pack).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::remove_file(&pack).unwrap();
+        std::fs::write(&pack, bytes).unwrap();
+    }
+    let blob = aisr::object::BlobId::of(b"lost");
+    let repo = Repository::open(Disk::new(), root.path()).unwrap();
+    assert!(!repo.store().has_blob(blob).unwrap());
+    let outcome = try_commit(&repo, &me, "nothing new").unwrap();
+    assert!(matches!(outcome, aisr::worktree::CommitOutcome::Nothing { .. }));
+    assert!(repo.store().has_blob(blob).unwrap());
+}

@@ -481,3 +481,65 @@ fn a_log_that_comes_while_the_main_file_is_read_alone_is_seen() {
     assert_eq!(told.moved, [b"memory.db".to_vec()]);
     assert_eq!(transactions(&desk.content(report.id, "memory.db").unwrap()), 1);
 }
+
+#[test]
+fn a_pending_log_that_shortens_the_database_is_captured_so() {
+    let desk = Desk::new();
+    let db = database(&desk.path("memory.db"), "wal");
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    db.execute_batch("DELETE FROM t WHERE id > 5; VACUUM").unwrap();
+    let captured = desk.content(desk.made().id, "memory.db").unwrap();
+    let length = || desk.path("memory.db").metadata().unwrap().len();
+    assert!(length() > captured.len() as u64, "the end is still there");
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    assert_eq!(length(), captured.len() as u64);
+    assert_eq!(captured, std::fs::read(desk.path("memory.db")).unwrap());
+}
+
+#[test]
+fn what_lies_beside_a_database_stays_and_what_was_made_there_is_told() {
+    let desk = Desk::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut db = database(&elsewhere.path().join("memory.db"), "wal");
+    step(&mut db, 1).unwrap();
+    // As a writer that dies leaves it.
+    for name in ["memory.db", "memory.db-wal"] {
+        std::fs::copy(elsewhere.path().join(name), desk.path(name)).unwrap();
+    }
+    let log = std::fs::read(desk.path("memory.db-wal")).unwrap();
+    let report = desk.made();
+    assert_eq!(transactions(&desk.content(report.id, "memory.db").unwrap()), 1);
+    assert_eq!(report.warnings, [Warning::MadeShared { path: "memory.db".into() }]);
+    assert_eq!(std::fs::read(desk.path("memory.db-wal")).unwrap(), log);
+    assert!(desk.path("memory.db-shm").exists());
+    assert_eq!(desk.content(report.id, "memory.db-wal"), None);
+    assert_eq!(desk.content(report.id, "memory.db-shm"), None);
+}
+
+#[test]
+fn each_counter_of_the_first_page_is_no_state_and_each_other_byte_is() {
+    let desk = Desk::new();
+    let path = desk.path("memory.db");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1)").unwrap();
+    drop(db);
+    desk.made();
+    let image = std::fs::read(&path).unwrap();
+    let with = |at: &[usize], flip: u8| {
+        let mut other = image.clone();
+        at.iter().for_each(|at| other[*at] ^= flip);
+        std::fs::write(&path, other).unwrap();
+        desk.is_clean()
+    };
+    // From a rollback journal to a log: 1 and 1 become 2 and 2.
+    assert!(with(&[18, 19], 3), "the way of journalling");
+    for at in [24, 25, 26, 27, 40, 41, 42, 43, 92, 93, 94, 95, 96, 97, 98, 99] {
+        assert!(with(&[at], 1), "byte {at}");
+    }
+    // What programs keep there, and a row.
+    for at in [60, 63, 68, 71, image.len() - 1] {
+        assert!(!with(&[at], 1), "byte {at}");
+    }
+    std::fs::write(&path, &image).unwrap();
+    assert!(desk.is_clean());
+}

@@ -9,6 +9,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use aisr::capture::StatKey;
+use aisr::object::BlobId;
+use aisr::worktree::{Record, decode_record, encode_record};
 use program::Desk;
 use support::Random;
 
@@ -149,5 +152,131 @@ fn what_is_told_of_a_folder_is_told_each_time() {
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         desk.ok(["commit", "--allow-empty", "-m", "Again"]);
         std::thread::sleep(std::time::Duration::from_millis(25));
+    }
+}
+
+/// Where the records begin.
+const START: usize = 48;
+
+/// A stat cache with other records: `edit` says of each whether it stays.
+fn edited(cache: &[u8], mut edit: impl FnMut(&mut Record) -> bool) -> Vec<u8> {
+    let mut rest = &cache[START..cache.len() - 32];
+    let mut records = Vec::new();
+    while !rest.is_empty() {
+        let (mut record, len) = decode_record(rest).unwrap();
+        rest = &rest[len..];
+        if edit(&mut record) {
+            encode_record(&record, &mut records);
+        }
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&records).update(&cache[..START]);
+    [&cache[..START], &records, hasher.finalize().as_bytes()].concat()
+}
+
+type Change = fn(&mut StatKey);
+
+/// What may differ, one at a time.
+const PARTS: [(&str, Change); 5] = [
+    ("size", |stat| stat.size += 1),
+    ("time of change", |stat| stat.mtime -= 1),
+    ("time of the inode's change", |stat| stat.ctime -= 1),
+    ("inode", |stat| stat.inode += 1),
+    ("mode", |stat| stat.executable = !stat.executable),
+];
+
+fn shows_a_change(desk: &Desk, cache: &[u8]) -> bool {
+    fs::write(desk.path().join(".aisr/local/stat-cache"), cache).unwrap();
+    !desk.json(["status", "--json"])["changes"].as_array().unwrap().is_empty()
+}
+
+/// A desk with one file in a folder of its own, in two versions, and the cache after each.
+fn two_versions() -> (Desk, [Vec<u8>; 2]) {
+    let desk = Desk::new();
+    fs::remove_file(desk.path().join(".aisrignore")).unwrap();
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(30));
+    let caches = ["1", "2"].map(|text| {
+        desk.write("a", text);
+        pause();
+        desk.ok(["commit", "-m", text]);
+        pause();
+        desk.ok(["status"]);
+        fs::read(desk.path().join(".aisr/local/stat-cache")).unwrap()
+    });
+    (desk, caches)
+}
+
+#[test]
+fn a_file_is_read_again_when_any_part_of_its_stat_differs_and_else_it_is_not() {
+    let (desk, [_, cache]) = two_versions();
+    // A lie about the content, which only reading brings to light.
+    let lie = |change: &dyn Fn(&mut StatKey), racy| {
+        edited(&cache, |record| {
+            let Record::File(entry) = record else { return false };
+            entry.id = BlobId::of(b"1");
+            entry.racy = racy;
+            change(&mut entry.stat);
+            true
+        })
+    };
+    assert!(shows_a_change(&desk, &lie(&|_| (), false)), "what is known is not read");
+    for (part, change) in PARTS {
+        assert!(!shows_a_change(&desk, &lie(&change, false)), "{part}");
+    }
+    assert!(!shows_a_change(&desk, &lie(&|_| (), true)), "racily clean");
+}
+
+#[test]
+fn a_folder_is_listed_again_when_any_part_of_a_stat_in_it_differs_and_else_it_is_not() {
+    let (desk, caches) = two_versions();
+    let mut old = None;
+    edited(&caches[0], |record| {
+        if let Record::Folder(folder) = record {
+            old = Some(folder.tree);
+        }
+        true
+    });
+    // A lie about what the folder came to.
+    let lie = |of_folder: &dyn Fn(&mut StatKey), of_file: &dyn Fn(&mut StatKey), is_racy| {
+        edited(&caches[1], |record| {
+            match record {
+                Record::Folder(folder) => {
+                    folder.tree = old.unwrap();
+                    of_folder(&mut folder.stat);
+                }
+                Record::File(entry) => {
+                    of_file(&mut entry.stat);
+                    entry.racy = is_racy;
+                }
+                Record::Database(_) => {}
+            }
+            true
+        })
+    };
+    assert!(shows_a_change(&desk, &lie(&|_| (), &|_| (), false)), "one look at times is enough");
+    for (part, change) in PARTS {
+        assert!(!shows_a_change(&desk, &lie(&change, &|_| (), false)), "{part} of the folder");
+        assert!(!shows_a_change(&desk, &lie(&|_| (), &change, false)), "{part} of the file");
+    }
+    assert!(!shows_a_change(&desk, &lie(&|_| (), &|_| (), true)), "racily clean");
+}
+
+#[test]
+fn what_status_noted_is_stored_by_the_next_commit() {
+    let desk = Desk::new();
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(30));
+    for round in 0..2 {
+        desk.write(&format!("{round}/deep/a"), round.to_string());
+        let database = desk.path().join(format!("{round}/store.db"));
+        let database = rusqlite::Connection::open(database).unwrap();
+        database.execute_batch("CREATE TABLE t (n); INSERT INTO t VALUES (1)").unwrap();
+        drop(database);
+        pause();
+        desk.ok(["status"]);
+        pause();
+        desk.ok(["status"]);
+        desk.ok(["commit", "-m", "x"]);
+        desk.ok(["fsck"]);
+        assert_eq!(desk.ok(["cat", &format!("@:{round}/deep/a")]), round.to_string());
     }
 }

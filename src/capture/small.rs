@@ -54,31 +54,57 @@ pub(super) fn capture(
     if request.is_database(&file)? {
         return Ok(Outcome::Database);
     }
-    let failed = |e| request.failed(e);
-    for attempt in 1..=ATTEMPTS {
-        let started = now_nanos();
-        let Some(before) = StatKey::of_file(&file).map_err(failed)? else {
-            return Ok(Outcome::Vanished);
-        };
-        if before.size > WHOLE_LIMIT {
-            return large::capture_alone(request, &file, batch, guard);
-        }
-        buffer.clear();
-        let handle = File::from(file.try_clone().map_err(failed)?);
-        rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).map_err(|e| failed(e.into()))?;
+    let stat = || StatKey::of_file(&file);
+    let read = |buffer: &mut Vec<u8>, len: u64| {
+        let handle = File::from(file.try_clone()?);
+        rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0))?;
         // One byte more than expected shows that the file grew.
-        handle.take(before.size + 1).read_to_end(buffer).map_err(failed)?;
-        let after = StatKey::of_file(&file).map_err(failed)?;
-        let steady = after == Some(before) && buffer.len() as u64 == before.size;
-        if steady || attempt == ATTEMPTS {
+        handle.take(len + 1).read_to_end(buffer)
+    };
+    match read_whole(buffer, stat, read).map_err(|e| request.failed(e))? {
+        Whole::Vanished => Ok(Outcome::Vanished),
+        Whole::Grown => large::capture_alone(request, &file, batch, guard),
+        Whole::Read { stat, racy, moved } => {
             let id = if may_store(request, buffer, batch, guard)? {
                 batch.blob(buffer, ContentHint::Block)?
             } else {
                 BlobId::of(buffer)
             };
+            Ok(Outcome::Captured(Captured { id, stat, racy, moved }))
+        }
+    }
+}
+
+/// What reading a file whole came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Whole {
+    /// Its content is in the buffer.
+    Read { stat: StatKey, racy: bool, moved: bool },
+    /// It is longer than [`WHOLE_LIMIT`] now, and was not read.
+    Grown,
+    /// It is a file no more.
+    Vanished,
+}
+
+/// Reads a file into `buffer` until it holds still, at most [`ATTEMPTS`] times.
+fn read_whole(
+    buffer: &mut Vec<u8>,
+    stat: impl Fn() -> std::io::Result<Option<StatKey>>,
+    mut read: impl FnMut(&mut Vec<u8>, u64) -> std::io::Result<usize>,
+) -> std::io::Result<Whole> {
+    for attempt in 1..=ATTEMPTS {
+        let started = now_nanos();
+        let Some(before) = stat()? else { return Ok(Whole::Vanished) };
+        if before.size > WHOLE_LIMIT {
+            return Ok(Whole::Grown);
+        }
+        buffer.clear();
+        read(buffer, before.size)?;
+        let steady = stat()? == Some(before) && buffer.len() as u64 == before.size;
+        if steady || attempt == ATTEMPTS {
             let stat = StatKey { size: buffer.len() as u64, ..before };
             let racy = !steady || before.is_racy(started);
-            return Ok(Outcome::Captured(Captured { id, stat, racy, moved: !steady }));
+            return Ok(Whole::Read { stat, racy, moved: !steady });
         }
     }
     unreachable!("the last attempt returns")
@@ -100,4 +126,48 @@ pub(super) fn may_store(
     let passes = guard.passes(|| request.path(), bytes, known);
     held?;
     Ok(passes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Reads a file that is written anew during each of the first `changes` reads.
+    fn read_while_it_changes(changes: u8) -> (Whole, Vec<u8>, u8) {
+        let (version, mut reads) = (Cell::new(0), 0);
+        let stat =
+            || Ok(Some(StatKey { size: 2, mtime: version.get().into(), ..StatKey::default() }));
+        let mut buffer = Vec::new();
+        let read = |buffer: &mut Vec<u8>, _| {
+            reads += 1;
+            buffer.push(version.get());
+            if version.get() < changes {
+                version.set(version.get() + 1);
+            }
+            buffer.push(version.get());
+            Ok(2)
+        };
+        let whole = read_whole(&mut buffer, stat, read).unwrap();
+        (whole, buffer, reads)
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_read_again() {
+        for changes in 0..2 {
+            let (whole, buffer, reads) = read_while_it_changes(changes);
+            assert_eq!(buffer, [changes; 2], "torn");
+            assert_eq!(reads, changes + 1);
+            let stat = StatKey { size: 2, mtime: changes.into(), ..StatKey::default() };
+            assert_eq!(whole, Whole::Read { stat, racy: false, moved: false });
+        }
+    }
+
+    #[test]
+    fn a_file_that_changes_each_time_it_is_read_is_said_to_have_moved() {
+        let (whole, _, reads) = read_while_it_changes(9);
+        assert!(matches!(whole, Whole::Read { racy: true, moved: true, .. }), "{whole:?}");
+        assert_eq!(reads, 3);
+    }
 }

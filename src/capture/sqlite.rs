@@ -76,6 +76,13 @@ impl DatabaseState {
         Ok(Some(Self { main, wal }))
     }
 
+    /// What it says `now`, if nothing but the time of change of the log's inode is another.
+    fn but_for_the_logs_inode(self, now: Self) -> Option<Self> {
+        let (wal, later) = (self.wal?, now.wal?);
+        let same = Self { wal: Some(StatKey { ctime: wal.ctime, ..later }), ..now };
+        (same == self).then_some(now)
+    }
+
     /// Whether it may change right after `now` without showing it.
     pub fn is_racy(&self, now: i128) -> bool {
         self.main.is_racy(now) || self.wal.is_some_and(|wal| wal.is_racy(now))
@@ -207,12 +214,21 @@ impl OpenDatabase {
             }
         };
         let begun = Instant::now();
-        // Under the lock the main file stays; before it, a writer may have been waited for.
-        let state = match mode {
-            Mode::Rollback => DatabaseState::of(file).ok().flatten().ok_or(Refused::Vanished)?,
-            Mode::Log | Mode::Settled => before,
+        let now = || DatabaseState::of(file).ok().flatten();
+        let (state, racy) = match mode {
+            // Under the lock the main file stays; before it, a writer may have been waited for.
+            Mode::Rollback => {
+                let state = now().ok_or(Refused::Vanished)?;
+                (state, state.is_racy(now_nanos()))
+            }
+            // Where root opens a log, SQLite gives it to the owner of the main file, even if he has
+            // it already. Whoever wrote to it meanwhile moved more than that.
+            Mode::Log => {
+                let later = now().and_then(|now| before.but_for_the_logs_inode(now));
+                (later.unwrap_or(before), before.is_racy(now_nanos()))
+            }
+            Mode::Settled => (before, before.is_racy(now_nanos())),
         };
-        let racy = state.is_racy(now_nanos());
         let made = !was_shared && stat(&shared).ok().flatten().is_some();
         let file = file.to_path_buf();
         let main = OnceCell::new();

@@ -55,3 +55,20 @@ pub fn now_nanos() -> i128 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |d| d.as_nanos() as i128)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_racy_for_one_step_of_the_clock_after_either_time() {
+        let step = CLOCK_STEP.as_nanos() as i128;
+        for (mtime, ctime) in [(1000, 0), (0, 1000)] {
+            let stat = StatKey { mtime, ctime, ..StatKey::default() };
+            for (now, racy) in [(1000, true), (1000 + step, true), (1001 + step, false)] {
+                assert_eq!(stat.is_racy(now), racy, "{mtime}, {ctime} at {now}");
+            }
+            assert!(stat.is_racy(0), "a time to come");
+        }
+    }
+}

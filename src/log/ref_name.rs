@@ -108,3 +108,24 @@ impl fmt::Debug for RefName {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_means_something_else_is_no_name() {
+        for kind in ComponentKind::ALL {
+            let name = kind.name();
+            for found in [RefName::branch(name), RefName::tag(name)] {
+                assert_eq!(found, Err(RefNameError::ComponentKind(name.into())));
+            }
+            assert!(RefName::branch(&format!("{name}s")).is_ok());
+            assert!(RefName::branch(&format!("x/{name}")).is_ok());
+        }
+        for name in ["@", "HEAD", "-x", "a:b", "a@{1}", "a~1", "a^"] {
+            let found = RefName::branch(name);
+            assert!(matches!(found, Err(RefNameError::Invalid { .. })), "{name}: {found:?}");
+        }
+    }
+}

@@ -185,41 +185,67 @@ mod tests {
         fn advance(&self, _: u64, _: u64) {}
     }
 
-    #[test]
-    fn what_another_process_noted_between_two_scans_is_stored_nevertheless() {
+    /// A repository in a folder of its own.
+    fn repository() -> (tempfile::TempDir, Repository) {
         let root = tempfile::tempdir().unwrap();
         let key = SecretKey::generate().unwrap();
         let founder = Identity { key, path: "key".into(), name: "m".into(), made: true };
         let branch = RefName::branch("main").unwrap();
         let repo =
             init(&Disk::new(), root.path(), &InitOptions { founder: &founder, branch }).unwrap();
-        let pause = || std::thread::sleep(CLOCK_STEP + Duration::from_millis(10));
+        (root, repo)
+    }
+
+    /// Reads the folder, or once more after it came to `again`, and notes what was found. Gives
+    /// what it came to, and how many files were read.
+    fn scan(repo: &Repository, writer: &PackWriter<'_>, again: Option<NodeId>) -> (NodeId, u64) {
+        let reading =
+            Reading { head: None, threads: 1, progress: &Quiet, list_ignored: false, guard: None };
+        let (known, only) = (&KnownDatabases::new(), &Selection::default());
+        let pass = Pass { known, deferred: &[], again, only };
+        let (tree, cache) = read_folder(repo, writer, &reading, &pass, &mut |_, _| Ok(())).unwrap();
+        let root = tree.root.unwrap().id;
+        cache.into_iter().for_each(|cache| cache.finish(root));
+        (root, tree.read)
+    }
+
+    fn pause() {
+        std::thread::sleep(CLOCK_STEP + Duration::from_millis(10));
+    }
+
+    #[test]
+    fn what_another_process_noted_between_two_scans_is_stored_nevertheless() {
+        let (root, repo) = repository();
         fs::create_dir(root.path().join("f")).unwrap();
         fs::write(root.path().join("f/a"), "before").unwrap();
         pause();
         let lease = repo.store().lease().unwrap();
         let writer = repo.store().writer(&lease);
-        let reading =
-            Reading { head: None, threads: 1, progress: &Quiet, list_ignored: false, guard: None };
-        let known = KnownDatabases::new();
-        let scan = |again| {
-            let only = &Selection::default();
-            let pass = Pass { known: &known, deferred: &[], again, only };
-            let (tree, cache) =
-                read_folder(&repo, &writer, &reading, &pass, &mut |_, _| Ok(())).unwrap();
-            let root = tree.root.unwrap().id;
-            cache.into_iter().for_each(|cache| cache.finish(root));
-            root
-        };
-        let first = scan(None);
+        let (first, _) = scan(&repo, &writer, None);
         fs::write(root.path().join("f/a"), "after").unwrap();
         pause();
         let options = StatusOptions { threads: 1, progress: &Quiet, list_ignored: false };
         status(&repo, &options).unwrap();
-        let second = scan(Some(first));
+        let (second, _) = scan(&repo, &writer, Some(first));
         assert_ne!(first, second);
         writer.finish().unwrap();
         assert!(repo.store().has_blob(BlobId::of(b"before")).unwrap());
         assert!(repo.store().has_blob(BlobId::of(b"after")).unwrap(), "noted and never stored");
+    }
+
+    #[test]
+    fn what_was_written_within_a_step_of_the_clock_is_read_again_and_nothing_else() {
+        let (root, repo) = repository();
+        fs::write(root.path().join("old"), "old").unwrap();
+        fs::write(root.path().join("new"), "new").unwrap();
+        let file = fs::File::options().write(true).open(root.path().join("new")).unwrap();
+        // As new as can be, however slow the test is.
+        file.set_modified(std::time::SystemTime::now() + Duration::from_secs(3600)).unwrap();
+        pause();
+        let lease = repo.store().lease().unwrap();
+        let writer = repo.store().writer(&lease);
+        let (first, read) = scan(&repo, &writer, None);
+        assert_eq!(read, 2);
+        assert_eq!(scan(&repo, &writer, Some(first)), (first, 1));
     }
 }
