@@ -50,9 +50,12 @@ pub struct Role {
 }
 
 impl TrustRoot {
+    /// The role whose holders may sign the next trust root.
+    pub const ROLE: &str = "root";
+
     /// The first root of a repository: one principal, who may sign the next.
     pub fn first(principal: Principal) -> Self {
-        let root = Role { name: "root".into(), holders: vec![principal.id], threshold: 1 };
+        let root = Role { name: Self::ROLE.into(), holders: vec![principal.id], threshold: 1 };
         Self {
             repo: None,
             version: 1,

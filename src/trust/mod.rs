@@ -5,12 +5,18 @@
 //! and come with the work that makes them. Permissions lie in the user's own configuration folder,
 //! never in a repository. Uses `sign`, `object`, `store` and `disk`.
 
+mod adopt;
+mod chain;
+mod error;
 mod genesis;
 mod permissions;
 mod request;
 mod root;
 
+pub use adopt::{Adoption, adopt};
+pub use chain::{Chain, ChainedRoot, MAX_ROOTS};
+pub use error::TrustError;
 pub use genesis::{NewRepository, found};
 pub use permissions::{Answered, PermissionError, Permissions, Permitted};
 pub use request::{AskedCommands, Command, FolderFile, Purpose, Request, RequestError, RequestId};
-pub use root::{Standing, TrustError, TrustState};
+pub use root::{Standing, TrustState};

@@ -1,13 +1,11 @@
 //! The trust root in force.
 
-use thiserror::Error;
+use crate::object::{Actor, FormatId, KEY_LEN, Principal, RepositoryId, TrustRoot, TrustRootId};
+use crate::sign::PublicKey;
+use crate::store::Store;
 
-use crate::object::{
-    Actor, DecodeError, FormatId, Genesis, KEY_LEN, ObjectType, Principal, RepositoryId, Signed,
-    TrustRoot, TrustRootId,
-};
-use crate::sign::{Namespace, PublicKey, SignError, verify};
-use crate::store::{Store, StoreError};
+use super::chain::{Chain, ChainedRoot};
+use super::error::TrustError;
 
 /// The trust root in force in a repository.
 #[derive(Clone, Debug)]
@@ -20,33 +18,6 @@ pub struct TrustState {
     pub root: TrustRoot,
     /// Its id.
     pub root_id: TrustRootId,
-}
-
-/// Why a repository's trust cannot be read.
-#[derive(Debug, Error)]
-pub enum TrustError {
-    /// The genesis cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The genesis does not decode.
-    #[error("the genesis {id} is not sound: {source}")]
-    Genesis {
-        /// The repository.
-        id: RepositoryId,
-        /// Why.
-        source: DecodeError,
-    },
-    /// The genesis is not signed by its first principal.
-    #[error("the genesis {id} has no good signature: {source}")]
-    Signature {
-        /// The repository.
-        id: RepositoryId,
-        /// Why.
-        source: SignError,
-    },
-    /// The key that signed the genesis belongs to nobody in the root that it embeds.
-    #[error("the genesis {0} is signed by a key that its trust root does not name")]
-    Stranger(RepositoryId),
 }
 
 /// What the trust root says of the key behind a signature.
@@ -64,17 +35,9 @@ impl TrustState {
     /// # Errors
     /// When it is absent, damaged, or not signed by a principal of its own root.
     pub fn load(store: &Store, id: RepositoryId) -> Result<Self, TrustError> {
-        let object = store.read(ObjectType::Genesis, id.id())?;
-        let unsound = |source| TrustError::Genesis { id, source };
-        let signed = Signed::decode(&object).map_err(unsound)?;
-        let (genesis, root) = Genesis::decode(signed.payload).map_err(unsound)?;
-        let signer = verify(Namespace::Genesis, signed.payload, signed.signature)
-            .map_err(|source| TrustError::Signature { id, source })?;
-        if root.principal_of(signer.as_bytes()).is_none() {
-            return Err(TrustError::Stranger(id));
-        }
-        let root_id = TrustRoot::embedded_id(&genesis.trust_root);
-        Ok(Self { repo: id, format: genesis.format, root, root_id })
+        let chain = Chain::genesis(store, id)?;
+        let ChainedRoot { id: root_id, root, .. } = chain.last().clone();
+        Ok(Self { repo: id, format: chain.format, root, root_id })
     }
 
     /// What the root says of `key`.
