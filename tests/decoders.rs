@@ -1,8 +1,10 @@
-//! Decoding what the files beside the packs may hold: never a panic, and one value has one form.
+//! Decoding what the files beside the packs may hold, and what an agent may answer: never a panic,
+//! and one value has one form.
 
 use aisr::log::{FRAME_HEAD_LEN, Frame, Head, HeadEntry, RefName, Refs, next_frame};
-use aisr::object::{Id, LogEntryId, LogId};
+use aisr::object::{Id, KeyBytes, LogEntryId, LogId};
 use aisr::repo::Format;
+use aisr::sign::{PublicKey, parse_identities};
 use proptest::prelude::*;
 
 fn id() -> impl Strategy<Value = Id> {
@@ -85,6 +87,42 @@ proptest! {
             let read = Format::decode(&bytes);
             prop_assert!(read.map_or(true, |format| format.encode().into_bytes() == bytes));
         }
+    }
+
+    #[test]
+    fn a_key_means_its_bytes(
+        point: [u8; 32],
+        application in "(ssh:)?[ -~]{0,70}",
+        noise in prop::collection::vec(any::<u8>(), 0..120),
+    ) {
+        for bytes in [noise, [&point[..], application.as_bytes()].concat()] {
+            let Ok(key) = KeyBytes::from_slice(&bytes) else { continue };
+            prop_assert_eq!(key.to_vec(), bytes);
+            let Ok(key) = PublicKey::from_bytes(&key) else { continue };
+            prop_assert_eq!(PublicKey::from_openssh(&key.to_openssh("")).unwrap(), key);
+        }
+    }
+
+    #[test]
+    fn an_agents_answer_is_bounded_by_its_bytes(
+        count: u32,
+        strings in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..8),
+        noise: Vec<u8>,
+    ) {
+        let mut answer = vec![12];
+        answer.extend_from_slice(&count.to_be_bytes());
+        for string in &strings {
+            answer.extend_from_slice(&(string.len() as u32).to_be_bytes());
+            answer.extend_from_slice(string);
+        }
+        let whole = count as usize * 2 == strings.len();
+        prop_assert_eq!(parse_identities(&answer).is_ok(), whole);
+        let sized = (strings.len() as u32 / 2).to_be_bytes();
+        answer[1..5].copy_from_slice(&sized);
+        prop_assert_eq!(parse_identities(&answer).is_ok(), strings.len() % 2 == 0);
+        answer.extend_from_slice(&noise);
+        let _ = parse_identities(&answer);
+        let _ = parse_identities(&noise);
     }
 
     #[test]

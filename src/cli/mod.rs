@@ -17,6 +17,7 @@ mod fsck;
 mod git_words;
 mod hold_still;
 mod init;
+mod key;
 mod log;
 mod ls;
 mod op;
@@ -30,6 +31,7 @@ mod status;
 mod surroundings;
 mod tag;
 mod target;
+mod trust;
 mod undo;
 mod untrack;
 mod verify;
@@ -93,6 +95,8 @@ enum Command {
     Untrack(untrack::Arguments),
     Op(op::Arguments),
     Config(config::Arguments),
+    Key(key::Arguments),
+    Trust(trust::Arguments),
     Verify(verify::Arguments),
     Fsck(fsck::Arguments),
     Version(version::Arguments),
@@ -138,6 +142,8 @@ pub fn run() -> ExitCode {
         Command::Untrack(arguments) => untrack::run(&context, &arguments),
         Command::Op(arguments) => op::run(&context, &arguments),
         Command::Config(arguments) => config::run(&context, &arguments),
+        Command::Key(arguments) => key::run(&context, &arguments),
+        Command::Trust(arguments) => trust::run(&context, &arguments),
         Command::Verify(arguments) => verify::run(&context, &arguments),
         Command::Fsck(arguments) => fsck::run(&context, &arguments),
         Command::Version(arguments) => version::run(&context, &arguments),

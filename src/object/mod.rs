@@ -11,6 +11,7 @@ mod component;
 mod edge;
 mod external;
 mod id;
+mod key;
 pub mod limits;
 mod log_entry;
 mod name;
@@ -35,6 +36,7 @@ pub use id::{
     AttestationId, BlobId, CommitId, DelegationId, FormatId, ID_LEN, Id, LogEntryId, LogId, NodeId,
     ObjectType, PackId, PrincipalId, RecipeId, RepositoryId, TagId, TrustRootId,
 };
+pub use key::{KEY_LEN, KeyBytes};
 pub use log_entry::{ChangeKind, LogEntry, RefChange, RefTarget};
 pub use name::{
     EscapedName, NameError, PortabilityProblem, RepoPath, check_name, join_path, not_portable,
@@ -42,7 +44,7 @@ pub use name::{
 pub use node::{Node, NodeHeader, Schema, Value, ValueRef};
 pub use operation::{Operation, Step};
 pub use recipe::{Part, RecipeNode};
-pub use signed::{ActingFor, Actor, Cause, Extensions, KEY_LEN, PAYLOAD_VERSION, Signed, Stamp};
+pub use signed::{ActingFor, Actor, Cause, Extensions, PAYLOAD_VERSION, Signed, Stamp};
 pub use tag::Tag;
 pub use tree_entry::{EntryKind, TreeEntry};
 pub use trust_root::{Genesis, Principal, Role, TrustRoot};

@@ -1,9 +1,9 @@
 //! The trust roots of a repository, from the genesis on, each checked against the one before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::object::{
-    FormatId, Genesis, KEY_LEN, ObjectType, PrincipalId, RepositoryId, Signed, TrustRoot,
+    FormatId, Genesis, KeyBytes, ObjectType, PrincipalId, RepositoryId, Signed, TrustRoot,
     TrustRootId, limits,
 };
 use crate::sign::{Namespace, PublicKey, verify};
@@ -36,6 +36,8 @@ pub struct Chain {
     pub format: FormatId,
     first: ChainedRoot,
     later: Vec<ChainedRoot>,
+    /// Every key of every root, and whose it is for ever.
+    owners: BTreeMap<KeyBytes, PrincipalId>,
 }
 
 impl Chain {
@@ -55,7 +57,8 @@ impl Chain {
         }
         let id = TrustRoot::embedded_id(&genesis.trust_root);
         let first = ChainedRoot { id, root, signer };
-        Ok(Self { repo, format: genesis.format, first, later: Vec::new() })
+        let owners = keys(&first.root).map(|(key, owner)| (*key, owner)).collect();
+        Ok(Self { repo, format: genesis.format, first, later: Vec::new(), owners })
     }
 
     /// Reads the roots of `repo` up to `last`, and checks each against the one before.
@@ -106,6 +109,7 @@ impl Chain {
     pub fn push(&mut self, next: ChainedRoot) -> Result<(), TrustError> {
         match self.flaw(&next) {
             None => {
+                self.owners.extend(keys(&next.root).map(|(key, owner)| (*key, owner)));
                 self.later.push(next);
                 Ok(())
             }
@@ -122,20 +126,17 @@ impl Chain {
         if let Err(why) = may_sign_next(&before.root, &next.signer) {
             return Some(why);
         }
-        let mut held = BTreeMap::new();
-        for root in self.roots() {
-            held.extend(keys(&root.root));
-        }
+        let before_keys: BTreeSet<_> = keys(&before.root).map(|(key, _)| key).collect();
         for (key, principal) in keys(&next.root) {
             let fingerprint = || match PublicKey::from_bytes(key) {
                 Ok(key) => key.fingerprint(),
                 Err(_) => "that is none".into(),
             };
-            match held.get(key) {
+            match self.owners.get(key) {
                 Some(owner) if *owner != principal => {
                     return Some(format!("it gives key {} to another principal", fingerprint()));
                 }
-                Some(_) if before.root.principal_of(key).is_none() => {
+                Some(_) if !before_keys.contains(key) => {
                     return Some(format!("it brings back the retired key {}", fingerprint()));
                 }
                 _ => {}
@@ -165,7 +166,7 @@ pub(super) fn may_sign_next(root: &TrustRoot, key: &PublicKey) -> Result<(), Str
     }
 }
 
-fn keys(root: &TrustRoot) -> impl Iterator<Item = (&[u8; KEY_LEN], PrincipalId)> {
+fn keys(root: &TrustRoot) -> impl Iterator<Item = (&KeyBytes, PrincipalId)> {
     root.principals.iter().flat_map(|p| p.keys.iter().map(|key| (key, p.id)))
 }
 

@@ -1,13 +1,13 @@
 //! The trust root in force.
 
-use crate::object::{Actor, FormatId, KEY_LEN, Principal, RepositoryId, TrustRoot, TrustRootId};
+use crate::object::{Actor, FormatId, KeyBytes, Principal, RepositoryId, TrustRoot, TrustRootId};
 use crate::sign::PublicKey;
 use crate::store::Store;
 
 use super::chain::{Chain, ChainedRoot};
 use super::error::TrustError;
 
-/// The trust root in force in a repository.
+/// The trust root in force in a repository, and those before it.
 #[derive(Clone, Debug)]
 pub struct TrustState {
     /// The repository.
@@ -18,31 +18,63 @@ pub struct TrustState {
     pub root: TrustRoot,
     /// Its id.
     pub root_id: TrustRootId,
+    chain: Chain,
 }
 
-/// What the trust root says of the key behind a signature.
+/// What the trust roots say of the key behind a signature.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Standing {
     /// It belongs to this principal.
     Principal(Principal),
-    /// It belongs to nobody the root knows.
+    /// It belonged to this principal and was retired.
+    Retired {
+        /// The principal, as the last root that knew the key had it.
+        principal: Principal,
+        /// The version of the first root without the key.
+        by: u64,
+    },
+    /// It belongs to nobody whom a root knows.
     Unknown,
 }
 
 impl TrustState {
-    /// Reads the genesis `id` and the root that it embeds.
+    /// Reads the genesis `id`, and all roots up to `in_force`.
     ///
     /// # Errors
-    /// When it is absent, damaged, or not signed by a principal of its own root.
-    pub fn load(store: &Store, id: RepositoryId) -> Result<Self, TrustError> {
-        let chain = Chain::genesis(store, id)?;
+    /// When one of them is absent, damaged, or does not follow from the one before.
+    pub fn load(
+        store: &Store,
+        id: RepositoryId,
+        in_force: TrustRootId,
+    ) -> Result<Self, TrustError> {
+        let chain = Chain::load(store, id, in_force)?;
         let ChainedRoot { id: root_id, root, .. } = chain.last().clone();
-        Ok(Self { repo: id, format: chain.format, root, root_id })
+        Ok(Self { repo: id, format: chain.format, root, root_id, chain })
     }
 
-    /// What the root says of `key`.
-    pub fn standing(&self, key: &[u8; KEY_LEN]) -> Standing {
-        self.root.principal_of(key).cloned().map_or(Standing::Unknown, Standing::Principal)
+    /// All roots, from version 1 to the one in force.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// What the roots say of `key`.
+    pub fn standing(&self, key: &KeyBytes) -> Standing {
+        let known = self.chain.roots().rev().find_map(|chained| {
+            let principal = chained.root.principal_of(key)?;
+            Some((chained.root.version, principal.clone()))
+        });
+        match known {
+            None => Standing::Unknown,
+            Some((version, principal)) if version == self.root.version => {
+                Standing::Principal(principal)
+            }
+            Some((version, principal)) => Standing::Retired { principal, by: version + 1 },
+        }
+    }
+
+    /// Whether some root did not know `key` yet: who signed then could name no principal.
+    pub fn came_late(&self, key: &KeyBytes) -> bool {
+        self.chain.roots().next().is_some_and(|first| first.root.principal_of(key).is_none())
     }
 
     /// The signer that a payload names for `key`.

@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::disk::Disk;
 use crate::log::{LogError, PlaceLog, Refs};
 use crate::object::{BlobId, Id, ObjectType, RecipeId, RefTarget};
-use crate::policy::with_sources;
+use crate::policy::{TrustOrder, with_sources};
 use crate::repo::{FOLDER, Repository};
 use crate::store::{PackReport, Store, StoreError, check_pack};
 use crate::worktree::Progress;
@@ -70,7 +70,7 @@ pub fn fsck(
         }
     };
     let contents = check_packs(store, threads, progress, &mut report);
-    let starts = check_log(disk, &folder, &mut report);
+    let starts = check_log(disk, &folder, repo.as_ref(), &mut report);
     std::thread::scope(|scope| {
         let walk = || Walk::new(store, repo.as_ref(), &contents, &mut report).run(&starts);
         let builder = std::thread::Builder::new().stack_size(STACK);
@@ -184,7 +184,12 @@ fn in_parallel<T: Sync, R: Send>(
 }
 
 /// Checks refs and log; gives every object that they name, refs and HEAD first.
-fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> {
+fn check_log(
+    disk: &Disk,
+    folder: &Path,
+    repo: Option<&Repository>,
+    report: &mut FsckReport,
+) -> Vec<Start> {
     let mut starts = Vec::new();
     let log = match PlaceLog::open(disk.clone(), folder) {
         Ok(log) => log,
@@ -200,8 +205,12 @@ fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> 
     starts.extend(refs.iter().map(|(name, id)| Start { name: name.to_string(), id: *id }));
     let mut entries = 0;
     let mut named = HashSet::new();
+    let mut order = repo.map(|repo| TrustOrder::new(repo.trust().chain()));
     let walked: Result<_, LogError> = log.walk(&mut |_, entry| {
         entries += 1;
+        if let Some(order) = &mut order {
+            order.visit(&entry);
+        }
         let targets = entry.changes.iter().flat_map(|c| [&c.old, &c.new]).flatten();
         let objects = targets.filter_map(|target| match target {
             RefTarget::Object(id) => Some(*id),
@@ -216,6 +225,9 @@ fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> 
     report.log_entries = entries;
     if let Err(e) = walked {
         report.problem(ProblemKind::Log, "log", with_sources(&e));
+    }
+    if let Some(problem) = order.as_ref().and_then(TrustOrder::problem) {
+        report.problem(ProblemKind::Log, "log", problem.to_owned());
     }
     starts
 }

@@ -1,6 +1,6 @@
 //! Taking back the last operation, and doing it again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::log::PlaceLog;
 use crate::object::{Cause, ChangeKind, LogEntry, LogEntryId, RefChange};
@@ -104,6 +104,11 @@ struct Target {
 fn find(log: &PlaceLog, direction: Direction) -> Result<Option<Target>, WorktreeError> {
     let mut entries: Vec<(LogEntryId, LogEntry)> = Vec::new();
     log.walk(&mut |id, entry| entries.push((id, entry)))?;
+    let moves_trust: BTreeSet<LogEntryId> = entries
+        .windows(2)
+        .filter(|pair| pair[0].1.trust_root != pair[1].1.trust_root && pair[1].1.changes.is_empty())
+        .map(|pair| pair[1].0)
+        .collect();
     let kinds: BTreeMap<LogEntryId, (String, u64)> =
         entries.iter().map(|(id, e)| (*id, (e.cause.kind.clone(), e.sequence))).collect();
     // Of each operation the last word counts: that it was undone, or done again.
@@ -134,6 +139,9 @@ fn find(log: &PlaceLog, direction: Direction) -> Result<Option<Target>, Worktree
         }
         if direction == Direction::Redo || entry.sequence == 0 {
             return Ok(None);
+        }
+        if moves_trust.contains(&id) {
+            return Err(WorktreeError::TrustStays { sequence: entry.sequence });
         }
         if undone.get(&id) != Some(&true) {
             let LogEntry { cause, sequence, changes, .. } = entry;
