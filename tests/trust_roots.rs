@@ -206,8 +206,8 @@ fn the_last_key_that_may_sign_roots_cannot_be_retired() {
     let change = TrustChange::AddKey(dora.key.public(), whose);
     change_trust(&open(root.path()), &change, &me.key).unwrap();
     retire(&open(root.path()), &me, &me);
-    let error =
-        change_trust(&open(root.path()), &newcomer(&identity().key.public(), true), &me.key);
+    let change = TrustChange::RetireKey(ben.key.public());
+    let error = change_trust(&open(root.path()), &change, &me.key);
     assert!(error.unwrap_err().to_string().contains("belongs to no principal"));
 }
 

@@ -336,6 +336,7 @@ fn new(context: &Context, arguments: &NewArguments, out: &mut Output) -> Result<
     }
     writeln!(out, "{public}")?;
     if !context.quiet {
+        let file = file.canonicalize().unwrap_or(file);
         let path = Escaped(file.as_os_str().as_encoded_bytes()).to_string();
         writeln!(out, "{}  {path}", key.public().fingerprint())?;
         if arguments.file.is_some() {

@@ -180,13 +180,13 @@ pub enum SignError {
     #[error("the signature by {} does not match", key.fingerprint())]
     BadSignature {
         /// The key that the signature names.
-        key: PublicKey,
+        key: Box<PublicKey>,
     },
     /// A signature by a security key that nobody touched.
     #[error("the security key {} signed without being touched", key.fingerprint())]
     NotTouched {
         /// The key that the signature names.
-        key: PublicKey,
+        key: Box<PublicKey>,
     },
     /// An SSH agent did not do what it was asked to.
     #[error("the SSH agent at {}: {source}", socket.display())]

@@ -55,13 +55,13 @@ pub fn verify(namespace: Namespace, payload: &[u8], sshsig: &[u8]) -> Result<Pub
     let mut signed = signed_data(&found, payload)?;
     if let (Some(application), Some(touch)) = (key.as_bytes().application(), signature.touch) {
         if touch.flags & USER_PRESENCE == 0 {
-            return Err(SignError::NotTouched { key });
+            return Err(SignError::NotTouched { key: key.into() });
         }
         signed = security_key_data(application, touch, &signed);
     }
     VerifyingKey::from_bytes(key.as_bytes().point())
         .and_then(|point| point.verify_strict(&signed, &Signature::from_bytes(&signature.bytes)))
-        .map_err(|_| SignError::BadSignature { key })?;
+        .map_err(|_| SignError::BadSignature { key: key.into() })?;
     Ok(key)
 }
 
@@ -330,7 +330,7 @@ mod tests {
         let forged = encode(other, &namespace, &signature);
         assert!(matches!(
             verify(Namespace::Commit, PAYLOAD, &forged),
-            Err(SignError::BadSignature { key }) if key == other
+            Err(SignError::BadSignature { key }) if *key == other
         ));
     }
 
