@@ -252,7 +252,7 @@ fn keys_join_and_retire_and_the_log_says_so() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.text().contains("commits  2: 1 good, 1 by retired keys\n"), "{}", ran.text());
     assert!(desk.ok(["log"]).contains("retired key"));
-    let ran = desk.run(["trust", "add-key", "../ben.pub", "--principal", "ben"]);
+    let ran = desk.run(["trust", "retire-key", "../ben.pub"]);
     assert!(ran.stderr.contains("your key may not sign a trust root"), "{}", ran.stderr);
 
     let shown = desk.ok(["trust", "show"]);
