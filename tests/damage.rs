@@ -9,6 +9,7 @@ use aisr::disk::Disk;
 use aisr::log::{FRAME_HEAD_LEN, FRAMES_START};
 use aisr::object::CommitId;
 use aisr::repo::{Identity, Repository};
+use aisr::sign::SecretKey;
 use aisr::store::PackFile;
 use aisr::upkeep::{FsckReport, Problem};
 use support::soundness::{Outcome, Tree, chain, check_all, fsck, read_commit, read_head};
@@ -310,7 +311,8 @@ fn a_damaged_replica_key_never_reaches_the_log() {
     let subject = Subject::new();
     let (root, key) = (subject.root(), subject.aisr("local/replica-key"));
     let whole = std::fs::read(&key).unwrap();
-    let other = identity().key.to_openssh_pem("another").unwrap().as_bytes().to_vec();
+    let other =
+        SecretKey::generate().unwrap().to_openssh_pem("another").unwrap().as_bytes().to_vec();
     let flips = (0..whole.len()).map(|at| {
         let mut bytes = whole.clone();
         bytes[at] ^= 1 << (at % 7);

@@ -1,11 +1,13 @@
-//! Decoding what the files beside the packs may hold: never a panic, and one value has one form.
+//! Decoding what the files beside the packs may hold, and what an agent may answer: never a panic,
+//! and one value has one form.
 
 use aisr::history::commit_graph::{CommitGraph, PathKey};
 use aisr::log::{FRAME_HEAD_LEN, Frame, Head, HeadEntry, RefName, Refs, next_frame};
 use aisr::object::{
-    Id, LogEntryId, LogId, PackId, RepoPath, RepositoryId, decode_id_list, encode_id_list,
+    Id, KeyBytes, LogEntryId, LogId, PackId, RepoPath, RepositoryId, decode_id_list, encode_id_list,
 };
 use aisr::repo::Format;
+use aisr::sign::{PublicKey, parse_identities};
 use aisr::store::salvage;
 use aisr::upkeep::Collected;
 use proptest::prelude::*;
@@ -181,6 +183,20 @@ proptest! {
     }
 
     #[test]
+    fn a_key_means_its_bytes(
+        point: [u8; 32],
+        application in "(ssh:)?[ -~]{0,70}",
+        noise in prop::collection::vec(any::<u8>(), 0..120),
+    ) {
+        for bytes in [noise, [&point[..], application.as_bytes()].concat()] {
+            let Ok(key) = KeyBytes::from_slice(&bytes) else { continue };
+            prop_assert_eq!(key.to_vec(), bytes);
+            let Ok(key) = PublicKey::from_bytes(&key) else { continue };
+            prop_assert_eq!(PublicKey::from_openssh(&key.to_openssh("")).unwrap(), key);
+        }
+    }
+
+    #[test]
     fn a_list_of_ids_with_a_right_checksum_means_what_it_says(
         ids in prop::collection::btree_set(id(), 0..4), at: prop::sample::Index, byte: u8,
         noise: Vec<u8>,
@@ -194,6 +210,28 @@ proptest! {
             let read = decode_id_list("expired", &bytes);
             prop_assert!(read.map_or(true, |ids| encode_id_list("expired", &ids) == bytes));
         }
+    }
+
+    #[test]
+    fn an_agents_answer_is_bounded_by_its_bytes(
+        count: u32,
+        strings in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..8),
+        noise: Vec<u8>,
+    ) {
+        let mut answer = vec![12];
+        answer.extend_from_slice(&count.to_be_bytes());
+        for string in &strings {
+            answer.extend_from_slice(&(string.len() as u32).to_be_bytes());
+            answer.extend_from_slice(string);
+        }
+        let whole = count as usize * 2 == strings.len();
+        prop_assert_eq!(parse_identities(&answer).is_ok(), whole);
+        let sized = (strings.len() as u32 / 2).to_be_bytes();
+        answer[1..5].copy_from_slice(&sized);
+        prop_assert_eq!(parse_identities(&answer).is_ok(), strings.len() % 2 == 0);
+        answer.extend_from_slice(&noise);
+        let _ = parse_identities(&answer);
+        let _ = parse_identities(&noise);
     }
 
     #[test]

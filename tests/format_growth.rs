@@ -219,7 +219,7 @@ fn open_words_are_kept_and_closed_numbers_refused() {
         let signer = Actor { principal, ..entry.signer };
         let of_place = LogEntry { signer, ..entry.clone() };
         assert_eq!(LogEntry::decode(&of_place.encode()), Ok(of_place));
-        let replica = Some(entry.signer.key);
+        let replica = Some(*entry.signer.key.point());
         let wrong = LogEntry { replica, ..entry };
         assert!(LogEntry::decode(&wrong.encode()).is_err());
     });

@@ -5,6 +5,8 @@ mod support;
 use std::path::Path;
 
 use aisr::disk::Disk;
+use aisr::repo::{Repository, TrustChange, change_trust};
+use aisr::trust::Whose;
 use aisr::upkeep::{CompactionBounds, compact_if_due};
 use support::{identity, independent_reader, must_commit, new_repository};
 
@@ -70,4 +72,27 @@ fn the_reader_names_a_file_that_differs() {
     std::fs::write(root.path().join("a"), "2").unwrap();
     let output = independent_reader(root.path(), root.path());
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn the_reader_follows_the_trust_roots() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let (me, other) = (identity(), identity());
+    new_repository(&Disk::new(), root, &me);
+    let open = || Repository::open(Disk::new(), root).unwrap();
+    std::fs::write(root.join("a"), "1").unwrap();
+    must_commit(&open(), &me, "one");
+    let whose = Whose::Of(open().trust().root.principals[0].id);
+    let joins = TrustChange::AddKey(other.key.public(), whose);
+    change_trust(&open(), &joins, &me.key).unwrap();
+    std::fs::write(root.join("a"), "2").unwrap();
+    must_commit(&open(), &other, "two");
+    change_trust(&open(), &TrustChange::RetireKey(me.key.public()), &other.key).unwrap();
+    std::fs::write(root.join("a"), "3").unwrap();
+    must_commit(&open(), &other, "three");
+    let output = independent_reader(root, root);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
 }

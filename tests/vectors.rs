@@ -8,10 +8,10 @@ use aisr::map::{Builder, Map, MemoryNodes, RATE, Splitter};
 use aisr::object::{
     ActingFor, Actor, AttributeValue, Attributes, BlobId, Cause, ChangeKind, Commit, CommitId,
     Component, ComponentKey, Edge, EdgeKey, EntryKind, Extensions, ExternalEntry, ExternalKey,
-    FormatId, Genesis, Id, Level, LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, Origin,
-    Part, Principal, PrincipalId, RecipeId, RecipeNode, RefChange, RefTarget, RepoPath, Report,
-    RepositoryId, Role, Schema, Session, Signed, Stamp, Tag, TreeEntry, TrustRoot, TrustRootId,
-    Value, tuple,
+    FormatId, Genesis, Id, KeyBytes, Level, LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType,
+    Origin, Part, Principal, PrincipalId, RecipeId, RecipeNode, RefChange, RefTarget, RepoPath,
+    Report, RepositoryId, Role, Schema, Session, Signed, Stamp, Tag, TreeEntry, TrustRoot,
+    TrustRootId, Value, tuple,
 };
 use aisr::sign::{Namespace, SecretKey, verify};
 use data_encoding::HEXLOWER;
@@ -66,8 +66,12 @@ fn principal_id(value: &Json) -> PrincipalId {
     PrincipalId::new(array(value))
 }
 
+fn key(value: &Json) -> KeyBytes {
+    KeyBytes::from_slice(&hex(value)).unwrap()
+}
+
 fn actor(value: &Json) -> Actor {
-    Actor { key: array(&value["key"]), principal: optional(&value["principal"], principal_id) }
+    Actor { key: key(&value["key"]), principal: optional(&value["principal"], principal_id) }
 }
 
 fn cause(value: &Json) -> Cause {
@@ -150,7 +154,7 @@ fn trust_root(f: &Json) -> TrustRoot {
         names: list(&one["names"]).iter().map(text).collect(),
         kind: text(&one["kind"]),
         controller: optional(&one["controller"], principal_id),
-        keys: list(&one["keys"]).iter().map(array).collect(),
+        keys: list(&one["keys"]).iter().map(key).collect(),
     };
     let role = |one: &Json| Role {
         name: text(&one["name"]),
@@ -163,6 +167,7 @@ fn trust_root(f: &Json) -> TrustRoot {
         previous: optional(&f["previous"], id).map(TrustRootId::from_id),
         principals: list(&f["principals"]).iter().map(principal).collect(),
         roles: list(&f["roles"]).iter().map(role).collect(),
+        heads: ids(&f["heads"]),
         expires: optional(&f["expires"], stamp),
         ext: extensions(&f["ext"]),
     }
@@ -309,7 +314,7 @@ fn signing_gives_the_signatures_of_the_vectors() {
     let pem = text(&vectors["secret_key"]);
     let key =
         SecretKey::from_openssh(pem.as_bytes(), Path::new("vectors"), &mut |_| Ok(None)).unwrap();
-    assert_eq!(to_hex(key.public().as_bytes()), text(&vectors["key"]));
+    assert_eq!(to_hex(&key.public().as_bytes().to_vec()), text(&vectors["key"]));
     for case in list(&vectors["cases"]) {
         let name = text(&case["namespace"]);
         let namespace = Namespace::ALL.into_iter().find(|n| n.as_str() == name).unwrap();

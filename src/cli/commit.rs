@@ -8,6 +8,7 @@ use aisr::history::add_to_commit_graph;
 use aisr::object::{CommitId, Level};
 use aisr::repo::{Identity, Repository};
 use aisr::system::Manifest;
+use aisr::trust::Standing;
 use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, Quiesce, Warning, amend, commit};
 
 use super::Answer;
@@ -176,9 +177,12 @@ fn draw(
     }
     let author = report.commit.author.as_deref();
     let author = author.map(|name| format!(", author {} (claimed)", Escaped(name.as_bytes())));
-    let unknown = match report.commit.committer.principal {
-        Some(_) => String::new(),
-        None => format!(" {WARNING}(a key that this repository does not know){WARNING:#}"),
+    let unknown = match repo.trust().standing(&report.commit.committer.key) {
+        Standing::Principal(_) => String::new(),
+        Standing::Retired { .. } => format!(" {WARNING}(a key that was retired here){WARNING:#}"),
+        Standing::Unknown => {
+            format!(" {WARNING}(a key that this repository does not know){WARNING:#}")
+        }
     };
     let name = Escaped(identity.name.as_bytes());
     writeln!(out, "  signed   {name}{unknown}{}", author.unwrap_or_default())?;

@@ -8,7 +8,7 @@ use aisr::repo::{
     CONFIG_FILE, FOLDER, Identity, Origin, Repository, Setting, SettingsFile, Surroundings,
     load_identity,
 };
-use aisr::sign::permissions_too_open;
+use aisr::sign::{Signer, permissions_too_open};
 use aisr::upkeep::{CompactionBounds, compact_if_due};
 use aisr::worktree::{Recovered, recover};
 
@@ -112,7 +112,8 @@ impl Context {
             self.add_repository_settings(&mut around)?;
         }
         let identity = load_identity(&around, &mut ask_passphrase, make)?;
-        if permissions_too_open(&identity.path).unwrap_or(false) {
+        let secret = matches!(identity.key, Signer::Secret(_));
+        if secret && permissions_too_open(&identity.path).unwrap_or(false) {
             let path = identity.path.display();
             anstream::eprintln!("{WARNING}warning:{WARNING:#} others may read your key, {path}");
             anstream::eprintln!("{HINT}hint:{HINT:#} `chmod 600 {path}`");

@@ -11,11 +11,11 @@ use aisr::history::{HistoryError, RefError, WalkError};
 use aisr::log::LogError;
 use aisr::map::MapError;
 use aisr::object::RepoPath;
-use aisr::repo::{ConfigError, IdentityError, RepoError, SETTINGS, SettingError};
+use aisr::repo::{ConfigError, IdentityError, RepoError, SETTINGS, SettingError, TrustChangeError};
 use aisr::sign::SignError;
 use aisr::store::StoreError;
 use aisr::system::ManifestError;
-use aisr::trust::{PermissionError, RequestError, TrustError};
+use aisr::trust::{ChangeError, PermissionError, RequestError, TrustError};
 use aisr::upkeep::{FsckError, GcError, RepairError};
 use aisr::worktree::{Conflict, WorktreeError};
 
@@ -172,6 +172,9 @@ impl From<WorktreeError> for CliError {
             WorktreeError::Nowhere { .. } => vec!["`aisr status` lists what changed".into()],
             WorktreeError::Ignored { .. } => {
                 vec!["a later line in .aisrignore takes it in again: `!PATH`".into()]
+            }
+            WorktreeError::TrustStays { .. } => {
+                vec!["a key that joined goes by `aisr trust retire-key`".into()]
             }
             WorktreeError::NothingToAmend => vec!["`aisr commit` makes the first one".into()],
             WorktreeError::AmendedMoved => {
@@ -381,10 +384,61 @@ impl From<IdentityError> for CliError {
     fn from(error: IdentityError) -> Self {
         let hints = match &error {
             IdentityError::NoKey { .. } => {
-                vec!["make one with `ssh-keygen -t ed25519`, or name yours in config.toml: [user] key".into()]
+                vec![
+                    "`aisr key new` makes one; `aisr config --user user.key FILE` names yours"
+                        .into(),
+                ]
             }
+            IdentityError::NotHeld { socket: Some(_), .. } => {
+                vec![
+                    "`ssh-add FILE` lets the agent hold it; `ssh-add -l` lists what it holds"
+                        .into(),
+                ]
+            }
+            IdentityError::NotHeld { socket: None, .. } => vec![
+                "start one and set SSH_AUTH_SOCK: `eval $(ssh-agent)`, then `ssh-add FILE`".into(),
+            ],
             IdentityError::Sign(e) => remedy(e),
             IdentityError::Disk(_) => Vec::new(),
+        };
+        Self::caused_by(error, hints)
+    }
+}
+
+impl From<SignError> for CliError {
+    fn from(error: SignError) -> Self {
+        let hints = remedy(&error);
+        Self::caused_by(error, hints)
+    }
+}
+
+impl From<ChangeError> for CliError {
+    fn from(error: ChangeError) -> Self {
+        TrustChangeError::from(error).into()
+    }
+}
+
+impl From<TrustChangeError> for CliError {
+    fn from(error: TrustChangeError) -> Self {
+        let hints = match &error {
+            TrustChangeError::Repo(e) => repo_hints(e),
+            TrustChangeError::Change(ChangeError::Sign(e)) => remedy(e),
+            TrustChangeError::Change(ChangeError::NoPrincipal { known, .. }) => {
+                vec![
+                    format!("there are {}", known.join(", ")),
+                    "--new-principal NAME makes one".into(),
+                ]
+            }
+            TrustChangeError::Change(ChangeError::Retired { .. }) => {
+                vec!["make another key: `aisr key new FILE`".into()]
+            }
+            TrustChangeError::Change(ChangeError::NobodyLeft { .. }) => {
+                vec!["let another key join first: `aisr trust add-key PUBKEY`".into()]
+            }
+            TrustChangeError::Change(
+                ChangeError::MayNot { .. } | ChangeError::NotHeld { .. } | ChangeError::Held { .. },
+            ) => vec!["`aisr trust show` tells who may".into()],
+            TrustChangeError::Change(_) => Vec::new(),
         };
         Self::caused_by(error, hints)
     }

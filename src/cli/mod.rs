@@ -20,6 +20,7 @@ mod gc;
 mod git_words;
 mod hold_still;
 mod init;
+mod key;
 mod log;
 mod ls;
 mod man;
@@ -35,6 +36,7 @@ mod status;
 mod surroundings;
 mod tag;
 mod target;
+mod trust;
 mod undo;
 mod untrack;
 mod verify;
@@ -104,6 +106,8 @@ enum Command {
     Untrack(untrack::Arguments),
     Op(op::Arguments),
     Config(config::Arguments),
+    Key(key::Arguments),
+    Trust(trust::Arguments),
     Verify(verify::Arguments),
     Fsck(fsck::Arguments),
     BugReport(bug_report::Arguments),
@@ -154,6 +158,8 @@ pub fn run() -> ExitCode {
         Command::Untrack(arguments) => untrack::run(&context, &arguments),
         Command::Op(arguments) => op::run(&context, &arguments),
         Command::Config(arguments) => config::run(&context, &arguments),
+        Command::Key(arguments) => key::run(&context, &arguments),
+        Command::Trust(arguments) => trust::run(&context, &arguments),
         Command::Verify(arguments) => verify::run(&context, &arguments),
         Command::Fsck(arguments) => fsck::run(&context, &arguments),
         Command::BugReport(arguments) => bug_report::run(&context, &arguments),

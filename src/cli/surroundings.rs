@@ -16,7 +16,9 @@ pub fn surroundings() -> Result<Surroundings, CliError> {
     let config_dir = config_dir(home.as_deref())?;
     let config = UserConfig::load(&config_dir.join(CONFIG_FILE))?;
     let git_email = git_email(home.as_deref());
-    Ok(Surroundings { config, config_dir, home, git_email, login: login() })
+    // An empty variable is none.
+    let agent = folder("SSH_AUTH_SOCK");
+    Ok(Surroundings { config, config_dir, agent, home, git_email, login: login() })
 }
 
 /// The folders in which programs are looked for.

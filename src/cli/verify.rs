@@ -70,10 +70,13 @@ fn draw(report: &VerifyReport, out: &mut Output) -> Result<(), CliError> {
         let name = Escaped(tag.name.as_bytes());
         writeln!(out, "tag {name}  {words}{}", Escaped(detail.as_bytes()))?;
     }
-    let bad = report.commits - report.good - report.unknown_keys;
+    let bad = report.commits - report.good - report.unknown_keys - report.retired_keys;
     let mut parts = vec![format!("{} good", report.good)];
     if report.unknown_keys > 0 {
         parts.push(format!("{WARNING}{} by unknown keys{WARNING:#}", report.unknown_keys));
+    }
+    if report.retired_keys > 0 {
+        parts.push(format!("{BAD}{} by retired keys{BAD:#}", report.retired_keys));
     }
     if bad > 0 {
         parts.push(format!("{BAD}{bad} BAD{BAD:#}"));

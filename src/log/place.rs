@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::disk::{Disk, Lock, OnExisting, ReadFile, Wait};
 use crate::object::{
-    Actor, Cause, ID_LEN, Id, KEY_LEN, LogEntry, LogEntryId, LogId, RefChange, RepositoryId,
-    Signed, Stamp, TrustRootId,
+    Actor, Cause, ID_LEN, Id, KEY_LEN, KeyBytes, LogEntry, LogEntryId, LogId, RefChange,
+    RepositoryId, Signed, Stamp, TrustRootId,
 };
 use crate::sign::{Namespace, PublicKey, SecretKey, verify};
 
@@ -26,12 +26,15 @@ pub struct PlaceLog {
     refs: Refs,
     repo: RepositoryId,
     /// The key that signs every entry.
-    key: [u8; KEY_LEN],
+    key: KeyBytes,
+    /// The trust root that the last entry says is in force.
+    trust_root: TrustRootId,
 }
 
 /// What an entry says, beside what the log itself adds.
 pub struct Append {
-    /// The trust root in force.
+    /// The trust root in force from this entry on. As long as that is the one that the caller's
+    /// [`PlaceLog`] saw, the entry says the one in force when it is appended.
     pub trust_root: TrustRootId,
     /// The refs that move; their old values must be those that hold.
     pub changes: Vec<RefChange>,
@@ -86,7 +89,7 @@ impl PlaceLog {
             payload: Vec::new(),
             time: open.time,
             cause: open.cause,
-            replica: Some(*key.public().as_bytes()),
+            replica: Some(*key.public().as_bytes().point()),
             ext: Vec::new(),
         };
         let object = sign(&entry, key)?;
@@ -99,8 +102,8 @@ impl PlaceLog {
             head: head.clone(),
             refs: Default::default(),
         };
-        let key = *key.public().as_bytes();
-        let log = Self { disk, folder: folder.into(), refs, repo, key };
+        let (key, trust_root) = (*key.public().as_bytes(), entry.trust_root);
+        let log = Self { disk, folder: folder.into(), refs, repo, key, trust_root };
         log.disk.create_dir(&folder.join("log"), 0o700)?;
         log.disk.create_whole(&log.log_path(), &bytes, 0o600)?;
         log.replace_refs(&log.refs)?;
@@ -117,15 +120,23 @@ impl PlaceLog {
         let bytes = ReadFile::open(&path)?.read_all(REFS_LIMIT)?;
         let refs = Refs::decode(&bytes).map_err(|why| LogError::Refs { path, why })?;
         let repo = RepositoryId::from_id(Id::new([0; ID_LEN]));
-        let mut log = Self { disk, folder: folder.into(), refs, repo, key: [0; KEY_LEN] };
+        let trust_root = TrustRootId::from_id(Id::new([0; ID_LEN]));
+        let key = KeyBytes::from([0; KEY_LEN]);
+        let mut log = Self { disk, folder: folder.into(), refs, repo, key, trust_root };
         let last = log.check_last()?;
         (log.repo, log.key) = (last.repo, last.signer.key);
+        log.trust_root = last.trust_root;
         Ok(log)
     }
 
     /// The repository that the log belongs to, as its entries say.
     pub fn repository(&self) -> RepositoryId {
         self.repo
+    }
+
+    /// The trust root in force, as its last entry says.
+    pub fn trust_root(&self) -> TrustRootId {
+        self.trust_root
     }
 
     /// Where every ref points.
@@ -170,7 +181,7 @@ impl PlaceLog {
         if LogEntryId::of(object) != id || end != self.refs.length {
             return Err(self.damaged(offset, "this is not the entry that the refs file names"));
         }
-        let (last, _) = read_entry(object, sequence)?;
+        let (mut last, _) = read_entry(object, sequence)?;
         let key = last.signer.key;
         while let Frame::Whole(object, after) = next_frame(rest) {
             let sequence = self.refs.last.sequence + 1;
@@ -184,6 +195,7 @@ impl PlaceLog {
             refs.last = HeadEntry { sequence, id: LogEntryId::of(object), offset: refs.length };
             refs.length += (FRAME_HEAD_LEN + object.len()) as u64;
             self.refs = refs;
+            last = entry;
             rest = after;
         }
         Ok(last)
@@ -239,7 +251,7 @@ impl PlaceLog {
                 None if entry.sequence != 0 || entry.log != self.refs.log => {
                     return Err(chain("the log does not begin with its entry 0"));
                 }
-                None => key = entry.replica,
+                None => key = entry.replica.map(KeyBytes::from),
             }
             if key.as_ref() != Some(signer.as_bytes()) {
                 return Err(chain("signed by another key than entry 0 names"));
@@ -313,8 +325,9 @@ impl PlaceLog {
     /// Appends an entry, durably, and moves the refs: once the entry is there, they have moved.
     ///
     /// # Errors
-    /// [`LogError::Moved`] when a ref no longer has the old value that a change states: the
-    /// caller looks again. Else when the entry cannot be made durable; the refs are as before then.
+    /// [`LogError::Moved`] when a ref no longer has the old value that a change states, or the
+    /// trust root was changed twice at the same time: the caller looks again. Else when the entry
+    /// cannot be made durable; the refs are as before then.
     pub fn append(
         &mut self,
         repo: RepositoryId,
@@ -327,12 +340,18 @@ impl PlaceLog {
         if key.public().as_bytes() != &fresh.key {
             return Err(LogError::OtherKey { path: fresh.log_path() });
         }
+        let changes_trust = append.trust_root != self.trust_root;
+        if changes_trust && fresh.trust_root != self.trust_root {
+            return Err(LogError::Moved { why: "another trust root is in force now".into() });
+        }
+        // Who does not change the trust root need not know that somebody else did.
+        let trust_root = if changes_trust { append.trust_root } else { fresh.trust_root };
         let entry = LogEntry {
             repo,
             log: fresh.refs.log,
             sequence: fresh.refs.last.sequence + 1,
             previous: Some(fresh.refs.last.id),
-            trust_root: append.trust_root,
+            trust_root,
             changes: append.changes,
             signer: Actor { key: *key.public().as_bytes(), principal: None },
             acting_for: Vec::new(),
@@ -362,7 +381,7 @@ impl PlaceLog {
         // From here on it has happened, whatever becomes of the refs file: who finds the old one
         // rolls forward.
         let _ = fresh.replace_refs(&refs);
-        fresh.refs = refs;
+        (fresh.refs, fresh.trust_root) = (refs, trust_root);
         *self = fresh;
         Ok(self.refs.last.id)
     }

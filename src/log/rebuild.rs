@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::disk::{Disk, ReadFile};
 use crate::object::{
-    Cause, ChangeKind, KEY_LEN, LogEntry, LogEntryId, LogId, RefChange, RefTarget, RepositoryId,
+    Cause, ChangeKind, KeyBytes, LogEntry, LogEntryId, LogId, RefChange, RefTarget, RepositoryId,
     Stamp, TrustRootId, limits,
 };
 use crate::sign::SecretKey;
@@ -29,7 +29,7 @@ pub struct LogSurvey {
     /// The trust root.
     pub trust_root: TrustRootId,
     /// The key that signs.
-    pub key: [u8; KEY_LEN],
+    pub key: KeyBytes,
     /// When the last sound entry was made.
     pub time: Stamp,
     /// How many entries from the first on are sound and follow each other.
@@ -147,7 +147,10 @@ fn sound_prefix(bytes: &[u8], survey: &mut Option<LogSurvey>) -> usize {
         let Frame::Whole(object, _) = next_frame(rest) else { break };
         let sequence = survey.as_ref().map_or(0, |survey| survey.entries);
         let Ok((entry, signer)) = read_entry(object, sequence) else { break };
-        if survey.is_none() && (entry.sequence != 0 || entry.replica != Some(*signer.as_bytes())) {
+        if survey.is_none()
+            && (entry.sequence != 0
+                || entry.replica.map(KeyBytes::from) != Some(*signer.as_bytes()))
+        {
             break;
         }
         let begun = survey.get_or_insert_with(|| LogSurvey::begin(&entry));
@@ -281,7 +284,7 @@ pub fn begin_again(
             payload: Vec::new(),
             time: new.time,
             cause,
-            replica: (sequence == 0).then_some(public),
+            replica: (sequence == 0).then(|| *public.point()),
             ext: Vec::new(),
         };
         let object = sign(&entry, key)?;

@@ -2,9 +2,9 @@
 
 use super::cbor::{DecodeError, Kind, MapWriter, Reader, Writer, check_len};
 use super::signed::{
-    self, ActingFor, Actor, Cause, Extensions, Head, KEY_LEN, Stamp, filled, need, same, set, text,
+    self, ActingFor, Actor, Cause, Extensions, Head, Stamp, filled, need, same, set, text,
 };
-use super::{AttestationId, Id, LogEntryId, LogId, RepositoryId, TrustRootId, limits};
+use super::{AttestationId, Id, KEY_LEN, LogEntryId, LogId, RepositoryId, TrustRootId, limits};
 
 /// What a log entry's signature covers (`docs/format.md`, "Log entry").
 #[derive(Clone, PartialEq, Eq, Debug)]

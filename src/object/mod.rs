@@ -12,6 +12,7 @@ mod edge;
 mod external;
 mod id;
 mod id_list;
+mod key;
 pub mod limits;
 mod log_entry;
 mod name;
@@ -37,6 +38,7 @@ pub use id::{
     ObjectType, PackId, PrincipalId, RecipeId, RepositoryId, TagId, TrustRootId,
 };
 pub use id_list::{decode_id_list, encode_id_list};
+pub use key::{KEY_LEN, KeyBytes};
 pub use log_entry::{ChangeKind, LogEntry, RefChange, RefTarget};
 pub use name::{
     EscapedName, NameError, PortabilityProblem, RepoPath, check_name, join_path, not_portable,
@@ -44,7 +46,7 @@ pub use name::{
 pub use node::{Node, NodeHeader, Schema, Value, ValueRef};
 pub use operation::{Operation, Step};
 pub use recipe::{Part, RecipeNode};
-pub use signed::{ActingFor, Actor, Cause, Extensions, KEY_LEN, PAYLOAD_VERSION, Signed, Stamp};
+pub use signed::{ActingFor, Actor, Cause, Extensions, PAYLOAD_VERSION, Signed, Stamp};
 pub use tag::Tag;
 pub use tree_entry::{EntryKind, TreeEntry};
 pub use trust_root::{Genesis, Principal, Role, TrustRoot};

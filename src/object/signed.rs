@@ -1,10 +1,7 @@
 //! The envelope of every signed object, and the fields that their payloads share.
 
 use super::cbor::{DecodeError, MapWriter, Reader, Writer, check_len};
-use super::{Id, LogId, PrincipalId, RepositoryId};
-
-/// Length of an ed25519 public key in bytes.
-pub const KEY_LEN: usize = 32;
+use super::{Id, KeyBytes, LogId, PrincipalId, RepositoryId};
 
 /// The version that every payload of this format carries.
 pub const PAYLOAD_VERSION: u64 = 1;
@@ -75,8 +72,8 @@ impl Stamp {
 /// Who signed: the key proves, the principal is whom the trust root says the key belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Actor {
-    /// The ed25519 public key.
-    pub key: [u8; KEY_LEN],
+    /// The public key.
+    pub key: KeyBytes,
     /// The principal, absent for a key that no trust root names.
     pub principal: Option<PrincipalId>,
 }
@@ -84,9 +81,7 @@ pub struct Actor {
 impl Actor {
     pub(super) fn write(&self, w: &mut Writer) {
         let mut m = MapWriter::new();
-        m.field("key", |w| {
-            w.bytes(&self.key);
-        });
+        m.field("key", |w| self.key.write(w));
         m.optional("principal", self.principal, |w, p| {
             w.bytes(p.as_bytes());
         });
@@ -96,7 +91,7 @@ impl Actor {
     pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (mut key, mut principal) = (None, None);
         r.fields(|r, name| match name {
-            "key" => set(&mut key, r.array_of("key")?),
+            "key" => set(&mut key, KeyBytes::read(r)?),
             "principal" => set(&mut principal, PrincipalId::new(r.array_of("principal")?)),
             _ => Err(DecodeError::UnknownField(name.into())),
         })?;

@@ -1,8 +1,8 @@
 //! The genesis of a repository, and the trust roots that say which keys belong to whom.
 
 use super::cbor::{DecodeError, MapWriter, Reader, Writer, check_len};
-use super::signed::{self, Extensions, Head, KEY_LEN, Stamp, filled, need, same, set, text, word};
-use super::{FormatId, Id, PrincipalId, RepositoryId, TrustRootId, limits};
+use super::signed::{self, Extensions, Head, Stamp, filled, need, same, set, text, word};
+use super::{FormatId, Id, KeyBytes, PrincipalId, RepositoryId, TrustRootId, limits};
 
 /// Who may do what, from one point of a place's log on (`docs/format.md`, "Trust root").
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,6 +17,9 @@ pub struct TrustRoot {
     pub principals: Vec<Principal>,
     /// Who holds which role, and how many of them must agree.
     pub roles: Vec<Role>,
+    /// What refs and HEAD named when it was made, ascending: these commits and tags, and those
+    /// behind them, were there while the root before was in force.
+    pub heads: Vec<Id>,
     /// When it ceases to be in force.
     pub expires: Option<Stamp>,
     /// What later versions add.
@@ -34,8 +37,8 @@ pub struct Principal {
     pub kind: String,
     /// Who answers for it, if not itself.
     pub controller: Option<PrincipalId>,
-    /// Its ed25519 public keys, ascending.
-    pub keys: Vec<[u8; KEY_LEN]>,
+    /// Its public keys, ascending.
+    pub keys: Vec<KeyBytes>,
 }
 
 /// A role, its holders, and how many of them must agree.
@@ -50,15 +53,19 @@ pub struct Role {
 }
 
 impl TrustRoot {
+    /// The role whose holders may sign the next trust root.
+    pub const ROLE: &str = "root";
+
     /// The first root of a repository: one principal, who may sign the next.
     pub fn first(principal: Principal) -> Self {
-        let root = Role { name: "root".into(), holders: vec![principal.id], threshold: 1 };
+        let root = Role { name: Self::ROLE.into(), holders: vec![principal.id], threshold: 1 };
         Self {
             repo: None,
             version: 1,
             previous: None,
             principals: vec![principal],
             roles: vec![root],
+            heads: Vec::new(),
             expires: None,
             ext: Vec::new(),
         }
@@ -73,7 +80,7 @@ impl TrustRoot {
     }
 
     /// Who `key` belongs to.
-    pub fn principal_of(&self, key: &[u8; KEY_LEN]) -> Option<&Principal> {
+    pub fn principal_of(&self, key: &KeyBytes) -> Option<&Principal> {
         self.principals.iter().find(|p| p.keys.contains(key))
     }
 
@@ -91,6 +98,9 @@ impl TrustRoot {
         });
         m.list("principals", &self.principals, |w, p| p.write(w));
         m.list("roles", &self.roles, |w, role| role.write(w));
+        m.list("heads", &self.heads, |w, id| {
+            w.bytes(id.as_bytes());
+        });
         m.optional("expires", self.expires, |w, s| s.write(w));
         signed::write_ext(&mut m, &self.ext);
         m.finish()
@@ -106,7 +116,7 @@ impl TrustRoot {
         check_len("trust root", payload.len(), limits::LOG_ENTRY)?;
         let mut head = Head::new("trust-root");
         let (mut repo, mut version, mut previous, mut principals) = (None, None, None, None);
-        let (mut roles, mut expires, mut ext) = (None, None, None);
+        let (mut roles, mut heads, mut expires, mut ext) = (None, None, None, None);
         let mut r = Reader::new(payload);
         r.fields(|r, name| match name {
             "repo" => set(&mut repo, signed::repository(r)?),
@@ -116,6 +126,7 @@ impl TrustRoot {
             }
             "principals" => set(&mut principals, r.list(Principal::read)?),
             "roles" => set(&mut roles, r.list(Role::read)?),
+            "heads" => set(&mut heads, signed::id_list(r, "heads")?),
             "expires" => set(&mut expires, Stamp::read(r, "expires")?),
             "ext" => set(&mut ext, signed::read_ext(r)?),
             _ => head.read(r, name),
@@ -128,6 +139,7 @@ impl TrustRoot {
             previous,
             principals: filled(principals, "principals")?,
             roles: filled(roles, "roles")?,
+            heads: filled(heads, "heads")?,
             expires,
             ext: ext.unwrap_or_default(),
         };
@@ -141,6 +153,9 @@ impl TrustRoot {
         let first = self.version == 1;
         if self.version == 0 || first != self.previous.is_none() || first != self.repo.is_none() {
             return invalid("version", "version 1 alone has no predecessor and no repository");
+        }
+        if first && !self.heads.is_empty() || !self.heads.is_sorted_by(|a, b| a < b) {
+            return invalid("heads", "in version 1, or not ascending");
         }
         if !self.principals.is_sorted_by(|a, b| a.id < b.id) {
             return invalid("principals", "not in ascending order of their ids");
@@ -189,9 +204,7 @@ impl Principal {
         m.optional("controller", self.controller, |w, id| {
             w.bytes(id.as_bytes());
         });
-        m.list("keys", &self.keys, |w, k| {
-            w.bytes(k);
-        });
+        m.list("keys", &self.keys, |w, key| key.write(w));
         m.write(w);
     }
 
@@ -203,7 +216,7 @@ impl Principal {
             "names" => set(&mut names, r.list(|r| text(r, "names"))?),
             "kind" => set(&mut kind, word(r, "kind")?),
             "controller" => set(&mut controller, PrincipalId::new(r.array_of("controller")?)),
-            "keys" => set(&mut keys, r.list(|r| r.array_of("keys"))?),
+            "keys" => set(&mut keys, r.list(KeyBytes::read)?),
             _ => Err(DecodeError::UnknownField(name.into())),
         })?;
         Ok(Self {

@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use crate::history::{CommitWalk, HistoryError, Range, Revisions, tips};
 use crate::log::LogError;
-use crate::object::{Actor, CommitId, ObjectType, TagId};
+use crate::object::{Actor, CommitId, LogEntry, ObjectType, TagId};
 use crate::repo::{Repository, SignatureState, StoredCommit};
 use crate::sign::PublicKey;
 use crate::store::Lookup;
+use crate::trust::Chain;
 
 /// What the signature of an object is worth.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -17,7 +18,9 @@ use crate::store::Lookup;
 pub enum Verdict {
     /// Signed by a key of the principal it names.
     Good,
-    /// Signed by a key that the trust root does not name.
+    /// Signed by a key of the principal it names that was retired before this came.
+    RetiredKey,
+    /// Signed by a key that no trust root names.
     UnknownKey,
     /// The key is not one of the principal that the object names.
     WrongPrincipal,
@@ -36,6 +39,7 @@ impl Verdict {
     pub fn words(self) -> &'static str {
         match self {
             Self::Good => "good",
+            Self::RetiredKey => "retired key",
             Self::UnknownKey => "unknown key",
             Self::WrongPrincipal => "BAD: the key is not the named principal's",
             Self::OtherRepository => "BAD: made for another repository",
@@ -106,6 +110,8 @@ pub struct VerifyReport {
     pub good: u64,
     /// How many are signed by a key that the trust root does not name.
     pub unknown_keys: u64,
+    /// How many came after the key that signed them was retired.
+    pub retired_keys: u64,
     /// Commits that are not good, newest first.
     pub not_good: Vec<CommitVerdict>,
     /// How many signed tags were looked at.
@@ -159,10 +165,11 @@ pub fn verify(repo: &Repository, range: Option<Range>) -> Result<VerifyReport, H
         commits: 0,
         good: 0,
         unknown_keys: 0,
+        retired_keys: 0,
         not_good: Vec::new(),
         tags: 0,
         tags_not_good: Vec::new(),
-        log: log_verdict(&revisions),
+        log: log_verdict(repo, &revisions),
         refs: refs.collect(),
         authority: "this clone's log alone",
     };
@@ -179,6 +186,7 @@ pub fn verify(repo: &Repository, range: Option<Range>) -> Result<VerifyReport, H
                 continue;
             }
             Verdict::UnknownKey => report.unknown_keys += 1,
+            Verdict::RetiredKey => report.retired_keys += 1,
             _ => {}
         }
         report.not_good.push(verdict);
@@ -197,6 +205,7 @@ pub fn verify(repo: &Repository, range: Option<Range>) -> Result<VerifyReport, H
 pub fn verdict(state: &SignatureState) -> (Verdict, Option<String>) {
     match state {
         SignatureState::Good(_) => (Verdict::Good, None),
+        SignatureState::RetiredKey(_) => (Verdict::RetiredKey, None),
         SignatureState::UnknownKey => (Verdict::UnknownKey, None),
         SignatureState::WrongPrincipal => (Verdict::WrongPrincipal, None),
         SignatureState::OtherRepository => (Verdict::OtherRepository, None),
@@ -230,17 +239,57 @@ fn judge_tag(repo: &Repository, name: String, id: TagId) -> TagVerdict {
     TagVerdict { id: id.to_hex(), name, verdict, detail }
 }
 
-fn log_verdict(revisions: &Revisions<'_>) -> LogVerdict {
+fn log_verdict(repo: &Repository, revisions: &Revisions<'_>) -> LogVerdict {
     let mut entries = 0;
-    let checked: Result<_, LogError> = revisions.log().walk(&mut |_, _| entries += 1);
-    match checked {
-        Ok(summary) => LogVerdict {
-            good: true,
-            entries: summary.entries,
-            key: Some(summary.key.fingerprint()),
-            problem: None,
-        },
-        Err(e) => LogVerdict { good: false, entries, key: None, problem: Some(with_sources(&e)) },
+    let mut order = TrustOrder::new(repo.trust().chain());
+    let checked: Result<_, LogError> = revisions.log().walk(&mut |_, entry| {
+        entries += 1;
+        order.visit(&entry);
+    });
+    let bad = |problem| LogVerdict { good: false, entries, key: None, problem: Some(problem) };
+    match (checked, order.problem()) {
+        (Err(e), _) => bad(with_sources(&e)),
+        (Ok(_), Some(problem)) => bad(problem.to_owned()),
+        (Ok(summary), None) => {
+            let (entries, key) = (summary.entries, Some(summary.key.fingerprint()));
+            LogVerdict { good: true, entries, key, problem: None }
+        }
+    }
+}
+
+/// Whether a log goes through the trust roots in their order, and never back.
+pub struct TrustOrder<'t> {
+    chain: &'t Chain,
+    /// Where the root of the entry before stands in the chain.
+    at: usize,
+    problem: Option<String>,
+}
+
+impl<'t> TrustOrder<'t> {
+    /// Begins before the first entry.
+    pub fn new(chain: &'t Chain) -> Self {
+        Self { chain, at: 0, problem: None }
+    }
+
+    /// Looks at the next entry.
+    pub fn visit(&mut self, entry: &LogEntry) {
+        let (sequence, root) = (entry.sequence, entry.trust_root);
+        let why = match self.chain.position(root) {
+            Some(at) if at >= self.at => {
+                self.at = at;
+                return;
+            }
+            Some(_) => format!("log entry {sequence} goes back to the trust root {root}"),
+            None => {
+                format!("log entry {sequence} names {root}, which is none of the trust roots here")
+            }
+        };
+        self.problem.get_or_insert(why);
+    }
+
+    /// The first entry that is out of order.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
     }
 }
 

@@ -3,28 +3,33 @@
 //! Verbs above this room are free functions that take a [`Repository`]. Uses `trust`, `log`,
 //! `store`, `sign`, `object` and `disk`.
 
+mod arrivals;
 mod config;
 mod error;
 mod expired;
 mod format;
 mod identity;
 mod init;
+mod key_ring;
 mod objects;
 mod repository;
 mod settings;
 mod tree;
+mod trust_change;
 
 pub use config::{ConfigError, UserConfig};
 pub use error::RepoError;
 pub use format::{FORMAT_VERSION, Format, FormatError};
 pub use identity::{Identity, IdentityError, Surroundings, load_identity};
 pub use init::{InitOptions, init};
+pub use key_ring::{KeyPlace, RingKey, key_ring};
 pub use objects::{SignatureState, StoredCommit, StoredTag};
 pub use repository::{FOLDER, Repository};
 pub use settings::{
     CONFIG_FILE, Origin, SETTINGS, Scope, Setting, SettingError, SettingsFile, days, in_force,
 };
 pub use tree::{Descend, FILES, ensure_size, tree_entry};
+pub use trust_change::{TrustChange, TrustChangeError, change_trust};
 
 use crate::object::Stamp;
 

@@ -1,6 +1,8 @@
 //! Commits and tags of a repository, read and judged.
 
-use crate::object::{Actor, Commit, CommitId, ObjectType, RepositoryId, Signed, Tag, TagId};
+use crate::object::{
+    Actor, Commit, CommitId, Id, ObjectType, Principal, RepositoryId, Signed, Tag, TagId,
+};
 use crate::sign::{Namespace, SignError, verify};
 use crate::trust::Standing;
 
@@ -37,7 +39,9 @@ pub struct StoredTag {
 #[derive(Debug)]
 pub enum SignatureState {
     /// Good, by a key of this principal.
-    Good(crate::object::Principal),
+    Good(Principal),
+    /// Good, by a key that this principal had until it was retired; this came afterwards.
+    RetiredKey(Principal),
     /// Good, by a key that the trust root does not name.
     UnknownKey,
     /// The key belongs to somebody else than the object says.
@@ -58,7 +62,10 @@ impl SignatureState {
 
     /// Whether the bytes are signed by the key they state, whoever that belongs to.
     pub fn is_sound(&self) -> bool {
-        matches!(self, Self::Good(_) | Self::UnknownKey | Self::OtherRepository)
+        matches!(
+            self,
+            Self::Good(_) | Self::RetiredKey(_) | Self::UnknownKey | Self::OtherRepository
+        )
     }
 }
 
@@ -91,21 +98,22 @@ impl Repository {
 
     /// Judges the signature of a commit.
     pub fn judge(&self, stored: &StoredCommit) -> SignatureState {
-        let StoredCommit { commit, payload, signature, .. } = stored;
-        self.judge_bytes(Namespace::Commit, payload, signature, &commit.committer, commit.repo)
+        let StoredCommit { id, commit, payload, signature } = stored;
+        let signed = (Namespace::Commit, &payload[..], &signature[..]);
+        self.judge_bytes(id.id(), signed, &commit.committer, commit.repo)
     }
 
     /// Judges the signature of a tag.
     pub fn judge_tag(&self, stored: &StoredTag) -> SignatureState {
-        let StoredTag { tag, payload, signature, .. } = stored;
-        self.judge_bytes(Namespace::Tag, payload, signature, &tag.tagger, tag.repo)
+        let StoredTag { id, tag, payload, signature } = stored;
+        let signed = (Namespace::Tag, &payload[..], &signature[..]);
+        self.judge_bytes(id.id(), signed, &tag.tagger, tag.repo)
     }
 
     fn judge_bytes(
         &self,
-        namespace: Namespace,
-        payload: &[u8],
-        signature: &[u8],
+        id: Id,
+        (namespace, payload, signature): (Namespace, &[u8], &[u8]),
         stated: &Actor,
         repo: RepositoryId,
     ) -> SignatureState {
@@ -119,8 +127,21 @@ impl Repository {
         if repo != self.id() {
             return SignatureState::OtherRepository;
         }
+        // A signer whose key no root knew yet could name no principal.
+        let names = |p: &Principal| match stated.principal {
+            Some(id) => id == p.id,
+            None => self.trust().came_late(&stated.key),
+        };
         match self.trust().standing(&stated.key) {
-            Standing::Principal(p) if stated.principal == Some(p.id) => SignatureState::Good(p),
+            Standing::Principal(p) if names(&p) => SignatureState::Good(p),
+            Standing::Retired { principal, by }
+                if names(&principal) || stated.principal.is_none() =>
+            {
+                match self.arrivals().came_before(id, by) {
+                    true => SignatureState::Good(principal),
+                    false => SignatureState::RetiredKey(principal),
+                }
+            }
             Standing::Unknown if stated.principal.is_none() => SignatureState::UnknownKey,
             _ => SignatureState::WrongPrincipal,
         }

@@ -2,14 +2,16 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::disk::{Disk, ReadFile};
 use crate::log::{Append, LogError, PlaceLog};
-use crate::object::{Cause, LogEntryId, RefChange, RepositoryId};
+use crate::object::{Cause, LogEntryId, RefChange, RepositoryId, TrustRootId};
 use crate::sign::SecretKey;
 use crate::store::Store;
-use crate::trust::TrustState;
+use crate::trust::{Adoption, TrustState, adopt};
 
+use super::arrivals::Arrivals;
 use super::config::UserConfig;
 use super::error::RepoError;
 use super::format::{Format, FormatError};
@@ -25,6 +27,7 @@ pub struct Repository {
     format: Format,
     store: Store,
     trust: TrustState,
+    arrivals: OnceLock<Arrivals>,
 }
 
 impl Repository {
@@ -73,13 +76,14 @@ impl Repository {
             return Err(RepoError::Requires { what });
         }
         let store = Store::open(disk.clone(), &folder)?;
-        let repo = founded_by(&disk, &folder)?;
-        let trust = TrustState::load(&store, repo)?;
+        let log = PlaceLog::open(disk.clone(), &folder)?;
+        let trust = TrustState::load(&store, log.repository(), log.trust_root())?;
         if trust.format != Format::id() {
             let (found, expected) = (Format::id(), trust.format);
             return Err(RepoError::ForeignFormat { found, expected });
         }
-        Ok(Self { root: root.into(), folder, disk, format, store, trust })
+        let arrivals = OnceLock::new();
+        Ok(Self { root: root.into(), folder, disk, format, store, trust, arrivals })
     }
 
     /// The folder that is captured.
@@ -105,6 +109,11 @@ impl Repository {
     /// The trust root in force.
     pub fn trust(&self) -> &TrustState {
         &self.trust
+    }
+
+    /// When commits and tags came to be known here; computed at the first call.
+    pub(super) fn arrivals(&self) -> &Arrivals {
+        self.arrivals.get_or_init(|| Arrivals::of(self))
     }
 
     /// The repository's id.
@@ -138,21 +147,37 @@ impl Repository {
     pub fn move_refs(
         &self,
         log: &mut PlaceLog,
+        changes: Vec<RefChange>,
+        cause: Cause,
+    ) -> Result<LogEntryId, RepoError> {
+        self.put_in_force(log, log.trust_root(), changes, cause)
+    }
+
+    /// Puts a trust root in force by an entry of this clone's log, and moves refs with it. The root
+    /// must be in the store. This handle goes on by the root that it was opened with.
+    ///
+    /// # Errors
+    /// When the root does not go on from the one in force ([`adopt`]). [`LogError::Moved`] when
+    /// another trust root came into force meanwhile, or a ref has not the old value that a change
+    /// states.
+    pub fn put_in_force(
+        &self,
+        log: &mut PlaceLog,
+        trust_root: TrustRootId,
         mut changes: Vec<RefChange>,
         cause: Cause,
     ) -> Result<LogEntryId, RepoError> {
         self.ensure_writable()?;
+        let before = log.trust_root();
+        if trust_root != before && adopt(&self.store, before, trust_root)? == Adoption::Behind {
+            let why = "a later trust root is in force".into();
+            return Err(LogError::Moved { why }.into());
+        }
         // The one order that an entry may hold them in.
         changes.sort_by(|a, b| a.name.cmp(&b.name));
         let path = self.folder.join("local/replica-key");
         let key = SecretKey::load(&path, &mut |_| Ok(None))?;
-        let trust_root = self.trust.root_id;
         let append = Append { trust_root, changes, time: super::now(), cause };
         Ok(log.append(self.id(), append, &key)?)
     }
-}
-
-/// The repository that the log's last entry names.
-fn founded_by(disk: &Disk, folder: &Path) -> Result<RepositoryId, RepoError> {
-    Ok(PlaceLog::open(disk.clone(), folder)?.repository())
 }

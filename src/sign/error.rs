@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{KeyFileFormat, Namespace, PublicKey};
+use super::{AgentError, KeyFileFormat, Namespace, PublicKey};
 
 /// Why a key was not loaded, or a signature not made or not accepted.
 ///
@@ -11,13 +11,13 @@ use super::{KeyFileFormat, Namespace, PublicKey};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
-    /// A public key or signature of a type other than `ssh-ed25519`.
+    /// A public key or signature of a type that is not supported: RSA, ECDSA, DSA, a certificate.
     #[error("keys of type {key_type} are not supported")]
     UnsupportedKeyType {
         /// The type as the key names it, as in `ssh-rsa`.
         key_type: String,
     },
-    /// A private key file of a type other than `ssh-ed25519`.
+    /// A private key file of a type that does not sign by itself.
     #[error("{}: keys of type {key_type} are not supported", path.display())]
     UnsupportedKeyFile {
         /// The file.
@@ -180,7 +180,21 @@ pub enum SignError {
     #[error("the signature by {} does not match", key.fingerprint())]
     BadSignature {
         /// The key that the signature names.
-        key: PublicKey,
+        key: Box<PublicKey>,
+    },
+    /// A signature by a security key that nobody touched.
+    #[error("the security key {} signed without being touched", key.fingerprint())]
+    NotTouched {
+        /// The key that the signature names.
+        key: Box<PublicKey>,
+    },
+    /// An SSH agent did not do what it was asked to.
+    #[error("the SSH agent at {}: {source}", socket.display())]
+    Agent {
+        /// Where it listens.
+        socket: PathBuf,
+        /// Why.
+        source: AgentError,
     },
     /// Text that is not an armored SSHSIG.
     #[error("malformed armored signature: {reason}")]
@@ -194,14 +208,37 @@ impl SignError {
     /// What the user can do about it, when there is something.
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
-            SignError::UnsupportedKeyType { .. } | SignError::UnsupportedKeyFile { .. } => {
-                Some("make an ed25519 key: ssh-keygen -t ed25519")
+            SignError::UnsupportedKeyType { key_type }
+            | SignError::UnsupportedKeyFile { key_type, .. } => Some(other_type(key_type)),
+            SignError::NotTouched { .. } => {
+                Some("make a key that must be touched: ssh-keygen -t ed25519-sk")
             }
+            SignError::Agent { source, .. } => match source {
+                AgentError::Connect(_) | AgentError::Exchange(_) | AgentError::TimedOut { .. } => {
+                    Some("see that ssh-agent runs and SSH_AUTH_SOCK names its socket: ssh-add -l")
+                }
+                AgentError::Refused => Some("see that it holds the key, unlocked: ssh-add -l"),
+                _ => None,
+            },
             SignError::NotAPrivateKey { found, .. } => found.remedy(),
             SignError::UnsupportedCipher { .. } | SignError::KdfTooCostly { .. } => {
                 Some("encrypt the key anew with the defaults: ssh-keygen -p -f FILE")
             }
             _ => None,
         }
+    }
+}
+
+/// What to do about a key of another type.
+fn other_type(key_type: &str) -> &'static str {
+    if key_type.contains("-cert-v") {
+        return "name the plain key, not its certificate: the file without -cert";
+    }
+    match key_type {
+        "sk-ssh-ed25519@openssh.com" => "its security key signs through an agent: ssh-add FILE",
+        other if other.starts_with("sk-") => {
+            "make an ed25519 key on the security key: ssh-keygen -t ed25519-sk"
+        }
+        _ => "make an ed25519 key: ssh-keygen -t ed25519",
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::{SignError, public_key};
+use super::{PublicKey, SignError, public_key, secret_key};
 
 /// The most bytes that are read of a key file.
 pub const KEY_FILE_LIMIT: usize = 64 * 1024;
@@ -112,6 +112,53 @@ impl fmt::Display for KeyFileFormat {
             KeyFileFormat::Unknown => "something else",
         })
     }
+}
+
+/// What a key file holds, as far as no passphrase is needed to see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyFile {
+    /// A public key.
+    Public {
+        /// The key.
+        key: PublicKey,
+        /// What stands behind it.
+        comment: String,
+    },
+    /// A private key.
+    Private {
+        /// Its public half, as the file shows it: a claim until the file is opened.
+        key: PublicKey,
+        /// Whether a passphrase opens it.
+        encrypted: bool,
+    },
+}
+
+impl KeyFile {
+    /// The public key.
+    pub fn key(&self) -> PublicKey {
+        match self {
+            Self::Public { key, .. } | Self::Private { key, .. } => *key,
+        }
+    }
+}
+
+/// Looks at a key file without opening the private key in it.
+///
+/// # Errors
+/// When the file cannot be read or is no key file of OpenSSH, or the key is of a type that is not
+/// supported.
+pub fn look(path: &Path) -> Result<KeyFile, SignError> {
+    let content = read(path)?;
+    if KeyFileFormat::of(&content) != KeyFileFormat::OpenSshPublic {
+        let (key, encrypted) = secret_key::look(&content, path)?;
+        return Ok(KeyFile::Private { key, encrypted });
+    }
+    let text = String::from_utf8_lossy(&content);
+    let key = PublicKey::from_openssh(&text)?;
+    let mut lines = text.lines().map(str::trim);
+    let line = lines.find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
+    let comment = line.split_ascii_whitespace().skip(2).collect::<Vec<_>>().join(" ");
+    Ok(KeyFile::Public { key, comment })
 }
 
 /// Whether others than the owner may do anything with a private key file.

@@ -13,22 +13,26 @@
 //! - The key alone proves: [`verify`] returns the key that signed and says nothing of whose it is.
 //! - Nothing panics on any input, and every input is bounded before it is read.
 //!
-//! The room uses no other room. It reads key files and writes none, and it does not prompt:
-//! a passphrase comes from the caller's callback.
+//! It reads key files and writes none, asks an SSH agent at the socket that the caller names, and
+//! does not prompt: a passphrase comes from the caller's callback. Uses `object`.
 
+mod agent;
 mod armor;
 mod error;
 mod key_file;
 mod namespace;
 mod public_key;
 mod secret_key;
+mod signer;
 mod sshsig;
 mod wire;
 
+pub use agent::{AGENT_MESSAGE_LIMIT, Agent, AgentError, AgentIdentity, parse_identities};
 pub use armor::{from_armored, to_armored};
 pub use error::SignError;
-pub use key_file::{KEY_FILE_LIMIT, KeyFileFormat, permissions_too_open};
+pub use key_file::{KEY_FILE_LIMIT, KeyFile, KeyFileFormat, look, permissions_too_open};
 pub use namespace::Namespace;
 pub use public_key::PublicKey;
 pub use secret_key::{AskPassphrase, SecretKey};
+pub use signer::{AgentKey, Signer};
 pub use sshsig::{SSHSIG_LIMIT, SshSig, parse_sshsig, verify};

@@ -3,40 +3,55 @@
 use std::cell::Cell;
 use std::fmt;
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64_NOPAD};
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use ssh_key::HashAlg;
-use ssh_key::public::{Ed25519PublicKey, KeyData};
+use sha2::{Digest, Sha256};
 
-use super::wire::{self, BlobFlaw};
+use crate::object::KeyBytes;
+
+use super::wire::{self, Reader};
 use super::{KEY_FILE_LIMIT, KeyFileFormat, SignError};
 
-/// An ed25519 public key that signatures may be checked against.
+/// An ed25519 public key that signatures may be checked against; a security key may hold its
+/// other half.
 ///
 /// Always a canonically encoded point of the curve, and not of small order (RFC 8032 §5.1.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PublicKey([u8; 32]);
+pub struct PublicKey(KeyBytes);
 
 impl PublicKey {
-    /// Takes the 32 bytes of RFC 8032 §5.1.5, unless the key is weak or not canonical.
-    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SignError> {
-        point(bytes)?;
+    /// Takes the bytes of a payload, unless the key is weak or not canonical.
+    pub fn from_bytes(bytes: &KeyBytes) -> Result<Self, SignError> {
+        point(bytes.point())?;
         Ok(PublicKey(*bytes))
     }
 
     /// The point of the curve that the key is.
     pub(super) fn point(&self) -> Result<VerifyingKey, SignError> {
-        point(&self.0)
+        point(self.0.point())
     }
 
     /// The public half of a secret key, which is canonical and of large order by construction.
     pub(super) fn of(signing: &SigningKey) -> Self {
-        PublicKey(signing.verifying_key().to_bytes())
+        PublicKey(signing.verifying_key().to_bytes().into())
     }
 
-    /// The 32 bytes of RFC 8032 §5.1.5.
-    pub fn as_bytes(&self) -> &[u8; 32] {
+    /// The bytes that payloads hold.
+    pub fn as_bytes(&self) -> &KeyBytes {
         &self.0
+    }
+
+    /// The name of its type in SSH.
+    pub fn key_type(&self) -> &'static str {
+        match self.is_security_key() {
+            true => wire::SK_ED25519,
+            false => wire::ED25519,
+        }
+    }
+
+    /// Whether a security key holds the secret half.
+    pub fn is_security_key(&self) -> bool {
+        self.0.application().is_some()
     }
 
     /// Reads an OpenSSH public key line, or the content of a `.pub` file that holds one.
@@ -70,24 +85,27 @@ impl PublicKey {
     fn from_line(line: &str) -> Result<Self, SignError> {
         let mut words = line.split_ascii_whitespace();
         let key_type = words.next().ok_or_else(|| malformed("it is empty"))?;
-        if key_type != wire::ED25519 {
-            return Err(if is_key_type(key_type) {
-                SignError::UnsupportedKeyType { key_type: key_type.to_owned() }
-            } else {
-                malformed("it does not begin with ssh-ed25519")
-            });
+        if !is_key_type(key_type) {
+            return Err(malformed("it does not begin with the type of a key"));
+        }
+        if !is_supported(key_type) {
+            return Err(SignError::UnsupportedKeyType { key_type: key_type.to_owned() });
         }
         let base64 = words.next().ok_or_else(|| malformed("the key is missing"))?;
         let blob =
             BASE64.decode(base64.as_bytes()).map_err(|_| malformed("the key is not base64"))?;
-        Self::from_wire(&blob)
+        let key = Self::from_wire(&blob)?;
+        match key.key_type() == key_type {
+            true => Ok(key),
+            false => Err(malformed("the key is of another type than the line says")),
+        }
     }
 
     /// The line of a `.pub` file, without the line end.
     ///
     /// Control characters of the comment become spaces, so the line stays one line.
     pub fn to_openssh(&self, comment: &str) -> String {
-        let mut line = format!("{} {}", wire::ED25519, BASE64.encode(&self.to_wire()));
+        let mut line = format!("{} {}", self.key_type(), BASE64.encode(&self.to_wire()));
         let comment = comment.replace(char::is_control, " ");
         let comment = comment.trim();
         if !comment.is_empty() {
@@ -99,23 +117,40 @@ impl PublicKey {
 
     /// The fingerprint that `ssh-keygen -l` prints: `SHA256:` and unpadded base64.
     pub fn fingerprint(&self) -> String {
-        KeyData::from(Ed25519PublicKey(self.0)).fingerprint(HashAlg::Sha256).to_string()
+        format!("SHA256:{}", BASE64_NOPAD.encode(&Sha256::digest(self.to_wire())))
     }
 
-    /// Reads an SSH public key blob (RFC 8709 §4).
+    /// Reads an SSH public key blob (RFC 8709 §4; `PROTOCOL.u2f`).
     pub(super) fn from_wire(blob: &[u8]) -> Result<Self, SignError> {
-        match wire::read_named_blob(blob) {
-            Ok(raw) => Self::from_bytes(&raw),
-            Err(BlobFlaw::OtherAlgorithm(key_type)) => {
-                Err(SignError::UnsupportedKeyType { key_type })
-            }
-            Err(BlobFlaw::Malformed) => Err(malformed("the key blob is damaged")),
+        let damaged = || malformed("the key blob is damaged");
+        let mut reader = Reader::new(blob);
+        let key_type = wire::read_name(&mut reader).ok_or_else(damaged)?;
+        if !is_supported(key_type) {
+            return Err(SignError::UnsupportedKeyType { key_type: key_type.to_owned() });
+        }
+        let point: [u8; 32] = reader.string_of().ok_or_else(damaged)?;
+        let mut bytes = KeyBytes::from(point);
+        if key_type == wire::SK_ED25519 {
+            let application = reader.string().ok_or_else(damaged)?;
+            bytes = KeyBytes::security_key(point, application).ok_or_else(|| {
+                malformed("the security key's application is not `ssh:` and at most 60 characters")
+            })?;
+        }
+        match reader.remaining() {
+            0 => Self::from_bytes(&bytes),
+            _ => Err(damaged()),
         }
     }
 
-    /// Writes an SSH public key blob (RFC 8709 §4).
+    /// Writes an SSH public key blob (RFC 8709 §4; `PROTOCOL.u2f`).
     pub(super) fn to_wire(self) -> Vec<u8> {
-        wire::named_blob(&self.0)
+        let mut out = Vec::with_capacity(51);
+        wire::put_string(&mut out, self.key_type().as_bytes());
+        wire::put_string(&mut out, self.0.point());
+        if let Some(application) = self.0.application() {
+            wire::put_string(&mut out, application);
+        }
+        out
     }
 }
 
@@ -160,6 +195,11 @@ fn is_reduced(bytes: &[u8; 32]) -> bool {
     *first < 0xed || last & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff)
 }
 
+/// Whether keys of this type can sign and be verified.
+fn is_supported(key_type: &str) -> bool {
+    key_type == wire::ED25519 || key_type == wire::SK_ED25519
+}
+
 /// Whether a word names a key type of OpenSSH, ours or not, certificates included (`sshkey.c`).
 pub(super) fn is_key_type(word: &str) -> bool {
     let prefixes = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "webauthn-sk-"];
@@ -176,9 +216,9 @@ mod tests {
         SecretKey::from_seed(&[7; 32], "").public()
     }
 
-    fn hex(text: &str) -> [u8; 32] {
+    fn hex(text: &str) -> KeyBytes {
         let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap();
-        bytes.try_into().unwrap()
+        KeyBytes::from_slice(&bytes).unwrap()
     }
 
     #[test]
@@ -207,6 +247,29 @@ mod tests {
             PublicKey::from_openssh(&format!("{line}\n{line}\n")),
             Err(SignError::MalformedPublicKey { .. })
         ));
+    }
+
+    #[test]
+    fn line_of_a_security_key_comes_back() {
+        let bytes = KeyBytes::security_key(*key().as_bytes().point(), b"ssh:work").unwrap();
+        let key = PublicKey::from_bytes(&bytes).unwrap();
+        let line = key.to_openssh("ada");
+        assert!(line.starts_with("sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2"));
+        assert_eq!(PublicKey::from_openssh(&line).unwrap(), key);
+        let plain = line.replace("sk-ssh-ed25519@openssh.com", "ssh-ed25519");
+        assert!(PublicKey::from_openssh(&plain).is_err());
+    }
+
+    #[test]
+    fn security_key_of_another_application_is_refused() {
+        for application in [&b""[..], b"https://example.org", b"ssh:\n", &[b's'; 65]] {
+            let mut blob = Vec::new();
+            wire::put_string(&mut blob, wire::SK_ED25519.as_bytes());
+            wire::put_string(&mut blob, key().as_bytes().point());
+            wire::put_string(&mut blob, application);
+            let error = PublicKey::from_wire(&blob).unwrap_err();
+            assert!(matches!(error, SignError::MalformedPublicKey { .. }), "{application:?}");
+        }
     }
 
     #[test]
@@ -271,7 +334,10 @@ mod tests {
                 let mut bytes = [0xff; 32];
                 bytes[0] = first;
                 bytes[31] = last;
-                assert!(matches!(PublicKey::from_bytes(&bytes), Err(SignError::NonCanonicalKey)));
+                assert!(matches!(
+                    PublicKey::from_bytes(&bytes.into()),
+                    Err(SignError::NonCanonicalKey)
+                ));
             }
         }
     }
@@ -280,7 +346,7 @@ mod tests {
     fn bytes_off_the_curve_are_refused() {
         let mut bytes = [0; 32];
         bytes[0] = 2;
-        assert!(matches!(PublicKey::from_bytes(&bytes), Err(SignError::KeyNotOnCurve)));
+        assert!(matches!(PublicKey::from_bytes(&bytes.into()), Err(SignError::KeyNotOnCurve)));
     }
 
     proptest! {

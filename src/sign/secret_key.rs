@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ed25519_dalek::{Signer, SigningKey};
 use ssh_key::private::{Ed25519Keypair, KeypairData};
-use ssh_key::{LineEnding, PrivateKey};
+use ssh_key::{Cipher, Kdf, LineEnding, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::wire::{self, Reader};
@@ -19,6 +19,9 @@ pub type AskPassphrase<'a> = dyn FnMut(&Path) -> Result<Option<Zeroizing<String>
 
 /// The most rounds of key derivation that are done; `ssh-keygen` asks for 16 or 24 by default.
 const KDF_ROUNDS_LIMIT: u32 = 1 << 14;
+
+/// The rounds that new keys get, as `ssh-keygen` has it.
+const KDF_ROUNDS: u32 = 24;
 
 /// The label of an OpenSSH private key (`PROTOCOL.key`).
 const PRIVATE_KEY: &str = "OPENSSH PRIVATE KEY";
@@ -65,7 +68,7 @@ impl SecretKey {
             });
         };
         let secret = Self::from_seed(pair.private.as_ref(), key.comment());
-        if secret.public.as_bytes() != pair.public.as_ref() {
+        if secret.public.as_bytes().point() != pair.public.as_ref() {
             return Err(SignError::KeyHalvesDiffer { path: path.to_owned() });
         }
         Ok(secret)
@@ -95,6 +98,30 @@ impl SecretKey {
             .map_err(|source| SignError::Encoding { source })
     }
 
+    /// Writes the key as an OpenSSH private key file that `passphrase` opens, the way
+    /// `ssh-keygen` encrypts (aes256-ctr, bcrypt of 24 rounds).
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn to_encrypted_pem(
+        &self,
+        comment: &str,
+        passphrase: &str,
+    ) -> Result<Zeroizing<String>, SignError> {
+        let (mut salt, mut check) = ([0; 16], [0; 4]);
+        for bytes in [&mut salt[..], &mut check] {
+            getrandom::fill(bytes).map_err(|source| SignError::NoRandomness { source })?;
+        }
+        let kdf = Kdf::Bcrypt { salt: salt.to_vec(), rounds: KDF_ROUNDS };
+        let pair = Ed25519Keypair::from(&self.signing);
+        PrivateKey::new(KeypairData::Ed25519(pair), comment)
+            .and_then(|key| {
+                key.encrypt_with(Cipher::Aes256Ctr, kdf, u32::from_be_bytes(check), passphrase)
+            })
+            .and_then(|key| key.to_openssh(LineEnding::LF))
+            .map_err(|source| SignError::Encoding { source })
+    }
+
     /// The public half.
     pub fn public(&self) -> PublicKey {
         self.public
@@ -112,7 +139,7 @@ impl SecretKey {
     pub fn sign(&self, namespace: Namespace, payload: &[u8]) -> Result<Vec<u8>, SignError> {
         let signed = sshsig::signed_data(namespace.as_str(), payload)?;
         let signature = self.signing.sign(&signed).to_bytes();
-        Ok(sshsig::encode(self.public, namespace.as_str(), &signature))
+        Ok(sshsig::encode(self.public, namespace.as_str(), &sshsig::plain(signature)))
     }
 }
 
@@ -141,11 +168,29 @@ fn unarmor(content: &[u8], path: &Path) -> Result<Zeroizing<Vec<u8>>, SignError>
     armor::decode(PRIVATE_KEY, text).map_err(|flaw| damaged(flaw.reason()))
 }
 
+/// The public half that an OpenSSH private key file shows, and whether it is encrypted.
+pub(super) fn look(content: &[u8], path: &Path) -> Result<(PublicKey, bool), SignError> {
+    let raw = unarmor(content, path)?;
+    let damaged = || SignError::DamagedKeyFile {
+        path: path.to_owned(),
+        reason: "it ends within the part that is not encrypted",
+    };
+    let header = Header::read(&raw).ok_or_else(damaged)?;
+    let key = PublicKey::from_wire(header.key).map_err(|e| match e {
+        SignError::UnsupportedKeyType { key_type } => {
+            SignError::UnsupportedKeyFile { path: path.to_owned(), key_type }
+        }
+        e => e,
+    })?;
+    Ok((key, header.cipher != b"none"))
+}
+
 /// What an OpenSSH private key file says in the clear, ahead of the secret.
 struct Header<'a> {
     cipher: &'a [u8],
     kdf_options: &'a [u8],
     key_type: &'a [u8],
+    key: &'a [u8],
 }
 
 impl<'a> Header<'a> {
@@ -156,8 +201,9 @@ impl<'a> Header<'a> {
         let _kdf_name = reader.string()?;
         let kdf_options = reader.string()?;
         let _key_count = reader.uint32()?;
-        let key_type = Reader::new(reader.string()?).string()?;
-        Some(Header { cipher, kdf_options, key_type })
+        let key = reader.string()?;
+        let key_type = Reader::new(key).string()?;
+        Some(Header { cipher, kdf_options, key_type, key })
     }
 
     fn kdf_rounds(&self) -> Option<u32> {
@@ -236,7 +282,6 @@ fn undecodable(source: ssh_key::Error, path: &Path) -> SignError {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use ssh_key::{Cipher, Kdf};
 
     fn path() -> &'static Path {
         Path::new("id_test")
@@ -293,7 +338,7 @@ mod tests {
         let seed = hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
         let public = hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
         let key = SecretKey::from_seed(&seed.try_into().unwrap(), "");
-        assert_eq!(key.public().as_bytes().as_slice(), public);
+        assert_eq!(key.public().as_bytes().to_vec(), public);
         assert!(PublicKey::from_bytes(key.public().as_bytes()).is_ok());
     }
 
@@ -370,7 +415,8 @@ mod tests {
                 panic!("asked for a passphrase")
             })
             .unwrap_err();
-            assert!(error.remedy().unwrap().contains("ssh-keygen -t ed25519"));
+            let remedy = if key_type.starts_with("sk-") { "ssh-add" } else { "-t ed25519" };
+            assert!(error.remedy().unwrap().contains(remedy));
             assert!(matches!(
                 error,
                 SignError::UnsupportedKeyFile { key_type: found, .. } if found == key_type

@@ -1,9 +1,10 @@
 //! The raw SSHSIG: how a signature stands in an object (OpenSSH's `PROTOCOL.sshsig`).
 
 use ed25519_dalek::Signature;
+use sha2::{Digest, Sha256};
 use ssh_key::HashAlg;
 
-use super::wire::{self, BlobFlaw, Reader};
+use super::wire::{self, Reader};
 use super::{Namespace, PublicKey, SignError};
 
 /// The most bytes that a raw SSHSIG may have.
@@ -13,6 +14,10 @@ const MAGIC: &[u8] = b"SSHSIG";
 const VERSION: u32 = 1;
 const HASH: &str = "sha512";
 
+/// The flag by which a security key says that somebody touched it (`PROTOCOL.u2f`, "SSH U2F
+/// signatures").
+const USER_PRESENCE: u8 = 0x01;
+
 /// A well-formed SSHSIG by an ed25519 key, not yet checked against a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshSig {
@@ -20,30 +25,50 @@ pub struct SshSig {
     pub key: PublicKey,
     /// What the signature speaks for.
     pub namespace: String,
-    signature: [u8; 64],
+    signature: RawSignature,
+}
+
+/// What stands in the signature blob; its form is that of the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RawSignature {
+    bytes: [u8; 64],
+    /// What a security key adds (`PROTOCOL.u2f`, "SSH U2F signatures").
+    touch: Option<Touch>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Touch {
+    flags: u8,
+    counter: u32,
 }
 
 /// Checks a raw SSHSIG over a payload and returns the key that made it.
 ///
 /// The key alone proves: whether it is a key that one trusts, the caller judges. The check is
 /// strict: one encoding, one namespace, no small-order point in key or signature, no S beyond the
-/// group's order (RFC 8032 §5.1.7).
+/// group's order (RFC 8032 §5.1.7). A security key must have been touched.
 pub fn verify(namespace: Namespace, payload: &[u8], sshsig: &[u8]) -> Result<PublicKey, SignError> {
     let SshSig { key, namespace: found, signature } = parse_sshsig(sshsig)?;
     if found != namespace.as_str() {
         return Err(SignError::WrongNamespace { expected: namespace, found });
     }
-    let signed = signed_data(&found, payload)?;
+    let mut signed = signed_data(&found, payload)?;
+    if let (Some(application), Some(touch)) = (key.as_bytes().application(), signature.touch) {
+        if touch.flags & USER_PRESENCE == 0 {
+            return Err(SignError::NotTouched { key: key.into() });
+        }
+        signed = security_key_data(application, touch, &signed);
+    }
     key.point()?
-        .verify_strict(&signed, &Signature::from_bytes(&signature))
-        .map_err(|_| SignError::BadSignature { key })?;
+        .verify_strict(&signed, &Signature::from_bytes(&signature.bytes))
+        .map_err(|_| SignError::BadSignature { key: key.into() })?;
     Ok(key)
 }
 
 /// Takes a raw SSHSIG apart, refusing all but the one encoding that is ours.
 ///
-/// Version 1, an `ssh-ed25519` key that is not weak, a namespace that is text and not empty,
-/// nothing reserved, sha512, and nothing after the end.
+/// Version 1, an ed25519 key that is not weak, on a security key or not, a namespace that is text
+/// and not empty, nothing reserved, sha512, and nothing after the end.
 pub fn parse_sshsig(sshsig: &[u8]) -> Result<SshSig, SignError> {
     if sshsig.len() > SSHSIG_LIMIT {
         return Err(SignError::SignatureTooLong { length: sshsig.len(), limit: SSHSIG_LIMIT });
@@ -69,7 +94,7 @@ pub fn parse_sshsig(sshsig: &[u8]) -> Result<SshSig, SignError> {
         return Err(SignError::SignatureHash);
     }
     let signature = reader.string().ok_or_else(|| malformed("signature"))?;
-    let signature = parse_signature(signature)?;
+    let signature = parse_signature(signature, key)?;
     if reader.remaining() != 0 {
         return Err(SignError::TrailingBytes { count: reader.remaining() });
     }
@@ -87,23 +112,57 @@ fn parse_namespace(bytes: &[u8]) -> Result<String, SignError> {
     }
 }
 
-fn parse_signature(blob: &[u8]) -> Result<[u8; 64], SignError> {
-    wire::read_named_blob(blob).map_err(|flaw| match flaw {
-        BlobFlaw::OtherAlgorithm(key_type) => SignError::UnsupportedKeyType { key_type },
-        BlobFlaw::Malformed => malformed("signature"),
-    })
+/// Reads a signature blob by `key` (RFC 8709 §6; `PROTOCOL.u2f`).
+pub(super) fn parse_signature(blob: &[u8], key: PublicKey) -> Result<RawSignature, SignError> {
+    let mut reader = Reader::new(blob);
+    let key_type = wire::read_name(&mut reader).ok_or_else(|| malformed("signature"))?;
+    if key_type != key.key_type() {
+        return Err(SignError::UnsupportedKeyType { key_type: key_type.to_owned() });
+    }
+    let signature = read_signature(&mut reader, key).filter(|_| reader.remaining() == 0);
+    signature.ok_or_else(|| malformed("signature"))
+}
+
+fn read_signature(reader: &mut Reader<'_>, key: PublicKey) -> Option<RawSignature> {
+    let bytes = reader.string_of()?;
+    let touch = match key.is_security_key() {
+        true => Some(Touch { flags: reader.byte()?, counter: reader.uint32()? }),
+        false => None,
+    };
+    Some(RawSignature { bytes, touch })
 }
 
 /// Writes the raw SSHSIG (`PROTOCOL.sshsig`, "Blob format").
-pub(super) fn encode(key: PublicKey, namespace: &str, signature: &[u8; 64]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(192 + namespace.len());
+pub(super) fn encode(key: PublicKey, namespace: &str, signature: &RawSignature) -> Vec<u8> {
+    let mut blob = Vec::with_capacity(96);
+    wire::put_string(&mut blob, key.key_type().as_bytes());
+    wire::put_string(&mut blob, &signature.bytes);
+    if let Some(touch) = signature.touch {
+        blob.push(touch.flags);
+        blob.extend_from_slice(&touch.counter.to_be_bytes());
+    }
+    let mut out = Vec::with_capacity(256 + namespace.len());
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&VERSION.to_be_bytes());
     wire::put_string(&mut out, &key.to_wire());
     wire::put_string(&mut out, namespace.as_bytes());
     wire::put_string(&mut out, b"");
     wire::put_string(&mut out, HASH.as_bytes());
-    wire::put_string(&mut out, &wire::named_blob(signature));
+    wire::put_string(&mut out, &blob);
+    out
+}
+
+/// The signature of a plain key.
+pub(super) fn plain(bytes: [u8; 64]) -> RawSignature {
+    RawSignature { bytes, touch: None }
+}
+
+/// What a security key signs in place of the data (`PROTOCOL.u2f`, "SSH U2F signatures").
+fn security_key_data(application: &[u8], touch: Touch, data: &[u8]) -> Vec<u8> {
+    let mut out = Sha256::digest(application).to_vec();
+    out.push(touch.flags);
+    out.extend_from_slice(&touch.counter.to_be_bytes());
+    out.extend_from_slice(&Sha256::digest(data));
     out
 }
 
@@ -121,8 +180,9 @@ fn malformed(field: &'static str) -> SignError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::KeyBytes;
     use crate::sign::SecretKey;
-    use ed25519_dalek::{Verifier, VerifyingKey};
+    use ed25519_dalek::{Signer, SigningKey, Verifier, VerifyingKey};
     use proptest::prelude::*;
 
     const PAYLOAD: &[u8] = b"this was the system at this time";
@@ -141,6 +201,73 @@ mod tests {
         flipped
     }
 
+    fn named(raw: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        wire::put_string(&mut out, wire::ED25519.as_bytes());
+        wire::put_string(&mut out, raw);
+        out
+    }
+
+    /// A security key made of software, and what it signs.
+    fn touched(flags: u8, application: &[u8]) -> Vec<u8> {
+        let secret = SigningKey::from_bytes(&[9; 32]);
+        let point = secret.verifying_key().to_bytes();
+        let bytes = KeyBytes::security_key(point, b"ssh:work").unwrap();
+        let key = PublicKey::from_bytes(&bytes).unwrap();
+        let touch = Touch { flags, counter: 7 };
+        let signed = signed_data("commit@aisr", PAYLOAD).unwrap();
+        let bytes = secret.sign(&security_key_data(application, touch, &signed)).to_bytes();
+        encode(key, "commit@aisr", &RawSignature { bytes, touch: Some(touch) })
+    }
+
+    #[test]
+    fn security_key_that_was_touched_is_accepted() {
+        for flags in [0x01, 0x05] {
+            let key = verify(Namespace::Commit, PAYLOAD, &touched(flags, b"ssh:work")).unwrap();
+            assert_eq!(key.as_bytes().application(), Some(&b"ssh:work"[..]));
+        }
+    }
+
+    #[test]
+    fn security_key_that_nobody_touched_is_refused() {
+        for flags in [0x00, 0x04] {
+            assert!(matches!(
+                verify(Namespace::Commit, PAYLOAD, &touched(flags, b"ssh:work")),
+                Err(SignError::NotTouched { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn security_key_is_bound_to_its_application() {
+        assert!(matches!(
+            verify(Namespace::Commit, PAYLOAD, &touched(0x01, b"ssh:")),
+            Err(SignError::BadSignature { .. })
+        ));
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_security_keys_sshsig_is_refused() {
+        let sshsig = touched(0x01, b"ssh:work");
+        for bit in 0..sshsig.len() * 8 {
+            assert!(verify(Namespace::Commit, PAYLOAD, &flip(&sshsig, bit)).is_err(), "bit {bit}");
+        }
+        for length in 0..sshsig.len() {
+            assert!(parse_sshsig(&sshsig[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn signature_of_the_other_type_of_key_is_refused() {
+        let SshSig { signature, namespace, .. } = parse_sshsig(&touched(1, b"ssh:work")).unwrap();
+        let sshsig = encode(secret().public(), &namespace, &signature);
+        assert!(verify(Namespace::Commit, PAYLOAD, &sshsig).is_err());
+        let SshSig { key, .. } = parse_sshsig(&touched(1, b"ssh:work")).unwrap();
+        let SshSig { signature, .. } = parse_sshsig(&signed()).unwrap();
+        let sshsig = encode(key, &namespace, &signature);
+        assert!(verify(Namespace::Commit, PAYLOAD, &sshsig).is_err());
+    }
+
     /// An SSHSIG with the fields given, and a signature of the right form that fits nothing.
     fn assemble(version: u32, key: &[u8], reserved: &[u8], hash: &[u8]) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
@@ -149,7 +276,7 @@ mod tests {
         wire::put_string(&mut out, b"commit@aisr");
         wire::put_string(&mut out, reserved);
         wire::put_string(&mut out, hash);
-        wire::put_string(&mut out, &wire::named_blob(&[0; 64]));
+        wire::put_string(&mut out, &named(&[0; 64]));
         out
     }
 
@@ -203,7 +330,7 @@ mod tests {
         let forged = encode(other, &namespace, &signature);
         assert!(matches!(
             verify(Namespace::Commit, PAYLOAD, &forged),
-            Err(SignError::BadSignature { key }) if key == other
+            Err(SignError::BadSignature { key }) if *key == other
         ));
     }
 
@@ -283,7 +410,7 @@ mod tests {
 
     #[test]
     fn other_key_types_are_refused_by_name() {
-        for name in ["ssh-rsa", "ecdsa-sha2-nistp256", "sk-ssh-ed25519@openssh.com"] {
+        for name in ["ssh-rsa", "ecdsa-sha2-nistp256", "sk-ecdsa-sha2-nistp256@openssh.com"] {
             let mut key = Vec::new();
             wire::put_string(&mut key, name.as_bytes());
             wire::put_string(&mut key, &[1; 32]);
@@ -306,7 +433,7 @@ mod tests {
             .unwrap()
             .verify(&signed, &Signature::from_bytes(&signature))
             .expect("accepted by a check that is not strict");
-        let key = wire::named_blob(&neutral);
+        let key = named(&neutral);
         assert!(matches!(
             verify(Namespace::Commit, PAYLOAD, &assemble(1, &key, b"", b"sha512")),
             Err(SignError::SmallOrderKey)
@@ -320,7 +447,7 @@ mod tests {
         let order = data_encoding::HEXLOWER.decode(ORDER.as_bytes()).unwrap();
         let SshSig { key, namespace, mut signature } = parse_sshsig(&signed()).unwrap();
         let mut carry = 0;
-        for (byte, add) in signature[32..].iter_mut().zip(order) {
+        for (byte, add) in signature.bytes[32..].iter_mut().zip(order) {
             let sum = u16::from(*byte) + u16::from(add) + carry;
             *byte = sum as u8;
             carry = sum >> 8;

@@ -1,8 +1,11 @@
 //! The encoding that SSH formats share: big-endian integers and length-prefixed strings
-//! (RFC 4251 §5), and the ed25519 key and signature blobs made of them (RFC 8709 §4 and §6).
+//! (RFC 4251 §5), and the key and signature blobs made of them (RFC 8709 §4 and §6; for security
+//! keys OpenSSH's `PROTOCOL.u2f`, "SSH U2F Key formats").
 
-/// The name of the one key type that aisr uses (RFC 8709 §4).
+/// The name of plain ed25519 keys (RFC 8709 §4).
 pub(super) const ED25519: &str = "ssh-ed25519";
+/// The name of ed25519 keys that a security key holds (`PROTOCOL.u2f`).
+pub(super) const SK_ED25519: &str = "sk-ssh-ed25519@openssh.com";
 
 /// Takes fields off the front of bytes; `None` when they end too early.
 pub(super) struct Reader<'a> {
@@ -26,6 +29,17 @@ impl<'a> Reader<'a> {
         Some(u32::from_be_bytes(*taken))
     }
 
+    pub(super) fn byte(&mut self) -> Option<u8> {
+        let (taken, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*taken)
+    }
+
+    /// A string of exactly `N` bytes.
+    pub(super) fn string_of<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.string()?.try_into().ok()
+    }
+
     pub(super) fn string(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.uint32()?).ok()?;
         self.bytes(length)
@@ -43,38 +57,9 @@ pub(super) fn put_string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// The algorithm's name and the raw bytes of a key or of a signature.
-pub(super) fn named_blob(raw: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(8 + ED25519.len() + raw.len());
-    put_string(&mut out, ED25519.as_bytes());
-    put_string(&mut out, raw);
-    out
-}
-
-/// Why a key or signature blob could not be taken apart.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum BlobFlaw {
-    /// Fields end early, have a wrong length, or bytes follow them.
-    Malformed,
-    /// A well-formed name, of another algorithm.
-    OtherAlgorithm(String),
-}
-
-/// Takes a [`named_blob`] of exactly `N` raw bytes apart.
-pub(super) fn read_named_blob<const N: usize>(blob: &[u8]) -> Result<[u8; N], BlobFlaw> {
-    let mut reader = Reader::new(blob);
-    let name = reader.string().ok_or(BlobFlaw::Malformed)?;
-    if name != ED25519.as_bytes() {
-        return Err(match str::from_utf8(name) {
-            Ok(name) if is_algorithm_name(name) => BlobFlaw::OtherAlgorithm(name.to_owned()),
-            _ => BlobFlaw::Malformed,
-        });
-    }
-    let raw = reader.string().ok_or(BlobFlaw::Malformed)?;
-    if reader.remaining() != 0 {
-        return Err(BlobFlaw::Malformed);
-    }
-    raw.try_into().map_err(|_| BlobFlaw::Malformed)
+/// The name that a key or signature blob begins with, if it can be one.
+pub(super) fn read_name<'a>(reader: &mut Reader<'a>) -> Option<&'a str> {
+    str::from_utf8(reader.string()?).ok().filter(|name| is_algorithm_name(name))
 }
 
 /// Whether text can be the name of an SSH algorithm: printable ASCII, at most 64 characters

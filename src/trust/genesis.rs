@@ -1,7 +1,7 @@
 //! The founding of a repository.
 
 use crate::object::{FormatId, Genesis, Principal, PrincipalId, RepositoryId, Signed, TrustRoot};
-use crate::sign::{Namespace, SecretKey, SignError};
+use crate::sign::{Namespace, SignError, Signer};
 
 /// A genesis that is signed, and not yet written.
 pub struct NewRepository {
@@ -19,7 +19,7 @@ pub struct NewRepository {
 /// When the key cannot sign.
 pub fn found(
     name: &str,
-    key: &SecretKey,
+    key: &Signer,
     format: FormatId,
     principal: PrincipalId,
     nonce: [u8; 32],

@@ -1,15 +1,13 @@
 //! The trust root in force.
 
-use thiserror::Error;
+use crate::object::{Actor, FormatId, KeyBytes, Principal, RepositoryId, TrustRoot, TrustRootId};
+use crate::sign::PublicKey;
+use crate::store::Store;
 
-use crate::object::{
-    Actor, DecodeError, FormatId, Genesis, KEY_LEN, ObjectType, Principal, RepositoryId, Signed,
-    TrustRoot, TrustRootId,
-};
-use crate::sign::{Namespace, PublicKey, SignError, verify};
-use crate::store::{Store, StoreError};
+use super::chain::{Chain, ChainedRoot};
+use super::error::TrustError;
 
-/// The trust root in force in a repository.
+/// The trust root in force in a repository, and those before it.
 #[derive(Clone, Debug)]
 pub struct TrustState {
     /// The repository.
@@ -20,66 +18,63 @@ pub struct TrustState {
     pub root: TrustRoot,
     /// Its id.
     pub root_id: TrustRootId,
+    chain: Chain,
 }
 
-/// Why a repository's trust cannot be read.
-#[derive(Debug, Error)]
-pub enum TrustError {
-    /// The genesis cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The genesis does not decode.
-    #[error("the genesis {id} is not sound: {source}")]
-    Genesis {
-        /// The repository.
-        id: RepositoryId,
-        /// Why.
-        source: DecodeError,
-    },
-    /// The genesis is not signed by its first principal.
-    #[error("the genesis {id} has no good signature: {source}")]
-    Signature {
-        /// The repository.
-        id: RepositoryId,
-        /// Why.
-        source: SignError,
-    },
-    /// The key that signed the genesis belongs to nobody in the root that it embeds.
-    #[error("the genesis {0} is signed by a key that its trust root does not name")]
-    Stranger(RepositoryId),
-}
-
-/// What the trust root says of the key behind a signature.
+/// What the trust roots say of the key behind a signature.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Standing {
     /// It belongs to this principal.
     Principal(Principal),
-    /// It belongs to nobody the root knows.
+    /// It belonged to this principal and was retired.
+    Retired {
+        /// The principal, as the last root that knew the key had it.
+        principal: Principal,
+        /// The version of the first root without the key.
+        by: u64,
+    },
+    /// It belongs to nobody whom a root knows.
     Unknown,
 }
 
 impl TrustState {
-    /// Reads the genesis `id` and the root that it embeds.
+    /// Reads the genesis `id`, and all roots up to `in_force`.
     ///
     /// # Errors
-    /// When it is absent, damaged, or not signed by a principal of its own root.
-    pub fn load(store: &Store, id: RepositoryId) -> Result<Self, TrustError> {
-        let object = store.read(ObjectType::Genesis, id.id())?;
-        let unsound = |source| TrustError::Genesis { id, source };
-        let signed = Signed::decode(&object).map_err(unsound)?;
-        let (genesis, root) = Genesis::decode(signed.payload).map_err(unsound)?;
-        let signer = verify(Namespace::Genesis, signed.payload, signed.signature)
-            .map_err(|source| TrustError::Signature { id, source })?;
-        if root.principal_of(signer.as_bytes()).is_none() {
-            return Err(TrustError::Stranger(id));
-        }
-        let root_id = TrustRoot::embedded_id(&genesis.trust_root);
-        Ok(Self { repo: id, format: genesis.format, root, root_id })
+    /// When one of them is absent, damaged, or does not follow from the one before.
+    pub fn load(
+        store: &Store,
+        id: RepositoryId,
+        in_force: TrustRootId,
+    ) -> Result<Self, TrustError> {
+        let chain = Chain::load(store, id, in_force)?;
+        let ChainedRoot { id: root_id, root, .. } = chain.last().clone();
+        Ok(Self { repo: id, format: chain.format, root, root_id, chain })
     }
 
-    /// What the root says of `key`.
-    pub fn standing(&self, key: &[u8; KEY_LEN]) -> Standing {
-        self.root.principal_of(key).cloned().map_or(Standing::Unknown, Standing::Principal)
+    /// All roots, from version 1 to the one in force.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// What the roots say of `key`.
+    pub fn standing(&self, key: &KeyBytes) -> Standing {
+        let known = self.chain.roots().rev().find_map(|chained| {
+            let principal = chained.root.principal_of(key)?;
+            Some((chained.root.version, principal.clone()))
+        });
+        match known {
+            None => Standing::Unknown,
+            Some((version, principal)) if version == self.root.version => {
+                Standing::Principal(principal)
+            }
+            Some((version, principal)) => Standing::Retired { principal, by: version + 1 },
+        }
+    }
+
+    /// Whether some root did not know `key` yet: who signed then could name no principal.
+    pub fn came_late(&self, key: &KeyBytes) -> bool {
+        self.chain.roots().next().is_some_and(|first| first.root.principal_of(key).is_none())
     }
 
     /// The signer that a payload names for `key`.

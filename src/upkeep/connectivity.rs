@@ -269,7 +269,10 @@ impl<'a> Walk<'a> {
 
     /// Whose key it is does not matter here; that the bytes are signed as they say does.
     fn judged(&mut self, place: String, (verdict, detail): (Verdict, Option<String>)) {
-        if matches!(verdict, Verdict::Good | Verdict::UnknownKey | Verdict::OtherRepository) {
+        if matches!(
+            verdict,
+            Verdict::Good | Verdict::RetiredKey | Verdict::UnknownKey | Verdict::OtherRepository
+        ) {
             return;
         }
         let detail = detail.map(|d| format!(": {d}")).unwrap_or_default();

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use crate::chunk::Codec;
 use crate::disk::{Disk, DiskError, ReadFile, file_system_name};
 use crate::log::{Head, LogError, PlaceLog, RefName, Refs};
-use crate::object::{Id, PackId, RepositoryId};
+use crate::object::{Id, PackId};
 use crate::repo::{FOLDER, FORMAT_VERSION, Format, FormatError};
 use crate::store::{PackFile, PackKind, Store, StoreError};
 use crate::system::MANIFEST_FILE;
@@ -181,7 +181,7 @@ pub fn figures(disk: &Disk, root: &Path) -> Figures {
     let folder = root.join(FOLDER);
     let log = PlaceLog::open(disk.clone(), &folder).map_err(|e| why_log(&e));
     let trust = match &log {
-        Ok(log) => trust(disk, &folder, log.repository()).into(),
+        Ok(log) => trust(disk, &folder, log).into(),
         Err(_) => Part::Unreadable("the log does not say which repository it is".into()),
     };
     Figures {
@@ -277,9 +277,11 @@ fn log_figures(refs: &Refs) -> LogFigures {
     }
 }
 
-fn trust(disk: &Disk, folder: &Path, repo: RepositoryId) -> Result<TrustFigures, String> {
+fn trust(disk: &Disk, folder: &Path, log: &PlaceLog) -> Result<TrustFigures, String> {
     let store = Store::open(disk.clone(), folder).map_err(|e| why_store(&e))?;
-    let root = TrustState::load(&store, repo).map_err(|e| why_trust(&e))?.root;
+    let root = TrustState::load(&store, log.repository(), log.trust_root())
+        .map_err(|e| why_trust(&e))?
+        .root;
     let mut principals = BTreeMap::new();
     for principal in &root.principals {
         let known = ["person", "service", "agent"].into_iter().find(|kind| *kind == principal.kind);

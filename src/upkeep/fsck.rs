@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::disk::Disk;
 use crate::log::{LogError, PlaceLog, Refs};
 use crate::object::{Id, RefTarget};
-use crate::policy::with_sources;
+use crate::policy::{TrustOrder, with_sources};
 use crate::repo::{FOLDER, Repository};
 use crate::store::{Store, StoreError};
 use crate::worktree::Progress;
@@ -66,7 +66,7 @@ pub fn fsck(
     // Nothing may be collected between a look at the packs and one at the log. Where no lock can be
     // had, nobody can collect either.
     let _lease = store.lease().ok();
-    let starts = check_log(disk, &folder, &mut report);
+    let starts = check_log(disk, &folder, repo.as_ref(), &mut report);
     // What the log names is in a pack by now.
     store.reload()?;
     let contents = check_contents(store, threads, progress, &mut report);
@@ -110,7 +110,12 @@ pub(super) fn starts_of(refs: &Refs) -> Vec<Start> {
 }
 
 /// Checks refs and log; gives every object that they name, refs and HEAD first.
-pub(super) fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> Vec<Start> {
+pub(super) fn check_log(
+    disk: &Disk,
+    folder: &Path,
+    repo: Option<&Repository>,
+    report: &mut FsckReport,
+) -> Vec<Start> {
     let mut starts = Vec::new();
     let log = match PlaceLog::open(disk.clone(), folder) {
         Ok(log) => log,
@@ -124,8 +129,12 @@ pub(super) fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> 
     starts.push(Start { name: "log".into(), id: founded, is_past: false });
     let mut entries = 0;
     let mut named = HashSet::new();
+    let mut order = repo.map(|repo| TrustOrder::new(repo.trust().chain()));
     let walked: Result<_, LogError> = log.walk(&mut |_, entry| {
         entries += 1;
+        if let Some(order) = &mut order {
+            order.visit(&entry);
+        }
         let targets = entry.changes.iter().flat_map(|c| [&c.old, &c.new]).flatten();
         let objects = targets.filter_map(|target| match target {
             RefTarget::Object(id) => Some(*id),
@@ -141,6 +150,9 @@ pub(super) fn check_log(disk: &Disk, folder: &Path, report: &mut FsckReport) -> 
     report.log_entries = entries;
     if let Err(e) = walked {
         report.problem(ProblemKind::Log, "log", with_sources(&e));
+    }
+    if let Some(problem) = order.as_ref().and_then(TrustOrder::problem) {
+        report.problem(ProblemKind::Log, "log", problem.to_owned());
     }
     starts
 }

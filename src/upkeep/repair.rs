@@ -153,7 +153,7 @@ pub fn repair(
 
     let starts = match planned {
         Some(refs) if is_dry => starts_of(&refs),
-        _ => check_log(disk, &folder, &mut FsckReport::default()),
+        _ => check_log(disk, &folder, None, &mut FsckReport::default()),
     };
     let mut wanted = look(disk, root, &store, &contents, &starts, &mut FsckReport::default())?;
     if is_dry {
@@ -173,7 +173,7 @@ pub fn repair(
             contents = recheck_recipes(&store, options.threads, contents.built);
             // The genesis may be back, and with it what makes a log.
             repair_log(&mut bench, &store)?;
-            let starts = check_log(disk, &folder, &mut FsckReport::default());
+            let starts = check_log(disk, &folder, None, &mut FsckReport::default());
             wanted = look(disk, root, &store, &contents, &starts, &mut FsckReport::default())?;
         }
     }
@@ -209,7 +209,10 @@ fn conclude(
         left.problem(super::report::ProblemKind::Repository, FOLDER, detail);
     }
     let mut of_log = FsckReport::default();
-    let starts = planned.unwrap_or_else(|| check_log(disk, &folder, &mut of_log));
+    let starts = planned.unwrap_or_else(|| {
+        let repo = Repository::open(disk.clone(), root).ok();
+        check_log(disk, &folder, repo.as_ref(), &mut of_log)
+    });
     for problem in of_log.problems {
         left.problem(problem.kind, problem.place, problem.detail);
     }

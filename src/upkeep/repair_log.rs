@@ -17,7 +17,7 @@ use crate::policy::with_sources;
 use crate::repo::now;
 use crate::sign::SecretKey;
 use crate::store::Store;
-use crate::trust::TrustState;
+use crate::trust::{Adoption, Chain, adopt};
 
 use super::error::RepairError;
 use super::repair::Bench;
@@ -28,6 +28,8 @@ const REFS_LIMIT: u64 = 1 << 30;
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 /// How many commits are looked through for those that no other follows.
 const COMMITS: usize = 1 << 20;
+/// How many trust roots are looked at.
+const ROOTS: usize = 1 << 12;
 const KEY: &str = "local/replica-key";
 
 /// What is there of refs and log.
@@ -67,7 +69,7 @@ pub(super) fn repair_log(
     let log_key = found.survey.as_ref().map(|survey| survey.key);
     let key_why = match &key {
         Err(e) => Some(with_sources(e)),
-        Ok(key) if log_key.is_some_and(|known| &known != key.public().as_bytes()) => {
+        Ok(key) if log_key.is_some_and(|known| known != *key.public().as_bytes()) => {
             Some("it is not the key of the log".into())
         }
         Ok(_) => None,
@@ -274,7 +276,8 @@ fn new_log(
     Ok(())
 }
 
-/// The repository and the trust root in force, from the log or from the one genesis that is here.
+/// The repository and the trust root in force, from the log; else from the one genesis that is
+/// here, and the longest chain of roots that follows from it.
 fn founded(store: &Store, found: &Found) -> Option<(RepositoryId, TrustRootId)> {
     if let Some(survey) = &found.survey {
         return Some((survey.repo, survey.trust_root));
@@ -282,7 +285,14 @@ fn founded(store: &Store, found: &Found) -> Option<(RepositoryId, TrustRootId)> 
     let geneses = store.with_prefix("", &[ObjectType::Genesis], 2).ok()?;
     let [(id, _)] = geneses.as_slice() else { return None };
     let repo = RepositoryId::from_id(*id);
-    TrustState::load(store, repo).ok().map(|trust| (repo, trust.root_id))
+    let mut root = Chain::genesis(store, repo).ok()?.last().id;
+    for (id, _) in store.with_prefix("", &[ObjectType::TrustRoot], ROOTS).unwrap_or_default() {
+        let later = TrustRootId::from_id(id);
+        if let Ok(Adoption::Extends(_)) = adopt(store, root, later) {
+            root = later;
+        }
+    }
+    Some((repo, root))
 }
 
 /// Where neither refs nor log say anything: tags by the names that they state, and the commits

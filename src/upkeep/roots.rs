@@ -52,7 +52,8 @@ pub fn mark_roots(
         }
     }
     mark_operations(repo, marks)?;
-    for id in old {
+    let vouched = repo.trust().chain().roots().flat_map(|root| root.root.heads.iter().copied());
+    for id in old.into_iter().chain(vouched) {
         marks.mark_what_is_there(Root::Statement(id))?;
     }
     Ok(found)

@@ -225,6 +225,12 @@ pub enum WorktreeError {
         /// `undo` or `redo`.
         what: &'static str,
     },
+    /// The last operation put a trust root in force.
+    #[error("entry {sequence} put a trust root in force, and trust roots never go back")]
+    TrustStays {
+        /// Its log entry's number.
+        sequence: u64,
+    },
     /// A thread failed; the first error says why.
     #[error("stopped after an error in another thread")]
     Stopped,

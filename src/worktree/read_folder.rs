@@ -189,7 +189,8 @@ mod tests {
     fn repository() -> (tempfile::TempDir, Repository) {
         let root = tempfile::tempdir().unwrap();
         let key = SecretKey::generate().unwrap();
-        let founder = Identity { key, path: "key".into(), name: "m".into(), made: true };
+        let founder =
+            Identity { key: key.into(), path: "key".into(), name: "m".into(), made: true };
         let branch = RefName::branch("main").unwrap();
         let repo =
             init(&Disk::new(), root.path(), &InitOptions { founder: &founder, branch }).unwrap();

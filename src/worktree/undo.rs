@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::log::{NewestFirst, PlaceLog};
+use crate::log::{LogError, PlaceLog};
 use crate::object::{Cause, ChangeKind, LogEntry, LogEntryId, RefChange, RefTarget};
 use crate::repo::Repository;
 
@@ -110,7 +110,7 @@ struct Target {
 fn find(log: &PlaceLog, direction: Direction) -> Result<Option<Target>, WorktreeError> {
     // Of each operation the last word counts: that it was undone, or done again.
     let mut undone: BTreeMap<LogEntryId, bool> = BTreeMap::new();
-    let mut entries = log.newest_first()?;
+    let mut entries = log.newest_first()?.peekable();
     while let Some((id, entry)) = entries.next().transpose()? {
         let named = entry.cause.ids.first().map(|id| LogEntryId::from_id(*id));
         let word = match (entry.cause.kind.as_str(), named) {
@@ -129,6 +129,13 @@ fn find(log: &PlaceLog, direction: Direction) -> Result<Option<Target>, Worktree
         if direction == Direction::Redo || entry.sequence == 0 {
             return Ok(None);
         }
+        let root_before = match entries.peek() {
+            Some(Ok((_, older))) => older.trust_root,
+            _ => entry.trust_root,
+        };
+        if entry.trust_root != root_before && entry.changes.is_empty() {
+            return Err(WorktreeError::TrustStays { sequence: entry.sequence });
+        }
         if undone.get(&id) != Some(&true) {
             let LogEntry { cause, sequence, changes, .. } = entry;
             let kind = cause.kind;
@@ -144,7 +151,7 @@ fn again(
     invert: LogEntryId,
     undoing: LogEntry,
     named: LogEntryId,
-    older: NewestFirst<'_>,
+    older: impl Iterator<Item = Result<(LogEntryId, LogEntry), LogError>>,
 ) -> Result<Option<Target>, WorktreeError> {
     for found in older {
         let (id, entry) = found?;

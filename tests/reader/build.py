@@ -59,8 +59,9 @@ def tree_value(kind: int, oid: bytes, size: int) -> list:
     return [0, canonical.encode([kind, oid, size])]
 
 
-def signed(kind: int, namespace: str, payload: bytes, seed: bytes) -> dict:
+def signed(kind: int, namespace: str, payload: bytes, seed: bytes,
+           application: bytes = b"") -> dict:
     """A signed object: payload, signature, whole and id."""
-    signature = sshsig.sign(seed, namespace, payload)
+    signature = sshsig.sign(seed, namespace, payload, application)
     data = canonical.encode([payload, signature])
     return {"payload": payload, "signature": signature, "object": data, "id": id_of(kind, data)}

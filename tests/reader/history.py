@@ -94,14 +94,43 @@ class History:
             raise Refused("the genesis is not sound")
         if self.payloads[repo]["format"] != format_id:
             raise Refused("the genesis was made for another format")
-        for oid, root in self.of_type(TRUST_ROOT):
-            self.roots.setdefault(root["repo"], {})[oid] = root
+        for oid, root in sorted(self.of_type(TRUST_ROOT), key=lambda one: one[1]["version"]):
+            try:
+                self.check_link(oid, root)
+                self.roots[root["repo"]][oid] = root
+            except Refused as error:
+                self.report("trust root", oid, error)
         for kind in (COMMIT, TAG):
             for oid, value in self.of_type(kind):
                 try:
                     self.check_actor(value["repo"], value[SIGNED[kind][2]])
                 except Refused as error:
                     self.report(TYPE_NAMES[kind], oid, error)
+
+    def check_link(self, oid: bytes, root: dict) -> None:
+        """Whether a trust root follows from the one before it."""
+        roots = self.roots.get(root["repo"], {})
+        before = roots.get(root["previous"])
+        if before is None or root["version"] != before["version"] + 1:
+            raise Refused("the trust root before it is not sound, or not the one before")
+        signer = self.holder(before, self.keys[oid])
+        role = [r for r in before.get("roles", []) if r["name"] == "root"]
+        if signer is None or not role or signer not in role[0]["holders"]:
+            raise Refused("signed by one who may not")
+        if role[0]["threshold"] != 1:
+            raise Refused("more must agree than sign")
+        owners, at = {}, root["previous"]
+        while at is not None:
+            for principal in roots[at].get("principals", []):
+                for key in principal.get("keys", []):
+                    owners.setdefault(key, principal["id"])
+            at = roots[at].get("previous")
+        for principal in root.get("principals", []):
+            for key in principal.get("keys", []):
+                if owners.get(key, principal["id"]) != principal["id"]:
+                    raise Refused("a key goes to another principal")
+                if key in owners and self.holder(before, key) is None:
+                    raise Refused("a retired key comes back")
 
     def of_type(self, kind: int):
         return [(o, v) for o, v in self.payloads.items() if self.store.objects[o][0] == kind]
@@ -118,6 +147,7 @@ class History:
         if roots is None:
             return  # of another repository, whose genesis is not here
         holders = {self.holder(root, actor["key"]) for root in roots.values()}
+        # A key that is retired, or not known yet, has nobody in the root by which it signed.
         if actor.get("principal") not in holders:
             raise Refused("the key does not belong to the principal that it names")
 

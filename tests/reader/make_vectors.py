@@ -69,11 +69,12 @@ def payload(kind: str, **fields) -> dict:
     return {"type": kind, "v": 1} | {n.replace("_", "-"): v for n, v in fields.items()}
 
 
-def signed_case(name: str, number: int, fields: dict, seed: bytes = SEED) -> dict:
+def signed_case(name: str, number: int, fields: dict, seed: bytes = SEED,
+                application: bytes = b"") -> dict:
     kind = fields["type"]
     data = canonical.encode(fields)
     objects.decode_payload(kind, data)
-    case = build.signed(number, f"{kind}@aisr", data, seed)
+    case = build.signed(number, f"{kind}@aisr", data, seed, application)
     return {"name": name, "fields": shown(fields)} | plain(case)
 
 
@@ -227,8 +228,15 @@ def trust_roots() -> list:
                {"name": "root", "holders": [FIRST], "threshold": 1}],
         expires=STAMP, ext={"later": b"x"})
     least = payload("trust-root", version=3, repo=repository(), previous=some("root 2"))
+    touched = payload(
+        "trust-root", version=2, repo=repository(), previous=previous,
+        principals=[{"id": FIRST, "names": ["Ada"], "kind": "person",
+                     "keys": sorted([KEY, OTHER_KEY + b"ssh:", OTHER_KEY + b"ssh:work"])}],
+        roles=[{"name": "root", "holders": [FIRST], "threshold": 1}],
+        heads=sorted([some("head 1"), some("head 2")]))
     return [signed_case("two principals", TRUST_ROOT, full),
-            signed_case("nobody", TRUST_ROOT, least)]
+            signed_case("nobody", TRUST_ROOT, least),
+            signed_case("security keys, and heads", TRUST_ROOT, touched)]
 
 
 def commits() -> list:
@@ -249,7 +257,10 @@ def commits() -> list:
         message="First line.\n\nMore of it: ∀x.\n", ext={"note": b"", "zz": b"\xff"})
     calm = least | {"report": {"window": [-5, 5], "level": "snapshot"}, "message": "m"}
     return [signed_case("the least", COMMIT, least), signed_case("every field", COMMIT, full),
-            signed_case("a calm report", COMMIT, calm)]
+            signed_case("a calm report", COMMIT, calm),
+            signed_case("by a security key", COMMIT,
+                        least | {"committer": {"key": KEY + b"ssh:work", "principal": FIRST}},
+                        SEED, b"ssh:work")]
 
 
 def tags() -> list:

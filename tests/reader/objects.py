@@ -3,6 +3,7 @@
 import re
 
 import canonical
+import sshsig
 from ids import Refused, TRUST_ROOT, derive, id_of
 from names import check_ref
 
@@ -59,7 +60,14 @@ def bytes_of(length):
     return check
 
 
-oid, key, rid = bytes_of(32), bytes_of(32), bytes_of(16)
+oid, rid, replica = bytes_of(32), bytes_of(16), bytes_of(32)
+
+
+def key(value):
+    """32 bytes, and behind them the application of a security key."""
+    raw(value)
+    if len(value) < 32 or (len(value) > 32 and not sshsig.is_application(value[32:])):
+        raise Refused("not a key")
 
 
 def list_of(item, most=None):
@@ -179,6 +187,7 @@ PAYLOADS = {
             "roles": list_of(fields(
                 {"name": word, "holders": list_of(rid), "threshold": positive},
             )),
+            "heads": list_of(oid),
             "expires": stamp,
         },
     ),
@@ -191,7 +200,7 @@ PAYLOADS = {
             "acting-for": list_of(acting_for),
             "approvals": list_of(oid),
             "payload": list_of(oid),
-            "replica": key,
+            "replica": replica,
         },
     ),
 }
@@ -251,6 +260,9 @@ def check_trust_root(root: dict) -> None:
     first = root["version"] == 1
     if first == ("previous" in root) or first == ("repo" in root):
         raise Refused("version 1 alone has no predecessor and no repository")
+    heads = root.get("heads", [])
+    if not ascending(heads) or (first and heads):
+        raise Refused("heads that are not ascending, or in version 1")
     principals, roles = root.get("principals", []), root.get("roles", [])
     known = [p["id"] for p in principals]
     if not ascending(known) or not ascending([r["name"].encode() for r in roles]):

@@ -11,6 +11,8 @@ from ids import Refused
 
 MAGIC = b"SSHSIG"
 ALGORITHM = b"ssh-ed25519"
+SECURITY_KEY = b"sk-ssh-ed25519@openssh.com"
+USER_PRESENCE = 1
 LIMIT = 4096
 
 P = 2**255 - 19
@@ -26,15 +28,33 @@ def named(raw: bytes) -> bytes:
     return string(ALGORITHM) + string(raw)
 
 
+def key_blob(key: bytes) -> bytes:
+    """A key as SSH has it; behind 32 bytes stands the application of a security key."""
+    if len(key) == 32:
+        return named(key)
+    return string(SECURITY_KEY) + string(key[:32]) + string(key[32:])
+
+
+def signature_blob(signature: bytes) -> bytes:
+    """A signature as SSH has it; a security key adds flags and a counter."""
+    if len(signature) == 64:
+        return named(signature)
+    return string(SECURITY_KEY) + string(signature[:64]) + signature[64:]
+
+
+def is_application(data: bytes) -> bool:
+    return data.startswith(b"ssh:") and len(data) <= 64 and all(0x21 <= b <= 0x7e for b in data)
+
+
 def encode(key: bytes, namespace: str, signature: bytes) -> bytes:
     return b"".join([
         MAGIC,
         struct.pack(">I", 1),
-        string(named(key)),
+        string(key_blob(key)),
         string(namespace.encode()),
         string(b""),
         string(b"sha512"),
-        string(named(signature)),
+        string(signature_blob(signature)),
     ])
 
 
@@ -66,16 +86,24 @@ def parse(blob: bytes) -> tuple[bytes, str, bytes]:
         fields.append(field)
     if len(fields) != 5:
         raise Refused("an SSHSIG with more or fewer fields")
-    raw = []
-    for wrapped in (fields[0], fields[4]):
-        name, at = take_string(wrapped, 0)
-        inner, at = take_string(wrapped, at)
-        if name != ALGORITHM or at != len(wrapped):
-            raise Refused("not an ssh-ed25519 key or signature")
-        raw.append(inner)
-    key, signature = raw
-    if len(key) != 32 or len(signature) != 64:
-        raise Refused("a key or signature of the wrong length")
+    name, at = take_string(fields[0], 0)
+    key, at = take_string(fields[0], at)
+    signer, behind = take_string(fields[4], 0)
+    signature, behind = take_string(fields[4], behind)
+    if len(key) != 32 or len(signature) != 64 or name != signer:
+        raise Refused("a key or signature of the wrong length, or of two types")
+    if name == SECURITY_KEY:
+        application, at = take_string(fields[0], at)
+        if not is_application(application):
+            raise Refused("the application of a security key is none")
+        if behind + 5 != len(fields[4]):
+            raise Refused("a security key's signature without flags and counter")
+        key, signature = key + application, signature + fields[4][behind:]
+        behind += 5
+    elif name != ALGORITHM:
+        raise Refused("not an ed25519 key")
+    if at != len(fields[0]) or behind != len(fields[4]):
+        raise Refused("bytes behind a key or signature")
     try:
         namespace = fields[1].decode()
     except UnicodeDecodeError:
@@ -147,23 +175,38 @@ def verify(namespace: str, payload: bytes, blob: bytes) -> bytes:
     key, found, signature = parse(blob)
     if found != namespace:
         raise Refused(f"signed for {found!r}, not {namespace!r}")
-    if not is_good_key(key):
+    if not is_good_key(key[:32]):
         raise Refused("the key is not canonical, or of small order")
     if signature[:32] in SMALL_ORDER:
         raise Refused("the signature holds a point of small order")
-    if int.from_bytes(signature[32:], "little") >= ORDER:
+    if int.from_bytes(signature[32:64], "little") >= ORDER:
         raise Refused("the signature is malleable")
+    data = signed_data(namespace, payload)
+    if len(key) > 32:
+        if not signature[64] & USER_PRESENCE:
+            raise Refused("the security key was not touched")
+        data = security_key_data(key[32:], signature[64:], data)
     try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, signed_data(namespace, payload))
+        Ed25519PublicKey.from_public_bytes(key[:32]).verify(signature[:64], data)
     except InvalidSignature:
         raise Refused(f"not a signature by {key.hex()}") from None
     return key
 
 
-def sign(seed: bytes, namespace: str, payload: bytes) -> bytes:
-    """The signature by the key of a seed; the same every time."""
-    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(signed_data(namespace, payload))
-    return encode(public_key(seed), namespace, signature)
+def security_key_data(application: bytes, touch: bytes, data: bytes) -> bytes:
+    """What a security key signs in place of the data (OpenSSH's PROTOCOL.u2f)."""
+    return hashlib.sha256(application).digest() + touch + hashlib.sha256(data).digest()
+
+
+def sign(seed: bytes, namespace: str, payload: bytes, application: bytes = b"") -> bytes:
+    """The signature by the key of a seed; the same every time. With an application, the one
+    that a security key of that seed would make."""
+    data, touch = signed_data(namespace, payload), b""
+    if application:
+        touch = bytes([USER_PRESENCE]) + (7).to_bytes(4, "big")
+        data = security_key_data(application, touch, data)
+    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(data)
+    return encode(public_key(seed) + application, namespace, signature + touch)
 
 
 def public_key(seed: bytes) -> bytes:

@@ -28,7 +28,8 @@ impl Progress for Quiet {
 /// A fresh identity.
 pub fn identity() -> Identity {
     let key = SecretKey::generate().expect("a key");
-    Identity { key, path: PathBuf::from("id_ed25519"), name: "mara@example.org".into(), made: true }
+    let (path, name) = (PathBuf::from("id_ed25519"), "mara@example.org".into());
+    Identity { key: key.into(), path, name, made: true }
 }
 
 /// A repository in `root`, founded by `founder`.

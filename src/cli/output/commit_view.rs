@@ -7,6 +7,7 @@ use aisr::object::{ActingFor, Actor, Commit, CommitId, Report, Stamp};
 use aisr::policy::{Verdict, verdict};
 use aisr::repo::{Repository, StoredCommit, StoredTag};
 use aisr::sign::PublicKey;
+use aisr::trust::Standing;
 use serde::Serialize;
 
 use super::color::{BAD, BRANCH, GOOD, WARNING};
@@ -263,12 +264,15 @@ fn write_message(out: &mut dyn Write, message: Option<&str>) -> io::Result<()> {
 }
 
 fn signer(repo: &Repository, actor: &Actor, verdict: Verdict) -> PersonView {
-    let principals = &repo.trust().root.principals;
-    let principal = principals.iter().find(|p| Some(p.id) == actor.principal);
+    let principal = match repo.trust().standing(&actor.key) {
+        Standing::Principal(p) | Standing::Retired { principal: p, .. } => Some(p),
+        Standing::Unknown => None,
+    };
+    let principal = principal.filter(|p| actor.principal.is_none_or(|id| id == p.id));
     PersonView {
-        name: principal.and_then(|p| p.names.first().cloned()),
+        name: principal.as_ref().and_then(|p| p.names.first().cloned()),
         key: PublicKey::from_bytes(&actor.key).ok().map(|key| key.fingerprint()),
-        principal: actor.principal.map(|id| id.to_hex()),
+        principal: actor.principal.or(principal.map(|p| p.id)).map(|id| id.to_hex()),
         evidence: if verdict == Verdict::Good { "signed" } else { "claimed" },
     }
 }

@@ -101,7 +101,8 @@ mod tests {
     fn after(count: usize) -> (tempfile::TempDir, Repository) {
         let root = tempfile::tempdir().unwrap();
         let key = SecretKey::generate().unwrap();
-        let identity = Identity { key, path: "key".into(), name: "m".into(), made: true };
+        let identity =
+            Identity { key: key.into(), path: "key".into(), name: "m".into(), made: true };
         let branch = RefName::branch("main").unwrap();
         let options = InitOptions { founder: &identity, branch };
         let repo = init(&Disk::new(), root.path(), &options).unwrap();

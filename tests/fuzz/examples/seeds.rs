@@ -14,13 +14,15 @@ use aisr::object::tuple::{self, Element};
 use aisr::object::{
     ActingFor, Actor, AttributeValue, Attributes, BlobId, Cause, ChangeKind, Commit, CommitId,
     Component, ComponentKey, Edge, EdgeKey, ExternalEntry, ExternalKey, FormatId, Genesis, Id,
-    Level, LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, Operation, Origin, PackId, Part,
-    Principal, PrincipalId, RecipeId, RecipeNode, RefChange, RefTarget, RepoPath, Report,
-    RepositoryId, Session, Signed, Stamp, Step, Tag, TreeEntry, TrustRoot, TrustRootId,
+    KeyBytes, Level, LogEntry, LogEntryId, LogId, Node, NodeId, ObjectType, Operation, Origin,
+    PackId, Part, Principal, PrincipalId, RecipeId, RecipeNode, RefChange, RefTarget, RepoPath,
+    Report, RepositoryId, Session, Signed, Stamp, Step, Tag, TreeEntry, TrustRoot, TrustRootId,
     encode_id_list,
 };
 use aisr::repo::Format;
-use aisr::sign::{Namespace, PublicKey, SecretKey, from_armored, parse_sshsig, to_armored};
+use aisr::sign::{
+    Namespace, PublicKey, SecretKey, from_armored, parse_identities, parse_sshsig, to_armored,
+};
 use aisr::store::{Entry, Footer, PackKind, Trailer};
 use aisr::upkeep::Collected;
 use aisr::worktree::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
@@ -43,6 +45,7 @@ fn main() -> io::Result<()> {
 fn is_sound(target: &str, bytes: &[u8]) -> bool {
     let text = str::from_utf8(bytes).unwrap_or_default();
     match target {
+        "agent_answer" => parse_identities(bytes).is_ok(),
         "cbor" => Reader::new(bytes).any().is_ok(),
         "commit" => Commit::decode(bytes).is_ok(),
         "component" => Component::decode(bytes).is_ok() || ComponentKey::decode(bytes).is_ok(),
@@ -54,7 +57,9 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
         "log_entry" => LogEntry::decode(bytes).is_ok(),
         "node" => Node::decode(Arc::from(bytes)).is_ok(),
         "operation" => Operation::decode(bytes).is_ok(),
-        "public_key" => bytes.len() == 32 || PublicKey::from_openssh(text).is_ok(),
+        "public_key" => {
+            KeyBytes::from_slice(bytes).is_ok() || PublicKey::from_openssh(text).is_ok()
+        }
         "recipe" => RecipeNode::decode(bytes).is_ok(),
         "ref_name" => RefName::new(bytes).is_ok(),
         "refs" => Refs::decode(bytes).is_ok(),
@@ -270,10 +275,7 @@ fn working_folder() -> Vec<Seed> {
     for record in [Record::File(entry), Record::Folder(folder), database] {
         encode_record(&record, &mut records);
     }
-    vec![
-        ("operation", "every step", operation.encode()),
-        ("stat_cache_record", "three", records),
-    ]
+    vec![("operation", "every step", operation.encode()), ("stat_cache_record", "three", records)]
 }
 
 fn signatures() -> Vec<Seed> {
@@ -281,12 +283,20 @@ fn signatures() -> Vec<Seed> {
     let payload = commit().encode();
     let signature = key.sign(Namespace::Commit, &payload).expect("a key signs");
     let signed = Signed { payload: &payload, signature: &signature };
+    let point = *key.public().as_bytes().point();
+    let security_key = KeyBytes::security_key(point, b"ssh:work").expect("an application");
+    let security_key = PublicKey::from_bytes(&security_key).expect("a key");
+    let rsa = [&[0, 0, 0, 7][..], b"ssh-rsa"].concat();
     vec![
         ("signed", "commit", signed.encode()),
         ("sshsig", "raw", signature.clone()),
         ("sshsig", "armored", to_armored(&signature).into_bytes()),
         ("public_key", "line", key.public().to_openssh("mara@example.org").into_bytes()),
         ("public_key", "raw", key.public().as_bytes().to_vec()),
+        ("public_key", "security key", security_key.as_bytes().to_vec()),
+        ("public_key", "security key line", security_key.to_openssh("").into_bytes()),
+        ("agent_answer", "none", vec![12, 0, 0, 0, 0]),
+        ("agent_answer", "rsa", [&[12, 0, 0, 0, 1, 0, 0, 0, 11][..], &rsa, &[0; 4]].concat()),
     ]
 }
 
@@ -426,7 +436,7 @@ fn opening() -> LogEntry {
         previous: None,
         trust_root: TrustRootId::from_id(id(40)),
         changes: vec![head],
-        signer: Actor { key: KEY, principal: None },
+        signer: Actor { key: KEY.into(), principal: None },
         acting_for: Vec::new(),
         approvals: Vec::new(),
         payload: Vec::new(),
@@ -471,7 +481,7 @@ fn refs() -> Refs {
 const KEY: [u8; 32] = [11; 32];
 
 fn actor() -> Actor {
-    Actor { key: KEY, principal: Some(PrincipalId::new([5; 16])) }
+    Actor { key: KEY.into(), principal: Some(PrincipalId::new([5; 16])) }
 }
 
 fn principal() -> Principal {
@@ -480,7 +490,7 @@ fn principal() -> Principal {
         names: vec!["mara@example.org".into()],
         kind: "person".into(),
         controller: None,
-        keys: vec![KEY],
+        keys: vec![KEY.into()],
     }
 }
 

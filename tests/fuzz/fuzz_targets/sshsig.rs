@@ -13,19 +13,33 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(from_armored(&to_armored(&raw)).expect("our own armor"), raw);
     }
     let Ok(parsed) = parse_sshsig(data) else { return };
+    // Behind the key's own fields: its application, and flags and counter of its signature.
+    let application = parsed.key.as_bytes().application();
+    let touch = if application.is_some() { 5 } else { 0 };
+    let (_, signature) = data.split_at(data.len() - 64 - touch);
+    let (signature, touch) = signature.split_at(64);
     let mut again = b"SSHSIG\0\0\0\x01".to_vec();
-    string(&mut again, &named(parsed.key.as_bytes()));
+    let mut key = named(application, parsed.key.as_bytes().point());
+    if let Some(application) = application {
+        string(&mut key, application);
+    }
+    string(&mut again, &key);
     string(&mut again, parsed.namespace.as_bytes());
     string(&mut again, b"");
     string(&mut again, b"sha512");
-    let signature = data.last_chunk::<64>().expect("an ed25519 signature stands at the end");
-    string(&mut again, &named(signature));
+    string(&mut again, &[named(application, signature), touch.to_vec()].concat());
     assert_eq!(again, data);
 });
 
-fn named(raw: &[u8]) -> Vec<u8> {
+fn named(application: Option<&[u8]>, raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    string(&mut out, b"ssh-ed25519");
+    string(
+        &mut out,
+        match application {
+            Some(_) => b"sk-ssh-ed25519@openssh.com",
+            None => b"ssh-ed25519",
+        },
+    );
     string(&mut out, raw);
     out
 }
