@@ -78,11 +78,9 @@ impl Subject {
 
     /// Puts everything back as it was.
     fn reset(&self) {
-        for name in [".aisr"] {
-            let path = self.root().join(name);
-            if path.symlink_metadata().is_ok() {
-                std::fs::remove_dir_all(&path).unwrap();
-            }
+        let path = self.root().join(".aisr");
+        if path.symlink_metadata().is_ok() {
+            std::fs::remove_dir_all(&path).unwrap();
         }
         copy_folder(&self.copy.path().join(".aisr"), &self.root().join(".aisr"));
         std::fs::set_permissions(self.root().join(".aisr"), PermissionsExt::from_mode(0o700))
