@@ -7,11 +7,15 @@
 mod error;
 mod file;
 mod place;
+mod place_file;
 mod ref_name;
 mod refs;
+mod shared;
 
 pub use error::LogError;
 pub use file::{FRAME_HEAD_LEN, FRAMES_START, Frame, next_frame};
 pub use place::{Append, LogSummary, PlaceLog};
+pub use place_file::PlaceFile;
 pub use ref_name::{RefName, RefNameError};
 pub use refs::{Head, HeadEntry, Refs};
+pub use shared::{SharedAppend, SharedLog, read_shared_entry};

@@ -164,7 +164,10 @@ pub fn verify(repo: &Repository, range: Option<Range>) -> Result<VerifyReport, H
         tags_not_good: Vec::new(),
         log: log_verdict(&revisions),
         refs: refs.collect(),
-        authority: "this clone's log alone",
+        authority: match revisions.log().is_shared() {
+            true => "the log of this place",
+            false => "this clone's log alone",
+        },
     };
     let range = range.unwrap_or(Range { include: tips.commits, exclude: Vec::new() });
     for found in CommitWalk::new(repo, &range) {
@@ -237,7 +240,7 @@ fn log_verdict(revisions: &Revisions<'_>) -> LogVerdict {
         Ok(summary) => LogVerdict {
             good: true,
             entries: summary.entries,
-            key: Some(summary.key.fingerprint()),
+            key: summary.key.map(|key| key.fingerprint()),
             problem: None,
         },
         Err(e) => LogVerdict { good: false, entries, key: None, problem: Some(with_sources(&e)) },

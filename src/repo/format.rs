@@ -6,8 +6,10 @@ const CHECKSUM: &str = "aisr 2026-11-24 format file v1";
 const IDENTITY: &str = "aisr-format 0\nobject-hash blake3\nsplitter 1\n";
 /// The version of the format that this program reads and writes.
 pub const FORMAT_VERSION: u32 = 0;
+/// The requirement of a shared place: its refs are what its log leads to.
+pub const SHARED_PLACE: &str = "shared-place";
 /// The requirements that this version can meet.
-const KNOWN: [&str; 0] = [];
+const KNOWN: [&str; 1] = [SHARED_PLACE];
 
 /// What the repository is made of.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

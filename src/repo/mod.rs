@@ -15,9 +15,9 @@ mod tree;
 
 pub use config::{ConfigError, UserConfig};
 pub use error::RepoError;
-pub use format::{FORMAT_VERSION, Format};
+pub use format::{FORMAT_VERSION, Format, SHARED_PLACE};
 pub use identity::{Identity, IdentityError, Surroundings, load_identity};
-pub use init::{InitOptions, init};
+pub use init::{InitOptions, ReplicaOptions, founding, init, init_replica};
 pub use objects::{SignatureState, StoredCommit, StoredTag};
 pub use repository::{FOLDER, Repository};
 pub use settings::{

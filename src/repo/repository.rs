@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::{Disk, ReadFile};
 use crate::log::{Append, LogError, PlaceLog};
-use crate::object::{Cause, LogEntryId, RefChange, RepositoryId};
+use crate::object::{Cause, LogEntryId, RefChange, RepositoryId, TrustRootId};
 use crate::sign::SecretKey;
 use crate::store::Store;
 use crate::trust::TrustState;
 
 use super::config::UserConfig;
 use super::error::RepoError;
-use super::format::Format;
+use super::format::{Format, SHARED_PLACE};
 
 /// The folder of a repository, inside its root.
 pub const FOLDER: &str = ".aisr";
@@ -117,13 +117,21 @@ impl Repository {
         PlaceLog::open(self.disk.clone(), &self.folder)
     }
 
+    /// Whether this is a shared place: a repository without a working copy, moved by pushes alone.
+    pub fn is_shared_place(&self) -> bool {
+        self.format.requires.iter().any(|name| name == SHARED_PLACE)
+    }
+
     /// Refuses to write where the format asks for more than this version knows.
     ///
     /// # Errors
-    /// [`RepoError::Requires`].
+    /// [`RepoError::Requires`], and [`RepoError::SharedPlace`] for a shared place.
     pub fn ensure_writable(&self) -> Result<(), RepoError> {
         match self.format.unmet_for_writing() {
             Some(what) => Err(RepoError::Requires { what: format!("{what} for writing") }),
+            None if self.is_shared_place() => {
+                Err(RepoError::SharedPlace { root: self.root.clone() })
+            }
             None => Ok(()),
         }
     }
@@ -135,15 +143,28 @@ impl Repository {
     pub fn move_refs(
         &self,
         log: &mut PlaceLog,
+        changes: Vec<RefChange>,
+        cause: Cause,
+    ) -> Result<LogEntryId, RepoError> {
+        self.move_refs_under(log, changes, cause, self.trust.root_id)
+    }
+
+    /// The same by an entry that puts `trust_root` in force.
+    ///
+    /// # Errors
+    /// As [`Repository::move_refs`].
+    pub fn move_refs_under(
+        &self,
+        log: &mut PlaceLog,
         mut changes: Vec<RefChange>,
         cause: Cause,
+        trust_root: TrustRootId,
     ) -> Result<LogEntryId, RepoError> {
         self.ensure_writable()?;
         // The one order that an entry may hold them in.
         changes.sort_by(|a, b| a.name.cmp(&b.name));
         let path = self.folder.join("local/replica-key");
         let key = SecretKey::load(&path, &mut |_| Ok(None))?;
-        let trust_root = self.trust.root_id;
         let append = Append { trust_root, changes, time: super::now(), cause };
         Ok(log.append(self.id(), append, &key)?)
     }

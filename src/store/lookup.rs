@@ -14,7 +14,7 @@ use super::cache::BlockCache;
 use super::error::{Result, StoreError};
 use super::footer::Entry;
 use super::pack_file::PackFile;
-use super::pack_writer::PackWriter;
+use super::pack_writer::{PackWriter, Purpose};
 use super::verified::Verified;
 
 /// What a look-up answers.
@@ -45,13 +45,16 @@ impl fmt::Display for Reason {
 /// A folder of packs, and what they hold.
 pub struct Store {
     disk: Disk,
+    /// Where new packs go.
     packs_dir: PathBuf,
+    /// Folders whose packs are read beside them.
+    others: Vec<PathBuf>,
     lease: PathBuf,
     packs: RwLock<Packs>,
     /// Held while the list of packs is made anew, so that no pack is adopted unseen meanwhile.
     listing: Mutex<()>,
     cache: BlockCache,
-    verified: Verified,
+    verified: Arc<Verified>,
 }
 
 #[derive(Default, Clone)]
@@ -85,9 +88,10 @@ impl Store {
     /// When the folder of packs cannot be listed.
     pub fn open(disk: Disk, folder: &Path) -> Result<Self> {
         let store = Self {
-            verified: Verified::new(disk.clone(), folder.join("local/verified")),
+            verified: Arc::new(Verified::new(disk.clone(), folder.join("local/verified"))),
             disk,
             packs_dir: folder.join("packs"),
+            others: Vec::new(),
             lease: folder.join("local/lease"),
             packs: RwLock::default(),
             listing: Mutex::default(),
@@ -95,6 +99,28 @@ impl Store {
         };
         store.reload()?;
         Ok(store)
+    }
+
+    /// Another handle: it reads the packs in `folder` beside this store's, and new packs go there.
+    /// What is true of a recipe, both know.
+    pub(super) fn beside(&self, folder: PathBuf) -> Result<Self> {
+        let store = Self {
+            disk: self.disk.clone(),
+            packs_dir: folder,
+            others: vec![self.packs_dir.clone()],
+            lease: self.lease.clone(),
+            packs: RwLock::new(self.packs()),
+            listing: Mutex::default(),
+            cache: BlockCache::default(),
+            verified: Arc::clone(&self.verified),
+        };
+        store.reload()?;
+        Ok(store)
+    }
+
+    /// Files of this clone alone: locks, and what is under way.
+    pub(super) fn local_dir(&self) -> &Path {
+        self.lease.parent().unwrap_or(&self.lease)
     }
 
     pub(super) fn disk(&self) -> &Disk {
@@ -115,20 +141,22 @@ impl Store {
     }
 
     /// Reads the list of packs again.
-    fn reload(&self) -> Result<()> {
-        let listing = |source| StoreError::Listing { path: self.packs_dir.clone(), source };
+    pub(super) fn reload(&self) -> Result<()> {
         let _listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.packs();
         let (mut sound, mut damaged) = (Vec::new(), Vec::new());
-        for entry in std::fs::read_dir(&self.packs_dir).map_err(listing)? {
-            let path = entry.map_err(listing)?.path();
-            let Some(id) = pack_name(&path) else { continue };
-            match known.sound.iter().find(|pack| pack.id() == id) {
-                Some(pack) => sound.push(pack.clone()),
-                None => match PackFile::open(&path, id) {
-                    Ok(pack) => sound.push(Arc::new(pack)),
-                    Err(e) => damaged.push((path, e.to_string())),
-                },
+        for folder in std::iter::once(&self.packs_dir).chain(&self.others) {
+            let listing = |source| StoreError::Listing { path: folder.clone(), source };
+            for entry in std::fs::read_dir(folder).map_err(listing)? {
+                let path = entry.map_err(listing)?.path();
+                let Some(id) = pack_name(&path) else { continue };
+                match known.sound.iter().find(|pack| pack.id() == id) {
+                    Some(pack) => sound.push(pack.clone()),
+                    None => match PackFile::open(&path, id) {
+                        Ok(pack) => sound.push(Arc::new(pack)),
+                        Err(e) => damaged.push((path, e.to_string())),
+                    },
+                }
             }
         }
         // Small packs first: what was written lately lies there.
@@ -174,12 +202,12 @@ impl Store {
 
     /// Begins to write packs. The caller holds the lease.
     pub fn writer(&self, _lease: &WriteLease) -> PackWriter<'_> {
-        PackWriter::new(self, false)
+        PackWriter::new(self, Purpose::Own)
     }
 
     /// A writer that stores nothing: what goes through it gets its id and is dropped.
     pub fn dry_writer(&self) -> PackWriter<'_> {
-        PackWriter::new(self, true)
+        PackWriter::new(self, Purpose::Dry)
     }
 
     /// The first pack that holds `id`. One that cannot be searched is an error only where no other
@@ -263,7 +291,7 @@ impl Store {
         StoreError::Absent { what, id, reason, damaged }
     }
 
-    fn read_entry(&self, pack: &PackFile, entry: &Entry) -> Result<Vec<u8>> {
+    pub(super) fn read_entry(&self, pack: &PackFile, entry: &Entry) -> Result<Vec<u8>> {
         let whole = entry.len == entry.decoded;
         let bytes = if whole {
             self.decode(pack, entry)?
@@ -363,7 +391,7 @@ fn prefix_range(digits: &str) -> Option<RangeInclusive<u64>> {
     Some(low..=high)
 }
 
-fn pack_name(path: &Path) -> Option<PackId> {
+pub(super) fn pack_name(path: &Path) -> Option<PackId> {
     let name = path.file_name()?.to_str()?.strip_suffix(".pack")?;
     Id::from_hex(name.as_bytes()).map(PackId::from_id)
 }

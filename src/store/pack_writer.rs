@@ -24,8 +24,7 @@ const ROLL_OBJECTS: usize = 128 << 10;
 /// Writes packs, from several threads at once.
 pub struct PackWriter<'s> {
     store: &'s Store,
-    /// Nothing has to be written.
-    dry: bool,
+    purpose: Purpose,
     roll_bytes: u64,
     /// Objects that are in no named pack yet but will be.
     pending: Mutex<HashSet<Id>>,
@@ -36,6 +35,19 @@ pub struct PackWriter<'s> {
     failure: OnceLock<Arc<StoreError>>,
     objects: AtomicU64,
     bytes: AtomicU64,
+}
+
+/// What is written, and why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// What was made here: its recipes are true.
+    Own,
+    /// Nothing.
+    Dry,
+    /// What somebody else made.
+    Received,
+    /// What is handed on and not kept: it need not be durable.
+    Outgoing,
 }
 
 struct OpenPack {
@@ -72,10 +84,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<'s> PackWriter<'s> {
-    pub(super) fn new(store: &'s Store, dry: bool) -> Self {
+    pub(super) fn new(store: &'s Store, purpose: Purpose) -> Self {
         Self {
             store,
-            dry,
+            purpose,
             roll_bytes: ROLL_BYTES,
             pending: Mutex::default(),
             open: [Mutex::new(None), Mutex::new(None)],
@@ -98,7 +110,7 @@ impl<'s> PackWriter<'s> {
     /// # Errors
     /// When a pack cannot be searched.
     pub fn claim(&self, id: Id) -> Result<bool> {
-        if self.dry || !lock(&self.pending).insert(id) {
+        if self.purpose == Purpose::Dry || !lock(&self.pending).insert(id) {
             return Ok(false);
         }
         if self.store.find(id)?.is_none() {
@@ -236,7 +248,14 @@ impl<'s> PackWriter<'s> {
         file.write_all_at(footer.offset, &bytes)?;
         self.bytes.fetch_add(bytes.len() as u64 + HEADER_LEN as u64, Ordering::Relaxed);
         drop(bytes);
-        file.persist(&self.store.pack_path(id), OnExisting::Replace)?;
+        let path = self.store.pack_path(id);
+        match self.purpose {
+            Purpose::Outgoing => {
+                let folder = self.store.disk().open_dir(self.store.packs_dir())?;
+                file.place_in(&folder, path.file_name().unwrap_or_default(), OnExisting::Replace)?;
+            }
+            _ => file.persist(&path, OnExisting::Replace)?,
+        }
         self.store.adopt(id)?;
         lock(&self.recipes)
             .extend(footer.recipes.iter().map(|(blob, root)| (*root, BlobId::from_id(*blob))));
@@ -261,7 +280,9 @@ impl<'s> PackWriter<'s> {
                 self.seal(&pack)?;
             }
         }
-        self.store.verified().add(&lock(&self.recipes));
+        if self.purpose == Purpose::Own {
+            self.store.verified().add(&lock(&self.recipes));
+        }
         Ok(Written {
             packs: std::mem::take(&mut lock(&self.named)),
             objects: self.objects.load(Ordering::Relaxed),

@@ -5,11 +5,13 @@
 //! and come with the work that makes them. Permissions lie in the user's own configuration folder,
 //! never in a repository. Uses `sign`, `object`, `store` and `disk`.
 
+mod adopt;
 mod genesis;
 mod permissions;
 mod request;
 mod root;
 
+pub use adopt::{Adoption, adopt};
 pub use genesis::{NewRepository, found};
 pub use permissions::{Answered, PermissionError, Permissions, Permitted};
 pub use request::{AskedCommands, Command, FolderFile, Purpose, Request, RequestError, RequestId};

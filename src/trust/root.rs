@@ -47,6 +47,14 @@ pub enum TrustError {
     /// The key that signed the genesis belongs to nobody in the root that it embeds.
     #[error("the genesis {0} is signed by a key that its trust root does not name")]
     Stranger(RepositoryId),
+    /// Two trust roots, of which neither comes after the other.
+    #[error("trust root {offered} does not follow from {current}, which is in force here")]
+    Forked {
+        /// The one in force.
+        current: TrustRootId,
+        /// The other.
+        offered: TrustRootId,
+    },
 }
 
 /// What the trust root says of the key behind a signature.

@@ -1,5 +1,7 @@
 //! Trees encoded by hand, with none of the library's checks, and commits signed over them.
 
+#![allow(dead_code)]
+
 use aisr::chunk::ContentHint;
 use aisr::log::RefName;
 use aisr::object::{

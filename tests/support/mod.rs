@@ -1,6 +1,7 @@
 //! What the tests of whole repositories share.
 #![allow(dead_code)]
 
+pub mod memory_place;
 pub mod soundness;
 
 use std::collections::BTreeMap;
