@@ -92,13 +92,33 @@ fn what_is_pushed_is_pulled() {
     assert_eq!(snapshot(&team.path()), snapshot(&team.desk.path()));
     sound(&team.place());
     sound(&team.path());
-    assert_snapshot!(team.shown(["pull"]), @"");
-    assert_snapshot!(team.shown(["push"]), @"");
+    assert_snapshot!(team.shown(["pull"]), @r"
+    Nothing new in <dir>/team
+    main holds all of it
+    [0]
+    ");
+    assert_snapshot!(team.shown(["push"]), @r"
+    Nothing to push to <dir>/team
+    [0]
+    ");
     team.commit_in_other("prompts/triage.md", "Be brief.\n", "Second");
-    assert_snapshot!(team.shown(["push"]), @"");
-    assert_snapshot!(team.shown(["push"]), @"");
+    assert_snapshot!(team.shown(["push"]), @r"
+    To <dir>/team: 5 objects, <n> KiB in 1 pack
+      main  <id>..<id>
+    [0]
+    ");
+    assert_snapshot!(team.shown(["push"]), @r"
+    Nothing to push to <dir>/team
+    [0]
+    ");
     let pulled = team.desk.shown(["pull"]);
-    assert_snapshot!(shorten(&pulled), @"");
+    assert_snapshot!(shorten(&pulled), @r"
+    From <dir>/team: 1 new commit, <n> KiB in 1 pack
+      origin/main  <id>..<id>
+    Now on main, at <id> (Second)
+      1 file written, 10 bytes, 0 files removed
+    [0]
+    ");
     assert_eq!(snapshot(&team.path()), snapshot(&team.desk.path()));
     let log = team.desk.json(["op", "log", "--json"]);
     assert_eq!(log[1]["cause"], "fetch");
@@ -150,13 +170,34 @@ fn a_push_that_does_not_follow_is_refused_and_forced() {
     team.desk.commit("a", "mine", "Mine");
     team.desk.ok(["push"]);
     team.commit_in_other("a", "theirs", "Theirs");
-    assert_snapshot!(team.shown(["push"]), @"");
+    assert_snapshot!(team.shown(["push"]), @r"
+    error: refs/heads/main at <dir>/team holds what the one here does not
+    hint: fetch first, and push again; or --force
+    [3]
+    ");
     team.other(["fetch"], &team.path());
-    assert_snapshot!(team.shown(["pull"]), @"");
-    assert_snapshot!(team.shown(["push"]), @"");
-    assert_snapshot!(team.shown(["push", "--force"]), @"");
+    assert_snapshot!(team.shown(["pull"]), @r"
+    Nothing new in <dir>/team
+    error: refs/heads/main and refs/remotes/origin/main went different ways
+    hint: look at both: `aisr log <id>..<id> `aisr checkout -b NAME origin/main` takes theirs
+    [3]
+    ");
+    assert_snapshot!(team.shown(["push"]), @r"
+    error: refs/heads/main at <dir>/team holds what the one here does not
+    hint: fetch first, and push again; or --force
+    [3]
+    ");
+    assert_snapshot!(team.shown(["push", "--force"]), @r"
+    To <dir>/team: 4 objects, <n> KiB in 1 pack
+      main  <id>...<id> (replaced)
+    [0]
+    ");
     let fetched = shorten(&team.desk.shown(["fetch"]));
-    assert_snapshot!(fetched, @"");
+    assert_snapshot!(fetched, @r"
+    From <dir>/team: 1 new commit, <n> KiB in 1 pack
+      origin/main  <id>...<id> (replaced)
+    [0]
+    ");
     sound(&team.place());
     sound(&team.desk.path());
 }
@@ -230,16 +271,50 @@ fn remotes_are_listed_added_and_removed() {
     assert_eq!(team.desk.ok(["remote"]), "origin\n");
     assert_eq!(team.desk.json(["remote", "list", "--json"])[0]["name"], "origin");
     let said = |args: &[&str]| shorten(&team.desk.shown(args));
-    assert_snapshot!(said(&["remote", "list", "-v"]), @"");
-    assert_snapshot!(said(&["remote", "add", "origin", "../x"]), @"");
-    assert_snapshot!(said(&["remote", "add", "../up", "../team"]), @"");
-    assert_snapshot!(said(&["remote", "add", "usb", "../nowhere"]), @"");
-    assert_snapshot!(said(&["remote", "add", "web", "https://example.org/x"]), @"");
-    assert_snapshot!(said(&["remote", "add", "again", "../team", "--create"]), @"");
+    assert_snapshot!(said(&["remote", "list", "-v"]), @r"
+    origin  <dir>/team
+    [0]
+    ");
+    assert_snapshot!(said(&["remote", "add", "origin", "../x"]), @r"
+    error: there is a remote `origin` already
+    hint: `aisr remote remove origin` takes it away
+    [3]
+    ");
+    assert_snapshot!(said(&["remote", "add", "../up", "../team"]), @r"
+    error: `../up` is no name of a remote
+    hint: letters, digits, `-`, `_` and `.`
+    [3]
+    ");
+    assert_snapshot!(said(&["remote", "add", "usb", "../nowhere"]), @r"
+    error: there is no repository in <id>..<id>
+    hint: `aisr remote add NAME PLACE --create` makes a place, `aisr init --bare PLACE` a new one
+    [3]
+    ");
+    assert_snapshot!(said(&["remote", "add", "web", "https://example.org/x"]), @r"
+    error: `https://example.org/x` is no address of a place: this version knows folders and file:// alone
+    [3]
+    ");
+    assert_snapshot!(said(&["remote", "add", "again", "../team", "--create"]), @r"
+    error: <id>..<id> is a place already
+    hint: `aisr clone` it, or name another folder
+    [3]
+    ");
     team.desk.ok(["remote", "remove", "origin"]);
-    assert_snapshot!(said(&["fetch"]), @"");
-    assert_snapshot!(said(&["remote", "remove", "origin"]), @"");
-    assert_snapshot!(said(&["clone", "../team", "../other"]), @"");
+    assert_snapshot!(said(&["fetch"]), @r"
+    error: there is no remote `origin`
+    hint: `aisr remote list` lists them, `aisr remote add NAME PLACE` adds one
+    [3]
+    ");
+    assert_snapshot!(said(&["remote", "remove", "origin"]), @r"
+    error: there is no remote `origin`
+    hint: `aisr remote list` lists them, `aisr remote add NAME PLACE` adds one
+    [3]
+    ");
+    assert_snapshot!(said(&["clone", "../team", "../other"]), @r"
+    error: <id>..<id> exists and is not empty
+    hint: name a folder that does not exist yet
+    [3]
+    ");
 }
 
 #[test]
