@@ -68,7 +68,8 @@ fn shorten(text: &str) -> String {
     for line in text.lines() {
         let mut words: Vec<String> = line.split(' ').map(Into::into).collect();
         for at in 0..words.len() {
-            if words[at].len() >= 18 && words[at].contains("..") {
+            let is_pair = words[at].bytes().all(|b| b.is_ascii_hexdigit() || b == b'.');
+            if words[at].len() >= 18 && is_pair {
                 let dots = if words[at].contains("...") { "..." } else { ".." };
                 words[at] = format!("<id>{dots}<id>");
             }
@@ -179,7 +180,7 @@ fn a_push_that_does_not_follow_is_refused_and_forced() {
     assert_snapshot!(team.shown(["pull"]), @r"
     Nothing new in <dir>/team
     error: refs/heads/main and refs/remotes/origin/main went different ways
-    hint: look at both: `aisr log <id>..<id> `aisr checkout -b NAME origin/main` takes theirs
+    hint: look at both: `aisr log HEAD..origin/main`; `aisr checkout -b NAME origin/main` takes theirs
     [3]
     ");
     assert_snapshot!(team.shown(["push"]), @r"
@@ -286,7 +287,7 @@ fn remotes_are_listed_added_and_removed() {
     [3]
     ");
     assert_snapshot!(said(&["remote", "add", "usb", "../nowhere"]), @r"
-    error: there is no repository in <id>..<id>
+    error: there is no repository in <dir>/nowhere
     hint: `aisr remote add NAME PLACE --create` makes a place, `aisr init --bare PLACE` a new one
     [3]
     ");
@@ -295,7 +296,7 @@ fn remotes_are_listed_added_and_removed() {
     [3]
     ");
     assert_snapshot!(said(&["remote", "add", "again", "../team", "--create"]), @r"
-    error: <id>..<id> is a place already
+    error: <dir>/team is a place already
     hint: `aisr clone` it, or name another folder
     [3]
     ");
@@ -311,7 +312,7 @@ fn remotes_are_listed_added_and_removed() {
     [3]
     ");
     assert_snapshot!(said(&["clone", "../team", "../other"]), @r"
-    error: <id>..<id> exists and is not empty
+    error: <dir>/other exists and is not empty
     hint: name a folder that does not exist yet
     [3]
     ");

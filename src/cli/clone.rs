@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use aisr::log::RefName;
-use aisr::remote::{CloneOptions, Cloned, FolderPlace, Remote, clone, parse_address};
+use aisr::remote::{CloneOptions, Cloned, FolderPlace, Remote, clone, parse_address, resolve};
 use aisr::repo::Repository;
 use serde::Serialize;
 
@@ -50,13 +50,12 @@ struct CloneView {
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
     let from = parse_address(&arguments.place, context.directory())?;
-    let from = from.canonicalize().unwrap_or(from);
     let target = match (&arguments.directory, from.file_name()) {
         (Some(directory), _) => context.directory().join(directory),
         (None, Some(name)) => context.directory().join(name),
         (None, None) => return Err(CliError::usage("into which folder?")),
     };
-    let target = std::path::absolute(&target).unwrap_or(target);
+    let target = resolve(&target);
     let address = from
         .to_str()
         .ok_or_else(|| CliError::failure(format!("the path {} is not UTF-8", from.display())))?;

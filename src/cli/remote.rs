@@ -5,7 +5,7 @@ use std::io::Write;
 use aisr::log::{Head, RefName};
 use aisr::remote::{
     FolderPlace, Remote, add_remote, create_place, find_remote, parse_address, remotes,
-    remove_remote,
+    remove_remote, resolve,
 };
 use clap::Subcommand;
 use serde::Serialize;
@@ -93,7 +93,6 @@ fn add(context: &Context, name: &str, address: &str, create: bool) -> Result<Ans
         return Err(aisr::remote::RemoteError::RemoteExists { name }.into());
     }
     let root = parse_address(address, context.directory())?;
-    let root = std::path::absolute(&root).unwrap_or(root);
     if create {
         let identity = context.identity(MakeKey::Never)?;
         let place = FolderPlace::ensure(context.disk(), &root)?;
@@ -107,7 +106,7 @@ fn add(context: &Context, name: &str, address: &str, create: bool) -> Result<Ans
     } else {
         FolderPlace::open(context.disk(), &root)?;
     }
-    let root = root.canonicalize().unwrap_or(root);
+    let root = resolve(&root);
     let place = root
         .to_str()
         .ok_or_else(|| CliError::failure(format!("the path {} is not UTF-8", root.display())))?;

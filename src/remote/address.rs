@@ -28,9 +28,20 @@ pub fn parse_address(address: &str, from: &Path) -> Result<PathBuf> {
         Some(_) => return Err(wrong("this version knows folders and file:// alone")),
         None => from.join(address),
     };
-    match path.file_name() {
-        Some(name) if name == FOLDER => Ok(path.parent().unwrap_or(&path).into()),
-        _ => Ok(path),
+    Ok(match path.file_name() {
+        Some(name) if name == FOLDER => resolve(path.parent().unwrap_or(&path)),
+        _ => resolve(&path),
+    })
+}
+
+/// The path without links and `..`, as far as it exists: what people see, and what is kept.
+pub fn resolve(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => path.into(),
     }
 }
 
@@ -60,7 +71,7 @@ mod tests {
         let from = Path::new("/home/mara");
         for (address, path) in [
             ("/mnt/team", "/mnt/team"),
-            ("../team", "/home/mara/../team"),
+            ("team", "/home/mara/team"),
             ("file:///mnt/a%20b", "/mnt/a b"),
             ("file://localhost/mnt/team", "/mnt/team"),
             ("/mnt/team/.aisr", "/mnt/team"),

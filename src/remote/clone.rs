@@ -75,7 +75,6 @@ pub fn clone(
     draft_name.push(name);
     draft_name.push(".aisr-clone");
     let draft = parent.join(draft_name);
-    disk.create_dir_all_synced(&draft, 0o777)?;
     let branch = options.branch.clone().or_else(|| source.refs.head.branch().cloned());
     let branch = branch.map_or_else(|| RefName::branch("main"), Ok);
     let branch = branch.map_err(|e| RemoteError::BadName { name: e.to_string() })?;
@@ -120,6 +119,9 @@ fn begin(
         recover(&repo)?;
         return Ok(repo);
     }
+    // What a crash left before there was a repository is nothing to go on from.
+    let _ = std::fs::remove_dir_all(draft);
+    disk.create_dir_all_synced(draft, 0o777)?;
     let packs = list_packs(place)?;
     let genesis = find_genesis(place, &packs, source.repo)?;
     let options = ReplicaOptions { genesis: &genesis, branch: branch.clone() };

@@ -24,7 +24,7 @@ mod seen;
 mod source;
 mod transfer;
 
-pub use address::parse_address;
+pub use address::{parse_address, resolve};
 pub use clone::{CloneOptions, Cloned, clone};
 pub use create::{create_place, init_shared};
 pub use error::RemoteError;

@@ -479,11 +479,22 @@ impl Incoming<'_> {
         if packs.is_empty() {
             return Ok(packs);
         }
-        for id in &packs {
-            let (from, to) = (self.store.pack_path(*id), self.main.pack_path(*id));
-            self.main.disk().rename(&from, &to, OnExisting::Replace)?;
+        // What recipes name is durable before they are: data, then other objects, then recipes.
+        let here = self.store.pack_files();
+        let rank = |id: &PackId| match here.iter().find(|pack| pack.id() == *id) {
+            Some(pack) if pack.kind() == PackKind::Data => 0,
+            Some(pack) if pack.recipes().is_ok_and(|rows| rows.is_empty()) => 1,
+            _ => 2,
+        };
+        let mut ranked: Vec<(u8, PackId)> = packs.iter().map(|id| (rank(id), *id)).collect();
+        ranked.sort_unstable();
+        for group in ranked.chunk_by(|a, b| a.0 == b.0) {
+            for (_, id) in group {
+                let (from, to) = (self.store.pack_path(*id), self.main.pack_path(*id));
+                self.main.disk().rename(&from, &to, OnExisting::Replace)?;
+            }
+            self.main.disk().sync_dir(self.main.packs_dir())?;
         }
-        self.main.disk().sync_dir(self.main.packs_dir())?;
         packs.iter().try_for_each(|id| self.main.adopt(*id))?;
         Ok(packs)
     }
