@@ -32,6 +32,6 @@ pub use lookup::{Lookup, Reason, Store, WriteLease};
 pub use outgoing::Outgoing;
 pub use pack_file::PackFile;
 pub use pack_writer::{PackWriter, Written};
-pub use receive::{Incoming, ReadPack, RemotePack, in_parallel, pack_of_one};
+pub use receive::{Incoming, ReadPack, RemotePack, WritePack, in_parallel, pack_of_one};
 pub use recipe_writer::RecipeWriter;
 pub use record::{RecordHeader, Trailer};

@@ -29,6 +29,9 @@ pub struct Outgoing {
     folder: Option<(PathBuf, Lock)>,
 }
 
+/// Packs, and how many of the wanted objects are found in each.
+type ByPack = BTreeMap<PackId, (Arc<PackFile>, usize)>;
+
 impl Drop for Outgoing {
     fn drop(&mut self) {
         if let Some((folder, _)) = &self.folder {
@@ -63,9 +66,8 @@ impl Store {
     }
 
     /// The packs in which the objects are found first, and how many in each.
-    #[allow(clippy::type_complexity)]
-    fn by_pack(&self, wanted: &HashSet<Id>) -> Result<BTreeMap<PackId, (Arc<PackFile>, usize)>> {
-        let mut packs: BTreeMap<PackId, (Arc<PackFile>, usize)> = BTreeMap::new();
+    fn by_pack(&self, wanted: &HashSet<Id>) -> Result<ByPack> {
+        let mut packs = ByPack::new();
         for id in wanted {
             let found = self.locate(*id)?;
             let (pack, _) = found.ok_or_else(|| self.absent("object", *id, Reason::Missing))?;

@@ -60,6 +60,9 @@ pub struct RemotePack {
 /// Reads bytes of a pack that is elsewhere: at an offset, so many.
 pub type ReadPack<'a, E> = dyn Fn(u64, usize) -> Result<Vec<u8>, E> + Sync + 'a;
 
+/// Writes bytes of a pack at an offset.
+pub type WritePack<'a, E> = dyn Fn(u64, &[u8]) -> Result<(), E> + Sync + 'a;
+
 impl RemotePack {
     /// Reads the footer of the pack `id`, whose file has `len` bytes.
     ///
@@ -209,7 +212,7 @@ impl RemotePack {
     pub fn copy_checked<E: From<StoreError> + Send>(
         &self,
         read: &ReadPack<'_, E>,
-        write: &(dyn Fn(u64, &[u8]) -> Result<(), E> + Sync),
+        write: &WritePack<'_, E>,
         threads: usize,
     ) -> Result<(), E> {
         write(0, &self.read_header(read)?)?;
