@@ -68,10 +68,11 @@ impl Place for MemoryPlace {
     }
 
     fn list(&self, prefix: &str, visit: &mut dyn FnMut(Listed) -> ControlFlow<()>) -> Result<()> {
-        let mut number = 0u64;
-        while self.endless {
-            number += 1;
-            let key = format!("{prefix}{}.pack", blake3::hash(&number.to_le_bytes()));
+        for number in 0.. {
+            if !self.endless {
+                break;
+            }
+            let key = format!("{prefix}{}.pack", blake3::hash(&u64::to_le_bytes(number)));
             if visit(Listed { key, len: 1 << 40 }).is_break() {
                 return Ok(());
             }
