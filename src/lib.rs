@@ -9,6 +9,7 @@ pub mod log;
 pub mod map;
 pub mod object;
 pub mod policy;
+pub mod remote;
 pub mod repo;
 pub mod sign;
 pub mod store;

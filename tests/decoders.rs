@@ -2,7 +2,9 @@
 //! and one value has one form.
 
 use aisr::history::commit_graph::{CommitGraph, PathKey};
-use aisr::log::{FRAME_HEAD_LEN, Frame, Head, HeadEntry, RefName, Refs, next_frame};
+use aisr::log::{
+    FRAME_HEAD_LEN, Frame, Head, HeadEntry, PlaceFile, RefName, Refs, SharedLog, next_frame,
+};
 use aisr::object::{
     Id, KeyBytes, LogEntryId, LogId, PackId, RepoPath, RepositoryId, decode_id_list, encode_id_list,
 };
@@ -162,6 +164,36 @@ proptest! {
             let read = Format::decode(&bytes);
             prop_assert!(read.map_or(true, |format| format.encode().into_bytes() == bytes));
         }
+    }
+
+    #[test]
+    fn a_place_file_with_a_right_checksum_means_what_it_says(
+        repo in id(),
+        log: [u8; 16],
+        at: prop::sample::Index,
+        byte: u8,
+        noise: Vec<u8>,
+    ) {
+        let file = PlaceFile { repo: RepositoryId::from_id(repo), log: LogId::new(log) };
+        let text = file.encode();
+        prop_assert_eq!(PlaceFile::decode(text.as_bytes()), Ok(file));
+        let mut body = text.into_bytes();
+        body.truncate(body.len() - "checksum \n".len() - 64);
+        let at = at.index(body.len());
+        body[at] = byte;
+        for body in [body, noise] {
+            let bytes = checksummed(&body, "aisr 2026-11-25 place file v1");
+            let read = PlaceFile::decode(&bytes);
+            prop_assert!(read.map_or(true, |file| file.encode().into_bytes() == bytes));
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_no_entry_of_a_shared_log(repo in id(), bytes: Vec<u8>) {
+        let mut log = SharedLog::new(RepositoryId::from_id(repo), LogId::new([1; 16]));
+        let before = log.clone();
+        prop_assert!(log.take(&bytes).is_err());
+        prop_assert_eq!(log, before);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use aisr::disk::Disk;
 use aisr::history::Revisions;
 use aisr::repo::{
-    CONFIG_FILE, FOLDER, Identity, Origin, Repository, Setting, SettingsFile, Surroundings,
-    load_identity,
+    CONFIG_FILE, FOLDER, Identity, Origin, RepoError, Repository, Setting, SettingsFile,
+    Surroundings, load_identity,
 };
 use aisr::sign::{Signer, permissions_too_open};
 use aisr::upkeep::{CompactionBounds, compact_if_due};
@@ -57,9 +57,18 @@ impl Context {
         Ok(Repository::discover(self.disk.clone(), &self.directory, &config)?)
     }
 
+    /// The repository, whose folder is looked at and left as it is.
+    pub fn working_repository_unchanged(&self) -> Result<Repository, CliError> {
+        let repo = self.repository()?;
+        match repo.is_shared_place() {
+            true => Err(RepoError::SharedPlace { root: repo.root().into() }.into()),
+            false => Ok(repo),
+        }
+    }
+
     /// The repository, to work in its folder: what a crash interrupted there is ended first.
     pub fn working_repository(&self) -> Result<Repository, CliError> {
-        let repo = self.repository()?;
+        let repo = self.working_repository_unchanged()?;
         match recover(&repo)? {
             None => {}
             Some(Recovered::Back) => self

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use aisr::log::RefName;
+use aisr::remote::init_shared;
 use aisr::repo::{Identity, InitOptions, init};
 use aisr::worktree::{IGNORE_FILE, Proposals, write_first_ignore_file};
 
@@ -26,6 +27,9 @@ pub struct Arguments {
     /// The first branch.
     #[arg(long, value_name = "NAME", default_value = "main")]
     branch: String,
+    /// Make a shared place without a working copy, to clone from and push to.
+    #[arg(long)]
+    bare: bool,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
@@ -38,8 +42,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let disk = context.disk();
     // Whether there is one already is known before a key is made or a passphrase asked for.
     let folder = root.join(aisr::repo::FOLDER);
-    if folder.symlink_metadata().is_ok() {
+    if folder.symlink_metadata().is_ok() && !arguments.bare {
         return Err(aisr::repo::RepoError::Exists { folder }.into());
+    }
+    if arguments.bare {
+        return init_bare(context, &root, &branch);
     }
     disk.create_dir_all_synced(&root, 0o777).map_err(aisr::repo::RepoError::from)?;
     let founder = context.identity(MakeKey::IfNone)?;
@@ -55,6 +62,19 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         draw(&proposals, &mut out)?;
     }
     out.finish()?;
+    Ok(Answer::Yes)
+}
+
+fn init_bare(context: &Context, root: &Path, branch: &RefName) -> Result<Answer, CliError> {
+    let founder = context.identity(MakeKey::IfNone)?;
+    init_shared(context.disk(), root, branch, &founder)?;
+    if !context.quiet {
+        let mut out = context.output(Paging::Off);
+        writeln!(out, "Signing key   {}", describe(&founder))?;
+        let short = Escaped(branch.short());
+        writeln!(out, "Shared place  {} (branch {short})", shown(root))?;
+        out.finish()?;
+    }
     Ok(Answer::Yes)
 }
 

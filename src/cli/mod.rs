@@ -8,6 +8,7 @@ mod bug_report;
 mod capture_commands;
 mod cat;
 mod checkout;
+mod clone;
 mod commit;
 mod completions;
 mod config;
@@ -15,6 +16,7 @@ mod context;
 mod diff;
 mod editor;
 mod error;
+mod fetch;
 mod fsck;
 mod gc;
 mod git_words;
@@ -28,6 +30,10 @@ mod op;
 mod output;
 mod pathspec;
 mod permission;
+mod place;
+mod pull;
+mod push;
+mod remote;
 mod repair;
 mod restore;
 mod run_command;
@@ -97,6 +103,11 @@ enum Command {
     Ls(ls::Arguments),
     Cat(cat::Arguments),
     Checkout(checkout::Arguments),
+    Clone(clone::Arguments),
+    Remote(remote::Arguments),
+    Fetch(fetch::Arguments),
+    Push(push::Arguments),
+    Pull(pull::Arguments),
     Restore(restore::Arguments),
     Undo(undo::Arguments),
     /// Do again what was undone last.
@@ -150,6 +161,11 @@ pub fn run() -> ExitCode {
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),
         Command::Checkout(arguments) => checkout::run(&context, &arguments),
+        Command::Clone(arguments) => clone::run(&context, &arguments),
+        Command::Remote(arguments) => remote::run(&context, &arguments),
+        Command::Fetch(arguments) => fetch::run(&context, &arguments),
+        Command::Push(arguments) => push::run(&context, &arguments),
+        Command::Pull(arguments) => pull::run(&context, &arguments),
         Command::Restore(arguments) => restore::run(&context, &arguments),
         Command::Undo(arguments) => undo::run(&context, &arguments, Direction::Undo),
         Command::Redo(arguments) => undo::run(&context, &arguments, Direction::Redo),

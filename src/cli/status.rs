@@ -46,7 +46,7 @@ struct StatusView {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
-    let repo = context.repository()?;
+    let repo = context.working_repository_unchanged()?;
     let progress = context.progress("Reading");
     let options = StatusOptions {
         threads: context.threads(),

@@ -85,7 +85,24 @@ pub enum LogError {
         /// The log.
         path: PathBuf,
     },
+    /// The refs of a shared place move by pushes alone.
+    #[error("{} is a shared place: its refs move by pushes alone", folder.display())]
+    Shared {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// The file that makes a folder a shared place is damaged.
+    #[error("{} is damaged: {why}", path.display())]
+    Place {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The replica key cannot sign.
     #[error("the key of this clone cannot sign: {0}")]
     ReplicaKey(#[source] SignError),
+    /// The entry of a shared place is not signed.
+    #[error("the log entry is not signed: {0}")]
+    Sign(#[source] SignError),
 }

@@ -8,14 +8,18 @@ mod error;
 mod file;
 mod newest_first;
 mod place;
+mod place_file;
 mod rebuild;
 mod ref_name;
 mod refs;
+mod shared;
 
 pub use error::LogError;
 pub use file::{FRAME_HEAD_LEN, FRAMES_START, Frame, next_frame};
 pub use newest_first::NewestFirst;
 pub use place::{Append, LogSummary, PlaceLog};
+pub use place_file::PlaceFile;
 pub use rebuild::{BrokenEntry, LogSurvey, NewLog, begin_again, replace_refs};
 pub use ref_name::{RefName, RefNameError};
 pub use refs::{Head, HeadEntry, Refs};
+pub use shared::{SharedAppend, SharedLog, read_shared_entry};

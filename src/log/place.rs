@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use crate::disk::{Disk, Lock, OnExisting, ReadFile, Wait};
 use crate::object::{
-    Actor, Cause, ID_LEN, Id, KEY_LEN, KeyBytes, LogEntry, LogEntryId, LogId, RefChange,
-    RepositoryId, Signed, Stamp, TrustRootId,
+    Actor, Cause, ID_LEN, Id, KeyBytes, LogEntry, LogEntryId, LogId, RefChange, RepositoryId,
+    Signed, Stamp, TrustRootId, limits,
 };
 use crate::sign::{Namespace, PublicKey, SecretKey, verify};
 
 use super::error::LogError;
 use super::file::{FRAME_HEAD_LEN, FRAMES_START, Frame, frame, header, next_frame};
 use super::newest_first::NewestFirst;
+use super::place_file::PlaceFile;
 use super::refs::{Head, HeadEntry, Refs};
+use super::shared::SharedLog;
 
 const REFS_LIMIT: u64 = 1 << 30;
 /// Another process holds the lock of a log for milliseconds; a minute means that it is stuck.
@@ -25,8 +27,8 @@ pub struct PlaceLog {
     folder: PathBuf,
     refs: Refs,
     repo: RepositoryId,
-    /// The key that signs every entry.
-    key: KeyBytes,
+    /// The key that signs every entry; none where each is signed by whoever pushed.
+    key: Option<KeyBytes>,
     /// The trust root that the last entry says is in force.
     trust_root: TrustRootId,
 }
@@ -49,8 +51,8 @@ pub struct Append {
 pub struct LogSummary {
     /// How many entries there are.
     pub entries: u64,
-    /// The key that signed them.
-    pub key: PublicKey,
+    /// The key that signed them; none where each is signed by whoever pushed.
+    pub key: Option<PublicKey>,
 }
 
 impl PlaceLog {
@@ -102,7 +104,7 @@ impl PlaceLog {
             head: head.clone(),
             refs: Default::default(),
         };
-        let (key, trust_root) = (*key.public().as_bytes(), entry.trust_root);
+        let (key, trust_root) = (Some(*key.public().as_bytes()), entry.trust_root);
         let log = Self { disk, folder: folder.into(), refs, repo, key, trust_root };
         log.disk.create_dir(&folder.join("log"), 0o700)?;
         log.disk.create_whole(&log.log_path(), &bytes, 0o600)?;
@@ -117,16 +119,49 @@ impl PlaceLog {
     /// When refs or log are damaged, or the log is shorter than the refs file says.
     pub fn open(disk: Disk, folder: &Path) -> Result<Self, LogError> {
         let path = Self::refs_path(folder);
-        let bytes = ReadFile::open(&path)?.read_all(REFS_LIMIT)?;
+        let bytes = match ReadFile::open(&path) {
+            Err(e) if e.is_not_found() && folder.join(PlaceFile::NAME).is_file() => {
+                return Self::open_shared(disk, folder, &mut |_, _| ());
+            }
+            file => file?.read_all(REFS_LIMIT)?,
+        };
         let refs = Refs::decode(&bytes).map_err(|why| LogError::Refs { path, why })?;
         let repo = RepositoryId::from_id(Id::new([0; ID_LEN]));
         let trust_root = TrustRootId::from_id(Id::new([0; ID_LEN]));
-        let key = KeyBytes::from([0; KEY_LEN]);
-        let mut log = Self { disk, folder: folder.into(), refs, repo, key, trust_root };
+        let mut log = Self { disk, folder: folder.into(), refs, repo, key: None, trust_root };
         let last = log.check_last()?;
-        (log.repo, log.key) = (last.repo, last.signer.key);
+        (log.repo, log.key) = (last.repo, Some(last.signer.key));
         log.trust_root = last.trust_root;
         Ok(log)
+    }
+
+    /// Reads the log of the shared place in `folder` from its first entry to its last.
+    fn open_shared(
+        disk: Disk,
+        folder: &Path,
+        visit: &mut dyn FnMut(LogEntryId, LogEntry),
+    ) -> Result<Self, LogError> {
+        let path = folder.join(PlaceFile::NAME);
+        let bytes = ReadFile::open(&path)?.read_all(PlaceFile::LIMIT)?;
+        let place = PlaceFile::decode(&bytes).map_err(|why| LogError::Place { path, why })?;
+        let mut log = SharedLog::new(place.repo, place.log);
+        loop {
+            let path = folder.join(SharedLog::key(place.log, log.next()));
+            let object = match ReadFile::open(&path) {
+                Err(e) if e.is_not_found() && log.next() > 0 => break,
+                file => file?.read_all(limits::LOG_ENTRY as u64)?,
+            };
+            let entry = log.take(&object)?;
+            visit(log.refs().last.id, entry);
+        }
+        let refs = log.refs().clone();
+        let trust_root = log.trust_root().unwrap_or(TrustRootId::from_id(Id::new([0; ID_LEN])));
+        Ok(Self { disk, folder: folder.into(), refs, repo: place.repo, key: None, trust_root })
+    }
+
+    /// Whether this is the log of a shared place.
+    pub fn is_shared(&self) -> bool {
+        self.key.is_none()
     }
 
     /// The repository that the log belongs to, as its entries say.
@@ -232,6 +267,10 @@ impl PlaceLog {
         &self,
         visit: &mut dyn FnMut(LogEntryId, LogEntry),
     ) -> Result<LogSummary, LogError> {
+        if self.is_shared() {
+            let log = Self::open_shared(self.disk.clone(), &self.folder, visit)?;
+            return Ok(LogSummary { entries: log.refs.last.sequence + 1, key: None });
+        }
         let (file, _) = self.file()?;
         let mut offset = FRAMES_START;
         let mut before: Option<HeadEntry> = None;
@@ -269,7 +308,7 @@ impl PlaceLog {
         }
         let key = key.and_then(|key| PublicKey::from_bytes(&key).ok());
         let key = key.ok_or_else(|| self.damaged(FRAMES_START, "entry 0 names no key"))?;
-        Ok(LogSummary { entries: self.refs.last.sequence + 1, key })
+        Ok(LogSummary { entries: self.refs.last.sequence + 1, key: Some(key) })
     }
 
     /// The entries from the last one back. Costs what is read, not the length of the log.
@@ -334,10 +373,13 @@ impl PlaceLog {
         append: Append,
         key: &SecretKey,
     ) -> Result<LogEntryId, LogError> {
+        if self.is_shared() {
+            return Err(LogError::Shared { folder: self.folder.clone() });
+        }
         let lock = self.folder.join("local").join("log-lock");
         let _lock = Lock::exclusive(&lock, Wait::AtMost(LOCK_PATIENCE))?;
         let mut fresh = Self::open(self.disk.clone(), &self.folder)?;
-        if key.public().as_bytes() != &fresh.key {
+        if Some(key.public().as_bytes()) != fresh.key.as_ref() {
             return Err(LogError::OtherKey { path: fresh.log_path() });
         }
         let changes_trust = append.trust_root != self.trust_root;

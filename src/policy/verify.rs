@@ -171,7 +171,10 @@ pub fn verify(repo: &Repository, range: Option<Range>) -> Result<VerifyReport, H
         tags_not_good: Vec::new(),
         log: log_verdict(repo, &revisions),
         refs: refs.collect(),
-        authority: "this clone's log alone",
+        authority: match revisions.log().is_shared() {
+            true => "the log of this place",
+            false => "this clone's log alone",
+        },
     };
     let range = range.unwrap_or(Range { include: tips.commits, exclude: Vec::new() });
     for found in CommitWalk::new(repo, &range) {
@@ -251,7 +254,7 @@ fn log_verdict(repo: &Repository, revisions: &Revisions<'_>) -> LogVerdict {
         (Err(e), _) => bad(with_sources(&e)),
         (Ok(_), Some(problem)) => bad(problem.to_owned()),
         (Ok(summary), None) => {
-            let (entries, key) = (summary.entries, Some(summary.key.fingerprint()));
+            let (entries, key) = (summary.entries, summary.key.map(|key| key.fingerprint()));
             LogVerdict { good: true, entries, key, problem: None }
         }
     }

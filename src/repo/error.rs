@@ -65,6 +65,12 @@ pub enum RepoError {
         /// The hash in the genesis.
         expected: FormatId,
     },
+    /// A shared place has no working copy, and its refs move by pushes alone.
+    #[error("{} is a shared place, without a working copy", root.display())]
+    SharedPlace {
+        /// The folder that it lies in.
+        root: PathBuf,
+    },
     /// An object does not decode.
     #[error("{what} {id} is not sound: {source}")]
     Object {

@@ -10,8 +10,10 @@ const IDENTITY: &str = "aisr-format 0\nobject-hash blake3\nsplitter 1\n";
 pub const FORMAT_VERSION: u32 = 0;
 /// The rule by which this program cuts large files.
 const CHUNKER: u32 = 1;
+/// The requirement of a shared place: its refs are what its log leads to.
+pub const SHARED_PLACE: &str = "shared-place";
 /// The requirements that this version can meet.
-const KNOWN: [&str; 0] = [];
+const KNOWN: [&str; 1] = [SHARED_PLACE];
 
 /// What the repository is made of.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -19,9 +19,9 @@ mod trust_change;
 
 pub use config::{ConfigError, UserConfig};
 pub use error::RepoError;
-pub use format::{FORMAT_VERSION, Format, FormatError};
+pub use format::{FORMAT_VERSION, Format, FormatError, SHARED_PLACE};
 pub use identity::{Identity, IdentityError, Surroundings, load_identity};
-pub use init::{InitOptions, init};
+pub use init::{InitOptions, ReplicaOptions, founding, init, init_replica};
 pub use key_ring::{KeyPlace, RingKey, key_ring};
 pub use objects::{SignatureState, StoredCommit, StoredTag};
 pub use repository::{FOLDER, Repository};

@@ -14,7 +14,7 @@ use crate::trust::{Adoption, TrustState, adopt};
 use super::arrivals::Arrivals;
 use super::config::UserConfig;
 use super::error::RepoError;
-use super::format::{Format, FormatError};
+use super::format::{Format, FormatError, SHARED_PLACE};
 
 /// The folder of a repository, inside its root.
 pub const FOLDER: &str = ".aisr";
@@ -129,13 +129,21 @@ impl Repository {
         PlaceLog::open(self.disk.clone(), &self.folder)
     }
 
+    /// Whether this is a shared place: a repository without a working copy, moved by pushes alone.
+    pub fn is_shared_place(&self) -> bool {
+        self.format.requires.iter().any(|name| name == SHARED_PLACE)
+    }
+
     /// Refuses to write where the format asks for more than this version knows.
     ///
     /// # Errors
-    /// [`RepoError::RequiresToWrite`].
+    /// [`RepoError::RequiresToWrite`], and [`RepoError::SharedPlace`] for a shared place.
     pub fn ensure_writable(&self) -> Result<(), RepoError> {
         match self.format.unmet_for_writing() {
             Some(what) => Err(RepoError::RequiresToWrite { what }),
+            None if self.is_shared_place() => {
+                Err(RepoError::SharedPlace { root: self.root.clone() })
+            }
             None => Ok(()),
         }
     }

@@ -264,6 +264,61 @@ impl SettingsFile {
         }
     }
 
+    /// The values of `key` in every section `[section.NAME]`, each with its name; what is no text
+    /// is passed over.
+    pub fn named(&self, section: &str, key: &str) -> Vec<(String, String)> {
+        let Some(table) = self.document.get(section).and_then(Item::as_table_like) else {
+            return Vec::new();
+        };
+        let values = table.iter().filter_map(|(name, item)| {
+            let value = item.as_table_like()?.get(key)?.as_str()?;
+            Some((name.to_owned(), value.to_owned()))
+        });
+        values.collect()
+    }
+
+    /// Sets `key` in the section `[section.NAME]` and writes the file.
+    ///
+    /// # Errors
+    /// When something else stands in its place, or the file cannot be written.
+    pub fn set_named(
+        &mut self,
+        disk: &Disk,
+        section: &str,
+        name: &str,
+        key: &str,
+        text: &str,
+    ) -> Result<(), SettingError> {
+        let wrong = SettingError::Type {
+            key: section.into(),
+            path: self.path.clone(),
+            wanted: "a table of tables",
+        };
+        let mut outer = Table::new();
+        outer.set_implicit(true);
+        let outer = self.document.entry(section).or_insert(Item::Table(outer));
+        let Some(outer) = outer.as_table_like_mut() else { return Err(wrong) };
+        let inner = outer.entry(name).or_insert(Item::Table(Table::new()));
+        let Some(inner) = inner.as_table_like_mut() else { return Err(wrong) };
+        inner.insert(key, value(text));
+        self.write(disk)
+    }
+
+    /// Takes out the section `[section.NAME]` and writes the file.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn remove_named(
+        &mut self,
+        disk: &Disk,
+        section: &str,
+        name: &str,
+    ) -> Result<(), SettingError> {
+        let outer = self.document.get_mut(section).and_then(Item::as_table_like_mut);
+        outer.and_then(|outer| outer.remove(name));
+        self.write(disk)
+    }
+
     fn put(&mut self, setting: Setting, mut item: Item) -> Result<(), SettingError> {
         let section = self.document.entry(setting.section).or_insert(Item::Table(Table::new()));
         let Some(section) = section.as_table_like_mut() else {

@@ -201,6 +201,56 @@ impl Store {
         Ok(true)
     }
 
+    /// Visits every object that makes up the blob: itself where it is one object, else the nodes and
+    /// chunks of a recipe that is known to be true. A node that `past` knows is passed over with all
+    /// below it.
+    ///
+    /// # Errors
+    /// When the blob or a node of its recipe is absent or damaged.
+    pub fn parts_of(
+        &self,
+        id: BlobId,
+        past: &dyn Fn(Id) -> bool,
+        visit: &mut dyn FnMut(Id),
+    ) -> Result<()> {
+        if self.find(id.id())?.is_some() {
+            visit(id.id());
+            return Ok(());
+        }
+        // Finds out which recipe is true, where that is not known yet.
+        self.blob(id)?;
+        let roots = self.recipe_roots(id)?;
+        let root = roots.into_iter().find(|root| self.verified().contains(*root, id));
+        let root = root.ok_or_else(|| self.absent("blob", id.id(), Reason::Missing))?;
+        let mut stack = vec![root];
+        while let Some(node) = stack.pop() {
+            if past(node.id()) {
+                continue;
+            }
+            visit(node.id());
+            let RecipeNode { level, parts, .. } = self.recipe_node(node)?;
+            for part in parts {
+                match level {
+                    0 if past(part.id) => {}
+                    0 => visit(part.id),
+                    _ => stack.push(RecipeId::from_id(part.id)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hashes the whole blob through a recipe, unless that is known to be true.
+    ///
+    /// # Errors
+    /// As [`Store::verify_recipe`].
+    pub fn ensure_recipe(&self, root: RecipeId, id: BlobId) -> Result<()> {
+        match self.verified().contains(root, id) {
+            true => Ok(()),
+            false => self.verify_recipe(root, id),
+        }
+    }
+
     fn find_blob(&self, id: BlobId) -> Result<Option<Blob<'_>>> {
         if let Some((pack, entry)) = self.find(id.id())? {
             let bytes = self.read_found(ObjectType::Blob, &pack, &entry)?;

@@ -9,7 +9,7 @@ use super::footer::{Entry, PackKind};
 use super::lease::UpkeepLock;
 use super::lookup::Store;
 use super::pack_file::PackFile;
-use super::pack_writer::{Mode, PackWriter};
+use super::pack_writer::{PackWriter, Purpose};
 use super::record::{MAX_OBJECTS, RecordHeader, Slot};
 
 /// A block that is shorter than this, once decoded, is joined with its neighbours.
@@ -36,7 +36,7 @@ struct Gathered {
 impl<'s> Copier<'s> {
     /// One that has copied nothing yet.
     pub fn new(store: &'s Store, _upkeep: &UpkeepLock) -> Self {
-        let writer = PackWriter::new(store, Mode::Copy);
+        let writer = PackWriter::new(store, Purpose::Copied);
         Self { store, writer, encoder: Encoder::new(), block: Gathered::default() }
     }
 

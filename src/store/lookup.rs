@@ -15,7 +15,7 @@ use super::error::{Result, StoreError};
 use super::footer::Entry;
 use super::lease::WriteLease;
 use super::pack_file::PackFile;
-use super::pack_writer::{Mode, PackWriter};
+use super::pack_writer::{PackWriter, Purpose};
 use super::verified::Verified;
 
 /// How often packs are listed anew while they come and go.
@@ -49,7 +49,10 @@ impl fmt::Display for Reason {
 /// A folder of packs, and what they hold.
 pub struct Store {
     disk: Disk,
+    /// Where new packs go.
     packs_dir: PathBuf,
+    /// Folders whose packs are read beside them.
+    others: Vec<PathBuf>,
     local: PathBuf,
     packs: RwLock<Packs>,
     /// Packs that are about to be collected, as the last lease found them.
@@ -57,7 +60,7 @@ pub struct Store {
     /// Held while the list of packs is made anew, so that no pack is adopted unseen meanwhile.
     listing: Mutex<()>,
     cache: BlockCache,
-    verified: Verified,
+    verified: Arc<Verified>,
 }
 
 #[derive(Default, Clone)]
@@ -86,14 +89,33 @@ impl Store {
     /// When the folder of packs cannot be listed.
     pub fn open(disk: Disk, folder: &Path) -> Result<Self> {
         let store = Self {
-            verified: Verified::new(disk.clone(), folder.join("local/verified")),
+            verified: Arc::new(Verified::new(disk.clone(), folder.join("local/verified"))),
             disk,
             packs_dir: folder.join("packs"),
+            others: Vec::new(),
             local: folder.join("local"),
             packs: RwLock::default(),
             doomed: RwLock::default(),
             listing: Mutex::default(),
             cache: BlockCache::default(),
+        };
+        store.reload()?;
+        Ok(store)
+    }
+
+    /// Another handle: it reads the packs in `folder` beside this store's, and new packs go there.
+    /// What is true of a recipe, both know.
+    pub(super) fn beside(&self, folder: PathBuf) -> Result<Self> {
+        let store = Self {
+            disk: self.disk.clone(),
+            packs_dir: folder,
+            others: vec![self.packs_dir.clone()],
+            local: self.local.clone(),
+            doomed: RwLock::default(),
+            packs: RwLock::new(self.packs()),
+            listing: Mutex::default(),
+            cache: BlockCache::default(),
+            verified: Arc::clone(&self.verified),
         };
         store.reload()?;
         Ok(store)
@@ -149,18 +171,20 @@ impl Store {
 
     /// The packs in the folder, and whether one went meanwhile. Those that are known stay open.
     fn list(&self, known: &Packs) -> Result<(Packs, bool)> {
-        let listing = |source| StoreError::Listing { path: self.packs_dir.clone(), source };
         let (mut sound, mut damaged, mut gone) = (Vec::new(), Vec::new(), false);
-        for entry in std::fs::read_dir(&self.packs_dir).map_err(listing)? {
-            let path = entry.map_err(listing)?.path();
-            let Some(id) = pack_name(&path) else { continue };
-            match known.sound.iter().find(|pack| pack.id() == id) {
-                Some(pack) => sound.push(pack.clone()),
-                None => match PackFile::open(&path, id) {
-                    Ok(pack) => sound.push(Arc::new(pack)),
-                    Err(StoreError::Disk(e)) if e.is_not_found() => gone = true,
-                    Err(e) => damaged.push((path, e.to_string())),
-                },
+        for folder in std::iter::once(&self.packs_dir).chain(&self.others) {
+            let listing = |source| StoreError::Listing { path: folder.clone(), source };
+            for entry in std::fs::read_dir(folder).map_err(listing)? {
+                let path = entry.map_err(listing)?.path();
+                let Some(id) = pack_name(&path) else { continue };
+                match known.sound.iter().find(|pack| pack.id() == id) {
+                    Some(pack) => sound.push(pack.clone()),
+                    None => match PackFile::open(&path, id) {
+                        Ok(pack) => sound.push(Arc::new(pack)),
+                        Err(StoreError::Disk(e)) if e.is_not_found() => gone = true,
+                        Err(e) => damaged.push((path, e.to_string())),
+                    },
+                }
             }
         }
         // Small packs first: what was written lately lies there.
@@ -201,12 +225,12 @@ impl Store {
 
     /// Begins to write packs. The caller holds the lease.
     pub fn writer(&self, _lease: &WriteLease) -> PackWriter<'_> {
-        PackWriter::new(self, Mode::Store)
+        PackWriter::new(self, Purpose::Own)
     }
 
     /// A writer that stores nothing: what goes through it gets its id and is dropped.
     pub fn dry_writer(&self) -> PackWriter<'_> {
-        PackWriter::new(self, Mode::Dry)
+        PackWriter::new(self, Purpose::Dry)
     }
 
     /// The first pack that holds `id`. One that cannot be searched is an error only where no other
@@ -392,7 +416,7 @@ fn prefix_range(digits: &str) -> Option<RangeInclusive<u64>> {
     Some(low..=high)
 }
 
-fn pack_name(path: &Path) -> Option<PackId> {
+pub(super) fn pack_name(path: &Path) -> Option<PackId> {
     let name = path.file_name()?.to_str()?.strip_suffix(".pack")?;
     Id::from_hex(name.as_bytes()).map(PackId::from_id)
 }

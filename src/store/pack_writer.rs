@@ -21,21 +21,10 @@ const ROLL_BYTES: u64 = 1 << 30;
 /// A pack is closed when it holds this many objects: what bounds the memory of its footer.
 const ROLL_OBJECTS: usize = 128 << 10;
 
-/// What a writer is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Mode {
-    /// New objects are stored.
-    Store,
-    /// Objects of other packs are copied: that a recipe lies in one proves nothing of it.
-    Copy,
-    /// Nothing has to be written.
-    Dry,
-}
-
 /// Writes packs, from several threads at once.
 pub struct PackWriter<'s> {
     store: &'s Store,
-    mode: Mode,
+    purpose: Purpose,
     roll_bytes: u64,
     /// Objects that are in no named pack yet but will be.
     pending: Mutex<HashSet<Id>>,
@@ -46,6 +35,21 @@ pub struct PackWriter<'s> {
     failure: OnceLock<Arc<StoreError>>,
     objects: AtomicU64,
     bytes: AtomicU64,
+}
+
+/// What is written, and why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// What was made here: its recipes are true.
+    Own,
+    /// Objects of other packs of this store: that a recipe lies in one proves nothing of it.
+    Copied,
+    /// Nothing.
+    Dry,
+    /// What somebody else made.
+    Received,
+    /// What is handed on and not kept: it need not be durable.
+    Outgoing,
 }
 
 struct OpenPack {
@@ -82,10 +86,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<'s> PackWriter<'s> {
-    pub(super) fn new(store: &'s Store, mode: Mode) -> Self {
+    pub(super) fn new(store: &'s Store, purpose: Purpose) -> Self {
         Self {
             store,
-            mode,
+            purpose,
             roll_bytes: ROLL_BYTES,
             pending: Mutex::default(),
             open: [Mutex::new(None), Mutex::new(None)],
@@ -108,7 +112,7 @@ impl<'s> PackWriter<'s> {
     /// # Errors
     /// When a pack cannot be searched.
     pub fn claim(&self, id: Id) -> Result<bool> {
-        if self.mode == Mode::Dry || !lock(&self.pending).insert(id) {
+        if self.purpose == Purpose::Dry || !lock(&self.pending).insert(id) {
             return Ok(false);
         }
         if !self.store.is_present(id)? {
@@ -246,7 +250,14 @@ impl<'s> PackWriter<'s> {
         file.write_all_at(footer.offset, &bytes)?;
         self.bytes.fetch_add(bytes.len() as u64 + HEADER_LEN as u64, Ordering::Relaxed);
         drop(bytes);
-        file.persist(&self.store.pack_path(id), OnExisting::Replace)?;
+        let path = self.store.pack_path(id);
+        match self.purpose {
+            Purpose::Outgoing => {
+                let folder = self.store.disk().open_dir(self.store.packs_dir())?;
+                file.place_in(&folder, path.file_name().unwrap_or_default(), OnExisting::Replace)?;
+            }
+            _ => file.persist(&path, OnExisting::Replace)?,
+        }
         self.store.adopt(id)?;
         lock(&self.recipes)
             .extend(footer.recipes.iter().map(|(blob, root)| (*root, BlobId::from_id(*blob))));
@@ -271,7 +282,7 @@ impl<'s> PackWriter<'s> {
                 self.seal(&pack)?;
             }
         }
-        if self.mode == Mode::Store {
+        if self.purpose == Purpose::Own {
             self.store.verified().add(&lock(&self.recipes));
         }
         Ok(Written {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::diff::diff_trees;
 use crate::log::{Head, PlaceLog};
-use crate::object::{Cause, ChangeKind, CommitId, NodeId, RefChange, RepoPath, TreeEntry};
+use crate::object::{
+    Cause, ChangeKind, CommitId, NodeId, RefChange, RefTarget, RepoPath, TreeEntry,
+};
 use crate::repo::Repository;
 
 use super::error::WorktreeError;
@@ -45,6 +47,27 @@ pub fn checkout(
     repo: &Repository,
     options: &CheckoutOptions<'_>,
 ) -> Result<Option<Performed>, WorktreeError> {
+    checkout_moving(repo, options, None)
+}
+
+/// Makes the folder what `options.target` holds, and moves the branch that HEAD is on there from
+/// the commit `from`. Local changes elsewhere stay.
+///
+/// # Errors
+/// As [`checkout`], and when the branch is not at `from` any more.
+pub fn fast_forward(
+    repo: &Repository,
+    options: &CheckoutOptions<'_>,
+    from: CommitId,
+) -> Result<Option<Performed>, WorktreeError> {
+    checkout_moving(repo, options, Some(from))
+}
+
+fn checkout_moving(
+    repo: &Repository,
+    options: &CheckoutOptions<'_>,
+    moved_from: Option<CommitId>,
+) -> Result<Option<Performed>, WorktreeError> {
     repo.ensure_writable()?;
     let _folder = lock_folder(repo)?;
     let _lease = repo.store().lease()?;
@@ -62,7 +85,13 @@ pub fn checkout(
     }
     wants.retain(|path, _| !options.keep.iter().any(|kept| path.is_within(kept)));
     let plan = plan(repo, wanted(wants), options.force)?;
-    let changes = ref_changes(&log, options);
+    let mut changes = ref_changes(&log, options);
+    if let (Head::Branch(name), Some(from)) = (&options.head, moved_from) {
+        let (old, new) = (from.id(), options.target.id());
+        let [old, new] = [old, new].map(|id| Some(RefTarget::Object(id)));
+        let name = name.as_bytes().to_vec();
+        changes.push(RefChange { name, old, new, kind: ChangeKind::Forward });
+    }
     if plan.steps.is_empty() && changes.is_empty() {
         return Ok(None);
     }

@@ -36,7 +36,7 @@ mod untrack;
 mod working_tree;
 mod writers;
 
-pub use checkout::{CheckoutOptions, checkout};
+pub use checkout::{CheckoutOptions, checkout, fast_forward};
 pub use checkout_out::{CheckoutReport, checkout_out};
 pub use commit::{CommitOptions, CommitOutcome, amend, commit};
 pub use compare::{CompareOptions, Compared, Side, compare};

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod dag;
+pub mod memory_place;
 pub mod soundness;
 
 use std::collections::BTreeMap;

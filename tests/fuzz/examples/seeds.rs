@@ -8,7 +8,7 @@ use std::{env, fs, io};
 
 use aisr::capture::StatKey;
 use aisr::chunk::{ContentHint, Encoder};
-use aisr::log::{Head, HeadEntry, RefName, Refs};
+use aisr::log::{Head, HeadEntry, PlaceFile, RefName, Refs};
 use aisr::object::cbor::{Reader, Writer};
 use aisr::object::tuple::{self, Element};
 use aisr::object::{
@@ -56,6 +56,7 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
         "genesis" => Genesis::decode(bytes).is_ok(),
         "log_entry" => LogEntry::decode(bytes).is_ok(),
         "node" => Node::decode(Arc::from(bytes)).is_ok(),
+        "place_file" => PlaceFile::decode(bytes).is_ok(),
         "operation" => Operation::decode(bytes).is_ok(),
         "public_key" => {
             KeyBytes::from_slice(bytes).is_ok() || PublicKey::from_openssh(text).is_ok()
@@ -121,6 +122,8 @@ fn seeds() -> Vec<Seed> {
     seeds.extend(graph());
     seeds.extend(working_folder());
     seeds.push(("format_file", "plain", Format::default().encode().into_bytes()));
+    let place = PlaceFile { repo: repository(), log: LogId::new([4; 16]) };
+    seeds.push(("place_file", "plain", place.encode().into_bytes()));
     seeds.push(("ref_name", "branch", b"refs/heads/main".to_vec()));
     seeds.push(("repo_path", "prompt", b"prompts/triage.md".to_vec()));
     seeds.push(("refs", "branches", refs().encode()));

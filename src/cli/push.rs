@@ -1,0 +1,103 @@
+//! `aisr push`: brings commits to a shared place.
+
+use std::io::Write;
+
+use aisr::log::RefName;
+use aisr::remote::{PushOptions, push, set_upstream};
+use serde::Serialize;
+
+use super::Answer;
+use super::context::{Context, MakeKey};
+use super::error::CliError;
+use super::output::{Escaped, Ids, Paging, plural, write_json};
+use super::place::{UpdateView, draw_updates, moved_text, open, remote};
+
+/// Bring commits to a shared place, and move its branches.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The remote; the one that the branch goes with by default.
+    remote: Option<String>,
+    /// The branches; the one that HEAD is on by default.
+    #[arg(value_name = "BRANCH")]
+    branches: Vec<String>,
+    /// All branches.
+    #[arg(long, conflicts_with = "branches")]
+    all: bool,
+    /// All tags as well.
+    #[arg(long)]
+    tags: bool,
+    /// Replace what the place has, even if that is not behind what is here.
+    #[arg(short, long)]
+    force: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct PushView {
+    remote: String,
+    place: String,
+    refs: Vec<UpdateView>,
+    objects: u64,
+    packs: u64,
+    bytes: u64,
+}
+
+pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
+    let repo = context.repository()?;
+    let log = repo.log()?;
+    let head = log.refs().head.branch().cloned();
+    let here = log.refs().refs.keys();
+    let mut refs: Vec<RefName> = match (arguments.all, &arguments.branches[..], &head) {
+        (true, ..) => here.clone().filter(|name| name.is_branch()).cloned().collect(),
+        (false, [], Some(head)) => vec![head.clone()],
+        (false, [], None) => return Err(aisr::remote::RemoteError::Detached.into()),
+        (false, names, _) => {
+            let names = names.iter().map(|name| RefName::branch(name));
+            names.collect::<Result<Vec<_>, _>>().map_err(|e| CliError::usage(e.to_string()))?
+        }
+    };
+    let branches = refs.clone();
+    if arguments.tags {
+        refs.extend(here.filter(|name| name.is_tag()).cloned());
+    }
+    let remote = remote(&repo, arguments.remote.as_ref(), head.as_ref())?;
+    let place = open(context, &remote.place)?;
+    let identity = context.identity(MakeKey::Never)?;
+    let progress = context.progress("Pushing");
+    let options = PushOptions {
+        identity: &identity,
+        refs: &refs,
+        force: arguments.force,
+        progress: &progress,
+    };
+    let report = push(&repo, &remote.name, &place, &options)?;
+    progress.finish();
+    for branch in &branches {
+        set_upstream(&repo, branch, &remote.name)?;
+    }
+    let mut out = context.output(Paging::Off);
+    if arguments.json {
+        let view = PushView {
+            remote: remote.name.clone(),
+            place: remote.place.clone(),
+            refs: report.updates.iter().map(UpdateView::of).collect(),
+            objects: report.objects,
+            packs: report.moved.packs,
+            bytes: report.moved.bytes,
+        };
+        write_json(&mut out, &view)?;
+    } else if !context.quiet {
+        let shown = Escaped(remote.place.as_bytes());
+        if report.updates.is_empty() {
+            writeln!(out, "Nothing to push to {shown}")?;
+        } else {
+            let objects = plural(report.objects, "object", "objects");
+            writeln!(out, "To {shown}: {objects}{}", moved_text(report.moved))?;
+            draw_updates(&Ids::new(&repo, context.verbose), &report.updates, &mut out)?;
+        }
+    }
+    out.finish()?;
+    Ok(Answer::Yes)
+}
