@@ -99,10 +99,10 @@ pub(super) fn heal(
     let mut healer = Healer { store, batch: Batch::new(writer), healed: Healed::default() };
     let mut left = wanted.clone();
     if let Some(copy) = copy {
-        healer.from_copy(copy, &mut left)?;
+        healer.take_from_copy(copy, &mut left)?;
     }
     if let Ok(root) = disk.open_dir(root) {
-        healer.from_folder(&root, &left)?;
+        healer.take_from_folder(&root, &left)?;
     }
     healer.batch.flush()?;
     Ok(healer.healed)
@@ -126,7 +126,7 @@ impl Healer<'_, '_> {
         matches!(self.store.kind(id), Ok(Lookup::Here(_)))
     }
 
-    fn from_copy(
+    fn take_from_copy(
         &mut self,
         copy: &SecondCopy,
         left: &mut BTreeMap<Id, Wanted>,
@@ -177,7 +177,11 @@ impl Healer<'_, '_> {
     }
 
     /// Looks into the files that stand where what is lost stood.
-    fn from_folder(&mut self, root: &Dir, left: &BTreeMap<Id, Wanted>) -> Result<(), RepairError> {
+    fn take_from_folder(
+        &mut self,
+        root: &Dir,
+        left: &BTreeMap<Id, Wanted>,
+    ) -> Result<(), RepairError> {
         let mut blobs: BTreeMap<BlobId, HashSet<&[u8]>> = BTreeMap::new();
         for (id, wanted) in left {
             let is_blob = wanted.kinds.contains(&ObjectType::Blob);
@@ -188,7 +192,7 @@ impl Healer<'_, '_> {
         }
         for (blob, paths) in blobs {
             for path in paths {
-                if self.from_path(root, path, blob, left)? {
+                if self.take_from_path(root, path, blob, left)? {
                     break;
                 }
             }
@@ -197,7 +201,7 @@ impl Healer<'_, '_> {
     }
 
     /// Whether the file at `path` gave all that its blob lacks.
-    fn from_path(
+    fn take_from_path(
         &mut self,
         root: &Dir,
         path: &[u8],
