@@ -1,9 +1,9 @@
 //! `aisr repair`: brings back what can be brought back, and says what is lost.
 
 use std::io::Write;
-use std::path::PathBuf;
 
-use aisr::repo::Repository;
+use aisr::remote::second_copy;
+use aisr::repo::{FOLDER, Repository};
 use aisr::upkeep::{RepairOptions, RepairReport, RepairedPack, repair};
 
 use super::Answer;
@@ -19,9 +19,10 @@ pub struct Arguments {
     /// Change nothing: say what would be done.
     #[arg(long)]
     dry_run: bool,
-    /// Take what is lost from a second copy: another repository, or a folder that holds `packs`.
+    /// Take what is lost from a second copy: a remote, another repository, or a folder that holds
+    /// `packs`.
     #[arg(long, value_name = "PLACE")]
-    from: Option<PathBuf>,
+    from: Option<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -31,11 +32,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let config = surroundings()?.config;
     let root = Repository::find_root(context.directory(), &config)?;
     let progress = context.progress("Checking");
-    let is_url = |from: &PathBuf| from.to_string_lossy().contains("://");
-    let from = arguments.from.as_ref().map(|from| match is_url(from) {
-        true => from.clone(),
-        false => context.directory().join(from),
-    });
+    let from = arguments.from.as_deref();
+    let from = from.map(|from| second_copy(&root.join(FOLDER), from, context.directory()));
+    let from = from.transpose()?;
     let options = RepairOptions {
         dry_run: arguments.dry_run,
         from: from.as_deref(),

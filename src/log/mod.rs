@@ -16,7 +16,7 @@ mod shared;
 
 pub use error::LogError;
 pub use file::{FRAME_HEAD_LEN, FRAMES_START, Frame, next_frame};
-pub use newest_first::NewestFirst;
+pub use newest_first::LogFromEnd;
 pub use place::{Append, LogSummary, PlaceLog};
 pub use place_file::PlaceFile;
 pub use rebuild::{BrokenEntry, LogSurvey, NewLog, begin_again, replace_refs};

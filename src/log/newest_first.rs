@@ -30,6 +30,26 @@ pub struct NewestFirst<'l> {
     next: Option<Wanted>,
 }
 
+/// The same of the log of any place: that of a shared one lies in an object for each entry, and is
+/// read whole.
+pub enum LogFromEnd<'l> {
+    /// A clone's own log.
+    Own(NewestFirst<'l>),
+    /// What a shared place's log holds, the last entry at the end.
+    Shared(Vec<(LogEntryId, LogEntry)>),
+}
+
+impl Iterator for LogFromEnd<'_> {
+    type Item = Result<(LogEntryId, LogEntry), LogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Own(entries) => entries.next(),
+            Self::Shared(entries) => entries.pop().map(Ok),
+        }
+    }
+}
+
 /// The entry that comes next.
 struct Wanted {
     id: LogEntryId,

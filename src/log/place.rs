@@ -12,7 +12,7 @@ use crate::sign::{Namespace, PublicKey, SecretKey, verify};
 
 use super::error::LogError;
 use super::file::{FRAME_HEAD_LEN, FRAMES_START, Frame, frame, header, next_frame};
-use super::newest_first::NewestFirst;
+use super::newest_first::{LogFromEnd, NewestFirst};
 use super::place_file::PlaceFile;
 use super::refs::{Head, HeadEntry, Refs};
 use super::shared::SharedLog;
@@ -311,12 +311,18 @@ impl PlaceLog {
         Ok(LogSummary { entries: self.refs.last.sequence + 1, key: Some(key) })
     }
 
-    /// The entries from the last one back. Costs what is read, not the length of the log.
+    /// The entries from the last one back. Costs what is read, not the length of the log, but for
+    /// that of a shared place.
     ///
     /// # Errors
-    /// When the log file cannot be opened.
-    pub fn newest_first(&self) -> Result<NewestFirst<'_>, LogError> {
-        Ok(NewestFirst::new(self, self.file()?.0))
+    /// When the log cannot be read.
+    pub fn newest_first(&self) -> Result<LogFromEnd<'_>, LogError> {
+        if !self.is_shared() {
+            return Ok(LogFromEnd::Own(NewestFirst::new(self, self.file()?.0)));
+        }
+        let mut entries = Vec::new();
+        self.walk(&mut |id, entry| entries.push((id, entry)))?;
+        Ok(LogFromEnd::Shared(entries))
     }
 
     /// Reads every entry from the first to the last, for whoever goes by what they say: signatures

@@ -273,7 +273,11 @@ impl<'a> Closure<'a> {
     fn blob(&mut self, id: BlobId, size: Option<u64>, before: Option<BlobId>) -> Result<()> {
         if self.checker.is_some() {
             let missing = || RemoteError::Missing { place: self.place.into(), id: id.id() };
-            let found = self.store.blob_size(id)?.ok_or_else(missing)?;
+            let found = match self.store.blob_size(id) {
+                Ok(found) => found.ok_or_else(missing)?,
+                Err(e @ StoreError::Disk(_)) => return Err(e.into()),
+                Err(_) => return Err(missing()),
+            };
             if size.is_some_and(|size| size != found) {
                 return Err(self.refused("blob", id, "not of the size that an entry states"));
             }

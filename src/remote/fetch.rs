@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::trust::{Adoption, adopt};
 use crate::worktree::Progress;
 
-use super::commits::{commits_of, is_behind};
+use super::commits::{commits_of, is_behind, missing};
 use super::error::{RemoteError, Result};
 use super::place::Place;
 use super::receipt::{Received, verify_received};
@@ -146,6 +146,7 @@ pub fn fetch(
         let packs: HashSet<PackId> = listed.keys().copied().collect();
         set_kinds(repo, &mut report.updates);
         move_refs(repo, &mut log, &report.updates, trust_root)?;
+        no_longer_expired(repo, &wanted, &have)?;
         remember(repo, name, None, Some(&packs))?;
     } else {
         check_signers(repo, place.name(), &source.entries)?;
@@ -240,6 +241,23 @@ fn move_refs(
     let changes: Vec<RefChange> = changes.collect();
     if !changes.is_empty() || trust_root != repo.trust().root_id {
         repo.put_in_force(log, trust_root, changes, Cause::of("fetch"))?;
+    }
+    Ok(())
+}
+
+/// What was collected here and came back is whole again.
+fn no_longer_expired(repo: &Repository, wanted: &[Id], have: &[CommitId]) -> Result<()> {
+    let mut expired = repo.expired()?;
+    if expired.is_empty() {
+        return Ok(());
+    }
+    let before = expired.len();
+    let want = commits_of(repo.store(), wanted.iter().copied());
+    for commit in missing(repo.store(), &want, have)? {
+        expired.remove(&commit.id());
+    }
+    if expired.len() < before {
+        repo.set_expired(&expired)?;
     }
     Ok(())
 }

@@ -35,6 +35,6 @@ pub use pull::{Pulled, fast_forward};
 pub use push::{PushOptions, PushReport, push};
 pub use receipt::Received;
 pub use remotes::{
-    Remote, add_remote, find_remote, remotes, remove_remote, set_upstream, upstream,
+    Remote, add_remote, find_remote, remotes, remove_remote, second_copy, set_upstream, upstream,
 };
 pub use transfer::Moved;

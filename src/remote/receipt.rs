@@ -2,7 +2,7 @@
 
 use crate::object::{BlobId, CommitId, Id};
 use crate::repo::{Repository, SignatureState};
-use crate::store::{Incoming, in_parallel};
+use crate::store::{Incoming, StoreError, in_parallel};
 
 use super::closure::Closure;
 use super::commits::{commits_of, missing};
@@ -36,10 +36,15 @@ pub fn verify_received(
 ) -> Result<Received> {
     let store = incoming.store();
     in_parallel(threads, &incoming.recipes()?, |(blob, root)| {
-        store.ensure_recipe(*root, BlobId::from_id(*blob)).map_err(|e| RemoteError::Refused {
-            place: place.into(),
-            why: crate::policy::with_sources(&e),
-        })
+        match store.ensure_recipe(*root, BlobId::from_id(*blob)) {
+            // Parts of what nothing leads to may have been collected over there. What something
+            // leads to is asked for below.
+            Ok(()) | Err(StoreError::Absent { .. }) => Ok(()),
+            Err(e) => {
+                let why = crate::policy::with_sources(&e);
+                Err(RemoteError::Refused { place: place.into(), why })
+            }
+        }
     })?;
     deep(|| {
         let mut closure = Closure::checking(store, place);

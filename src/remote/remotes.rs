@@ -1,8 +1,11 @@
 //! The remotes of a repository, as its own unversioned configuration names them.
 
+use std::path::{Path, PathBuf};
+
 use crate::log::RefName;
 use crate::repo::{CONFIG_FILE, Origin, Repository, SettingsFile};
 
+use super::address::parse_address;
 use super::error::{RemoteError, Result};
 use super::seen::forget;
 
@@ -20,6 +23,20 @@ pub struct Remote {
 
 fn settings(repo: &Repository) -> Result<SettingsFile> {
     Ok(SettingsFile::load(&repo.folder().join(CONFIG_FILE), Origin::Repository)?)
+}
+
+/// Where the second copy that `text` names lies: a remote of the repository whose `.aisr` is
+/// `folder`, which need not open, or an address as it is seen from the folder `from`.
+///
+/// # Errors
+/// As [`parse_address`].
+pub fn second_copy(folder: &Path, text: &str, from: &Path) -> Result<PathBuf> {
+    let settings = SettingsFile::load(&folder.join(CONFIG_FILE), Origin::Repository);
+    let named = settings.map(|settings| settings.named(SECTION, KEY)).unwrap_or_default();
+    match named.into_iter().find(|(name, _)| name == text) {
+        Some((_, place)) => parse_address(&place, from),
+        None => parse_address(text, from),
+    }
 }
 
 /// All remotes, by their names.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bstr::BString;
@@ -35,17 +35,13 @@ pub(super) struct SecondCopy {
 }
 
 impl SecondCopy {
-    /// Opens the repository or place at `from`: a path, or a `file://` URL.
+    /// Opens the repository or place at `from`.
     ///
     /// # Errors
     /// When there is none, or it is the one that is repaired.
     pub fn open(disk: &Disk, from: &Path, own: &Path) -> Result<Self, RepairError> {
         let none = || RepairError::NoSecondCopy { place: from.into() };
-        let path = match from.as_os_str().as_bytes().strip_prefix(b"file://") {
-            Some(path) => PathBuf::from(OsStr::from_bytes(path)),
-            None => from.into(),
-        };
-        let folders = [path.join(FOLDER), path];
+        let folders = [from.join(FOLDER), from.into()];
         let folder = folders.into_iter().find(|folder| folder.join("packs").is_dir());
         let folder = folder.ok_or_else(none)?.canonicalize().map_err(|_| none())?;
         if own.canonicalize().is_ok_and(|own| own == folder) {

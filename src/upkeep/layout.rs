@@ -3,13 +3,16 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::log::PlaceFile;
+
 /// Folders without which nothing works.
 pub const FOLDERS: [&str; 3] = ["packs", "log", "local"];
 /// Files that must be regular ones, if they are there.
-const FILES: [&str; 12] = [
+const FILES: [&str; 21] = [
     "format",
     "refs",
-    "config",
+    "place",
+    "config.toml",
     "local/replica-key",
     "local/verified",
     "local/stat-cache",
@@ -18,6 +21,14 @@ const FILES: [&str; 12] = [
     "local/folder-lock",
     "local/lease",
     "local/log-lock",
+    "local/upkeep-lock",
+    "local/commit-graph-lock",
+    "local/incoming-lock",
+    "local/outgoing-lock",
+    "local/commit-graph",
+    "local/doomed",
+    "local/expired",
+    "local/collected",
     "undo/pending/plan",
 ];
 
@@ -46,12 +57,14 @@ impl fmt::Display for Misplaced {
 /// through no link.
 pub fn misplaced(folder: &Path) -> Vec<(PathBuf, Misplaced)> {
     let mut found = Vec::new();
+    // What only one clone knows has no folder in a shared place.
+    let is_place = folder.join(PlaceFile::NAME).is_file();
     for name in FOLDERS.into_iter().chain(["undo"]) {
         let path = folder.join(name);
         match path.metadata() {
             Ok(metadata) if metadata.is_dir() => {}
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {
-                if name != "undo" {
+                if name != "undo" && !(is_place && name == "local") {
                     found.push((path, Misplaced::NoFolder));
                 }
             }

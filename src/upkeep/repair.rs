@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::disk::{Disk, Lock, Wait};
+use crate::log::PlaceFile;
 use crate::object::{BlobId, Id};
 use crate::repo::{FOLDER, Repository};
 use crate::store::{Store, draft_pack};
@@ -29,7 +30,7 @@ use super::report::{Affected, FsckReport, Problem};
 pub struct RepairOptions<'a> {
     /// Change nothing; say what would be done.
     pub dry_run: bool,
-    /// A second copy: a repository, or a folder that holds `packs`; a path or a `file://` URL.
+    /// A second copy: a repository, or a folder that holds `packs`.
     pub from: Option<&'a Path>,
     /// How many threads check.
     pub threads: usize,
@@ -106,6 +107,8 @@ pub(super) struct Bench<'a> {
     pub folder: PathBuf,
     pub aside: Aside<'a>,
     pub is_dry: bool,
+    /// It is a shared place: its log is no clone's, so nobody can write it anew.
+    pub is_place: bool,
     pub report: RepairReport,
 }
 
@@ -123,10 +126,14 @@ pub fn repair(
     let copy = options.from.map(|from| SecondCopy::open(disk, from, &folder)).transpose()?;
     let report = RepairReport { dry_run: options.dry_run, ..RepairReport::default() };
     let (aside, is_dry) = (Aside::new(disk, &folder), options.dry_run);
-    let mut bench = Bench { disk, folder: folder.clone(), aside, is_dry, report };
+    let is_place = folder.join(PlaceFile::NAME).is_file();
+    let mut bench = Bench { disk, folder: folder.clone(), aside, is_dry, is_place, report };
     repair_layout(&mut bench)?;
     if is_dry && !folder.join("packs").is_dir() {
         return Ok(bench.report);
+    }
+    if is_place && !is_dry {
+        disk.create_dir_all_synced(&folder.join("local"), 0o700)?;
     }
     let _folder = match is_dry {
         true => None,
@@ -148,7 +155,10 @@ pub fn repair(
         store = Store::open(disk.clone(), &folder)?;
         contents = recheck_recipes(&store, options.threads, contents.built);
     }
-    let planned = repair_log(&mut bench, &store)?;
+    let planned = match is_place {
+        true => None,
+        false => repair_log(&mut bench, &store)?,
+    };
     repair_pending(&mut bench)?;
 
     let starts = match planned {
@@ -172,7 +182,9 @@ pub fn repair(
             store = Store::open(disk.clone(), &folder)?;
             contents = recheck_recipes(&store, options.threads, contents.built);
             // The genesis may be back, and with it what makes a log.
-            repair_log(&mut bench, &store)?;
+            if !is_place {
+                repair_log(&mut bench, &store)?;
+            }
             let starts = check_log(disk, &folder, None, &mut FsckReport::default());
             wanted = look(disk, root, &store, &contents, &starts, &mut FsckReport::default())?;
         }
@@ -203,7 +215,7 @@ fn conclude(
     planned: Option<Vec<Start>>,
 ) -> Result<RepairReport, RepairError> {
     let mut left = FsckReport::default();
-    let Bench { disk, folder, aside, is_dry, mut report } = bench;
+    let Bench { disk, folder, aside, is_dry, mut report, .. } = bench;
     if !is_dry && let Err(e) = Repository::open(disk.clone(), root) {
         let detail = crate::policy::with_sources(&e);
         left.problem(super::report::ProblemKind::Repository, FOLDER, detail);

@@ -2,7 +2,7 @@
 
 use crate::disk::{OnExisting, ReadFile};
 use crate::object::{Operation, limits};
-use crate::repo::{FORMAT_VERSION, Format};
+use crate::repo::{FORMAT_VERSION, Format, SHARED_PLACE};
 
 use super::error::RepairError;
 use super::layout::{Misplaced, misplaced};
@@ -52,7 +52,8 @@ pub(super) fn repair_format(bench: &mut Bench<'_>) -> Result<(), RepairError> {
         Err(_) => Vec::new(),
     };
     let Err(why) = Format::decode(&bytes) else { return Ok(()) };
-    let fresh = Format::default().encode();
+    let requires = bench.is_place.then(|| SHARED_PLACE.to_owned()).into_iter().collect();
+    let fresh = Format { requires, ..Format::default() }.encode();
     if is_newer(&bytes, fresh.as_bytes()) {
         return Err(RepairError::Newer { path, why: why.to_string() });
     }
