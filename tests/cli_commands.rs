@@ -289,10 +289,8 @@ fn words_that_git_has_get_an_answer() {
     hint: name in .aisrignore what must stay out
     [2]
     ");
-    assert_snapshot!(desk.shown(["clone"]), @r"
-    error: unrecognized subcommand 'clone'
-
-      tip: a similar subcommand exists: 'config'
+    assert_snapshot!(desk.shown(["rebase"]), @r"
+    error: unrecognized subcommand 'rebase'
 
     Usage: aisr [OPTIONS] <COMMAND>
 

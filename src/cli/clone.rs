@@ -17,7 +17,7 @@ use super::place::moved_text;
 /// Make a copy of a repository, with all of its history.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The folder of a repository or shared place, or file://…
+    /// The folder of a repository or shared place, or `file:///PATH`
     place: String,
     /// The folder to make; the place's own name by default.
     directory: Option<PathBuf>,

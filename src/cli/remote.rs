@@ -28,7 +28,7 @@ enum Command {
     Add {
         /// The name.
         name: String,
-        /// Its folder, or file://…
+        /// Its folder, or `file:///PATH`
         place: String,
         /// Make the place first, for this repository.
         #[arg(long)]

@@ -178,7 +178,7 @@ impl<'s> PackWriter<'s> {
             state.closed && state.writing == 0 && !state.broken
         };
         written?;
-        if last { self.seal(pack) } else { Ok(()) }
+        if last { self.seal(pack, false) } else { Ok(()) }
     }
 
     fn reserve(
@@ -231,8 +231,9 @@ impl<'s> PackWriter<'s> {
         Ok(OpenPack { kind, file: RwLock::new(Some(file)), state: Mutex::new(state) })
     }
 
-    /// Writes footer and trailer, makes the pack durable, names it and lets the store read it.
-    fn seal(&self, pack: &OpenPack) -> Result<()> {
+    /// Writes footer and trailer, makes the pack durable, names it and lets the store read it. Its
+    /// name is made durable too, unless that of `another` pack comes at once.
+    fn seal(&self, pack: &OpenPack, another: bool) -> Result<()> {
         let file = pack.file.write().unwrap_or_else(PoisonError::into_inner).take();
         let file = file.expect("a pack is sealed once");
         let state = std::mem::take(&mut *lock(&pack.state));
@@ -251,12 +252,16 @@ impl<'s> PackWriter<'s> {
         self.bytes.fetch_add(bytes.len() as u64 + HEADER_LEN as u64, Ordering::Relaxed);
         drop(bytes);
         let path = self.store.pack_path(id);
-        match self.purpose {
-            Purpose::Outgoing => {
+        let keeps = self.purpose != Purpose::Outgoing;
+        match keeps && !another {
+            true => file.persist(&path, OnExisting::Replace)?,
+            false => {
+                if keeps {
+                    file.sync()?;
+                }
                 let folder = self.store.disk().open_dir(self.store.packs_dir())?;
                 file.place_in(&folder, path.file_name().unwrap_or_default(), OnExisting::Replace)?;
             }
-            _ => file.persist(&path, OnExisting::Replace)?,
         }
         self.store.adopt(id)?;
         lock(&self.recipes)
@@ -275,12 +280,15 @@ impl<'s> PackWriter<'s> {
     /// When the disk says no; nothing but whole packs has a name then.
     pub fn finish(self) -> Result<Written> {
         self.ensure_writing()?;
-        // Data first: nothing in a meta pack then names a chunk that is not durable.
-        for kind in [PackKind::Data, PackKind::Meta] {
-            let pack = lock(&self.open[kind as usize]).take();
-            if let Some(pack) = pack {
-                self.seal(&pack)?;
-            }
+        let open = |kind: PackKind| lock(&self.open[kind as usize]).take();
+        let (data, meta) = (open(PackKind::Data), open(PackKind::Meta));
+        // One sync makes both names durable. If a crash leaves the second alone, nothing leads to
+        // the chunks that its recipes name, and writers look for each of them.
+        if let Some(data) = data {
+            self.seal(&data, meta.is_some())?;
+        }
+        if let Some(meta) = meta {
+            self.seal(&meta, false)?;
         }
         if self.purpose == Purpose::Own {
             self.store.verified().add(&lock(&self.recipes));
