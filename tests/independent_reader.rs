@@ -58,6 +58,10 @@ fn the_reader_finds_everything_sound_and_every_file_equal() {
         assert!(output.status.success(), "{text}\n{errors}");
     };
     assert_sound();
+    for number in 0..8 {
+        std::fs::write(root.path().join("src/0/module_0.py"), format!("{number}\n")).unwrap();
+        must_commit(&repo, &me, "another");
+    }
     assert!(compact_if_due(repo.store(), CompactionBounds::ALL).unwrap().merged > 1);
     assert_sound();
 }

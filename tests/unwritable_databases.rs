@@ -14,6 +14,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use program::{Desk, Ran};
 use rusqlite::Connection;
@@ -27,7 +28,12 @@ struct Other {
     /// Where he may run it, whatever the permissions above the build folder are.
     program: PathBuf,
     root: bool,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// Held by one test at a time: a program that is still being copied cannot be started, and another
+/// test that starts one meanwhile keeps the copy open a moment longer.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Names, content and times of all that lies in a folder.
 type Content = BTreeMap<OsString, (Vec<u8>, i64, i64)>;
@@ -55,6 +61,7 @@ fn each_below(path: &Path, act: &mut dyn FnMut(&Path)) {
 impl Other {
     /// A repository whose folder `data` holds what `fill` puts into it.
     fn with(fill: impl FnOnce(&Path)) -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let desk = Desk::new();
         let data = desk.path().join("data");
         std::fs::create_dir(&data).unwrap();
@@ -68,7 +75,7 @@ impl Other {
                 chown(path, Some(OTHER), Some(OTHER)).unwrap();
             });
         }
-        let other = Self { desk, program, root };
+        let other = Self { desk, program, root, _alone: alone };
         for entry in std::fs::read_dir(&data).unwrap() {
             let mode = PermissionsExt::from_mode(0o444);
             std::fs::set_permissions(entry.unwrap().path(), mode).unwrap();
