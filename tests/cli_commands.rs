@@ -292,6 +292,8 @@ fn words_that_git_has_get_an_answer() {
     assert_snapshot!(desk.shown(["rebase"]), @r"
     error: unrecognized subcommand 'rebase'
 
+      tip: some similar subcommands exist: 'restore', 'reset'
+
     Usage: aisr [OPTIONS] <COMMAND>
 
     For more information, try '--help'.
