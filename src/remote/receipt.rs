@@ -2,7 +2,7 @@
 
 use crate::object::{BlobId, CommitId, Id};
 use crate::repo::{Repository, SignatureState};
-use crate::store::{Incoming, StoreError, in_parallel};
+use crate::store::{Incoming, Seen, StoreError, check_recipes};
 
 use super::closure::Closure;
 use super::commits::{commits_of, missing};
@@ -35,17 +35,19 @@ pub fn verify_received(
     threads: usize,
 ) -> Result<Received> {
     let store = incoming.store();
-    in_parallel(threads, &incoming.recipes()?, |(blob, root)| {
-        match store.ensure_recipe(*root, BlobId::from_id(*blob)) {
+    let mut recipes = incoming.recipes()?;
+    recipes.retain(|(blob, root)| !store.is_verified(*root, BlobId::from_id(*blob)));
+    for checked in check_recipes(store, &recipes, threads, &Seen::default(), &|_| {}) {
+        match checked {
             // Parts of what nothing leads to may have been collected over there. What something
             // leads to is asked for below.
-            Ok(()) | Err(StoreError::Absent { .. }) => Ok(()),
+            Ok(()) | Err(StoreError::Absent { .. }) => {}
             Err(e) => {
                 let why = crate::policy::with_sources(&e);
-                Err(RemoteError::Refused { place: place.into(), why })
+                return Err(RemoteError::Refused { place: place.into(), why });
             }
         }
-    })?;
+    }
     deep(|| {
         let mut closure = Closure::checking(store, place);
         for id in wanted {

@@ -240,17 +240,6 @@ impl Store {
         Ok(())
     }
 
-    /// Hashes the whole blob through a recipe, unless that is known to be true.
-    ///
-    /// # Errors
-    /// As [`Store::verify_recipe`].
-    pub fn ensure_recipe(&self, root: RecipeId, id: BlobId) -> Result<()> {
-        match self.verified().contains(root, id) {
-            true => Ok(()),
-            false => self.verify_recipe(root, id),
-        }
-    }
-
     fn find_blob(&self, id: BlobId) -> Result<Option<Blob<'_>>> {
         if let Some((pack, entry)) = self.find(id.id())? {
             let bytes = self.read_found(ObjectType::Blob, &pack, &entry)?;

@@ -40,7 +40,7 @@ pub use lookup::{Lookup, Reason, Store};
 pub use outgoing::Outgoing;
 pub use pack_file::PackFile;
 pub use pack_writer::{PackWriter, Written};
-pub use receive::{Incoming, ReadPack, RemotePack, WritePack, in_parallel, pack_of_one};
+pub use receive::{Incoming, ReadPack, RemotePack, WritePack, pack_of_one};
 pub use recipe_check::{Seen, check_recipes};
 pub use recipe_writer::RecipeWriter;
 pub use record::{RecordHeader, Trailer};
