@@ -10,7 +10,7 @@ use super::Answer;
 use super::context::Context;
 use super::error::CliError;
 use super::output::{Escaped, Ids, Paging, plural, write_json};
-use super::place::{UpdateView, draw_updates, moved_text, open, remote};
+use super::place::{UpdateView, draw_trust_root, draw_updates, moved_text, open, remote};
 
 /// Take over what a place has; your branches stay where they are.
 #[derive(clap::Args)]
@@ -34,6 +34,7 @@ struct FetchView {
     not_vouched_for: u64,
     packs: u64,
     bytes: u64,
+    trust_root: Option<String>,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
@@ -43,7 +44,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let report = run_fetch(context, &repo, &remote, arguments.prune)?;
     let mut out = context.output(Paging::Off);
     if arguments.json {
-        let FetchReport { updates, moved, received, .. } = &report;
+        let FetchReport { updates, moved, received, trust_root, .. } = &report;
         let view = FetchView {
             remote: remote.name.clone(),
             place: remote.place.clone(),
@@ -52,6 +53,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
             not_vouched_for: received.not_vouched_for,
             packs: moved.packs,
             bytes: moved.bytes,
+            trust_root: trust_root.map(|root| root.to_hex()),
         };
         write_json(&mut out, &view)?;
     } else if !context.quiet {
@@ -85,12 +87,14 @@ pub fn draw(
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
     let place = Escaped(remote.place.as_bytes());
-    if report.updates.is_empty() {
+    if report.updates.is_empty() && report.trust_root.is_none() {
         return Ok(writeln!(out, "Nothing new in {place}")?);
     }
     let commits = plural(report.received.commits, "new commit", "new commits");
     writeln!(out, "From {place}: {commits}{}", moved_text(report.moved))?;
-    draw_updates(&Ids::new(repo, context.verbose), &report.updates, out)?;
+    let ids = Ids::new(repo, context.verbose);
+    draw_updates(&ids, &report.updates, out)?;
+    draw_trust_root(&ids, report.trust_root, "here", out)?;
     if report.received.not_vouched_for > 0 {
         let commits = plural(report.received.not_vouched_for, "commit is", "commits are");
         writeln!(out, "  {commits} signed by keys that nobody vouches for: `aisr verify`")?;

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use aisr::log::RefName;
-use aisr::object::Id;
+use aisr::object::{Id, TrustRootId};
 use aisr::remote::{
     FolderPlace, Moved, RefUpdate, Remote, UpdateKind, find_remote, parse_address, upstream,
 };
@@ -57,6 +57,19 @@ impl UpdateView {
             },
         }
     }
+}
+
+/// Says which trust root came into force, and where.
+pub fn draw_trust_root(
+    ids: &Ids<'_>,
+    root: Option<TrustRootId>,
+    place: &str,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    if let Some(root) = root {
+        writeln!(out, "  trust root {} is in force {place} now", ids.show(root.id()))?;
+    }
+    Ok(())
 }
 
 /// One line for each ref that moved: `origin/main 7c1f09d2..3fa9c7b1`.

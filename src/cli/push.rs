@@ -10,7 +10,7 @@ use super::Answer;
 use super::context::{Context, MakeKey};
 use super::error::CliError;
 use super::output::{Escaped, Ids, Paging, plural, write_json};
-use super::place::{UpdateView, draw_updates, moved_text, open, remote};
+use super::place::{UpdateView, draw_trust_root, draw_updates, moved_text, open, remote};
 
 /// Bring commits to a shared place, and move its branches.
 #[derive(clap::Args)]
@@ -42,6 +42,7 @@ struct PushView {
     objects: u64,
     packs: u64,
     bytes: u64,
+    trust_root: Option<String>,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
@@ -86,16 +87,19 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
             objects: report.objects,
             packs: report.moved.packs,
             bytes: report.moved.bytes,
+            trust_root: report.trust_root.map(|root| root.to_hex()),
         };
         write_json(&mut out, &view)?;
     } else if !context.quiet {
         let shown = Escaped(remote.place.as_bytes());
-        if report.updates.is_empty() {
+        if report.updates.is_empty() && report.trust_root.is_none() {
             writeln!(out, "Nothing to push to {shown}")?;
         } else {
             let objects = plural(report.objects, "object", "objects");
             writeln!(out, "To {shown}: {objects}{}", moved_text(report.moved))?;
-            draw_updates(&Ids::new(&repo, context.verbose), &report.updates, &mut out)?;
+            let ids = Ids::new(&repo, context.verbose);
+            draw_updates(&ids, &report.updates, &mut out)?;
+            draw_trust_root(&ids, report.trust_root, "there", &mut out)?;
         }
     }
     out.finish()?;

@@ -70,6 +70,8 @@ pub struct FetchReport {
     pub moved: Moved,
     /// What was checked.
     pub received: Received,
+    /// The trust root that came into force here.
+    pub trust_root: Option<TrustRootId>,
 }
 
 /// Takes over what the place has, and lets `refs/remotes/NAME/…` and tags name it. Nothing moves
@@ -96,6 +98,7 @@ pub fn fetch(
         head: source.refs.head.branch().cloned(),
         moved: Moved::default(),
         received: Received::default(),
+        trust_root: None,
     };
     let mut trust_root = repo.trust().root_id;
     let wanted: HashSet<Id> = report.updates.iter().filter_map(|update| update.new).collect();
@@ -152,6 +155,7 @@ pub fn fetch(
         check_signers(repo, place.name(), &source.entries)?;
         move_refs(repo, &mut log, &report.updates, trust_root)?;
     }
+    report.trust_root = (trust_root != repo.trust().root_id).then_some(trust_root);
     if source.log.is_some() && seen.as_ref() != Some(&source.refs) {
         remember(repo, name, Some(&source.refs), None)?;
     }

@@ -39,7 +39,7 @@ pub struct PushOptions<'a> {
 }
 
 /// What a push came to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PushReport {
     /// The refs of the place that moved.
     pub updates: Vec<RefUpdate>,
@@ -47,6 +47,8 @@ pub struct PushReport {
     pub objects: u64,
     /// What moved.
     pub moved: Moved,
+    /// The trust root that came into force there.
+    pub trust_root: Option<TrustRootId>,
 }
 
 /// Lets refs of a shared place name what they name here. Objects go first, then one entry of the
@@ -72,7 +74,7 @@ pub fn push(
         return Err(RemoteError::Working { place: place.name().into() });
     };
     let mut ours = repo.log()?;
-    let mut report = PushReport { updates: Vec::new(), objects: 0, moved: Moved::default() };
+    let mut report = PushReport::default();
     let mut sent = HashSet::new();
     for _ in 0..ATTEMPTS {
         report.updates = plan(repo, place, ours.refs(), log.refs(), options)?;
@@ -82,6 +84,7 @@ pub fn push(
             return Ok(report);
         }
         send(repo, place, &source, &log, &mut report, &mut sent, options)?;
+        report.trust_root = (trust_root != source.trust_root).then_some(trust_root);
         let append = SharedAppend {
             signer: repo.trust().actor(&options.identity.key.public()),
             trust_root,

@@ -1,6 +1,5 @@
 //! Trees encoded by hand, with none of the library's checks, and commits signed over them.
 #![allow(dead_code)]
-#![allow(dead_code)]
 
 use aisr::chunk::ContentHint;
 use aisr::log::RefName;
