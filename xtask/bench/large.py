@@ -7,8 +7,8 @@ files, one live database.
 
 For each input: `aisr init`, then one commit and one with nothing new; wall seconds, peak memory of
 the largest process (MiB), size of the repository (MiB).  The database is in WAL mode and stays open,
-so that its log stays; a commit of 125 changed rows stands beside `b3sum` of the file.  A smaller one
-in rollback mode tells for how long its writers are held up, beside a copy of it that is synced.  0 leaves an input out; one for which the
+so that its log stays; a commit of 125 changed rows stands beside `b3sum` of the file and a copy
+of it that is synced.  A smaller one in rollback mode tells for how long its writers are held up.  0 leaves an input out; one for which the
 disk has no room is left out and said so.  Writes are timed until they are durable.
 """
 import argparse, json, os, random, re, shutil, sqlite3, sys, tempfile
@@ -84,8 +84,11 @@ def measure(label, make, amount, need_mib, a, work):
         plan += [("commit 125 rows", "{aisr} commit -m rows >../told\nsync -f .", change_rows)]
         if make is rollback:
             plan += [("cp of the file and sync", "cp store.sqlite ..\nsync -f .", None)]
-        elif shutil.which("b3sum"):
-            plan += [("b3sum of the file", "b3sum --num-threads 1 store.sqlite", None)]
+        else:
+            if shutil.which("b3sum"):
+                plan += [("b3sum of the file", "b3sum --num-threads 1 store.sqlite", None)]
+            # The copy has the room that the repository had.
+            plan += [("cp of the file and sync", "cp store.sqlite ..\nsync -f .", lambda _: shutil.rmtree(root / ".aisr"))]
     env = aisr_home(top / "home")
     rows = []
     with open(top / "stderr.log", "w") as log:
