@@ -8,7 +8,7 @@ files, one live database.
 For each input: `aisr init`, then one commit and one with nothing new; wall seconds, peak memory of
 the largest process (MiB), size of the repository (MiB).  The database is in WAL mode and stays open,
 so that its log stays; a commit of 125 changed rows stands beside `b3sum` of the file and a copy
-of it that is synced.  A smaller one in rollback mode tells for how long its writers are held up.  0 leaves an input out; one for which the
+of it that is synced, each begun with nothing of it in memory where root runs this.  A smaller one in rollback mode tells for how long its writers are held up.  0 leaves an input out; one for which the
 disk has no room is left out and said so.  Writes are timed until they are durable.
 """
 import argparse, json, os, random, re, shutil, sqlite3, sys, tempfile
@@ -71,6 +71,15 @@ FIRST = "first commit", "{aisr} commit -m large >../told\nsync -f ."
 NOTHING = "commit, nothing new", "{aisr} commit -m again || [ $? -eq 1 ]\nsync -f ."
 
 
+def cold():
+    """Lets the system forget what it read, where it lets us: what comes later finds no more in memory than what comes first."""
+    os.sync()
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("1\n")
+    except OSError as e:
+        print(f"large: files stay in memory between two figures: {e}", file=sys.stderr)
+
+
 def measure(label, make, amount, need_mib, a, work):
     if need_mib > free_mib(work):
         print(f"{label}: left out, needs {need_mib / 1024:.0f} GiB, {free_mib(work) / 1024:.0f} are free", flush=True)
@@ -99,6 +108,8 @@ def measure(label, make, amount, need_mib, a, work):
         for name, cmd, before in plan:
             if before:
                 before(db)
+            if db and name not in (FIRST[0], NOTHING[0]):
+                cold()
             told = top / "told"
             told.write_text("")
             got = do(cmd)
