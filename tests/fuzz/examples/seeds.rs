@@ -350,7 +350,8 @@ fn pack_of_one() -> Vec<u8> {
     let row = [&[ObjectType::Blob as u8, 0, 0, 0][..], &len].concat();
     let mut hasher = blake3::Hasher::new_derive_key("aisr 2026-11-24 record header v1");
     hasher.update(&head).update(&row);
-    let sum = &hasher.finalize().as_bytes()[..8];
+    let sum = hasher.finalize();
+    let sum = &sum.as_bytes()[..8];
     [&b"AISRPACK\0\x01\0\0\0\0\0\0"[..], &head, sum, &row, content].concat()
 }
 
