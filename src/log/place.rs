@@ -325,41 +325,6 @@ impl PlaceLog {
         Ok(LogFromEnd::Shared(entries))
     }
 
-    /// Reads every entry from the first to the last, for whoever goes by what they say: signatures
-    /// are not checked but for the last, which [`PlaceLog::open`] checked and which the chain of
-    /// ids leads to.
-    ///
-    /// # Errors
-    /// At the first entry that is not sound.
-    pub fn entries(&self, visit: &mut dyn FnMut(LogEntry)) -> Result<(), LogError> {
-        let (file, _) = self.file()?;
-        let mut offset = FRAMES_START;
-        let mut before = None;
-        let mut sequence = 0;
-        while offset < self.refs.length {
-            let bytes = self.frame_at(&file, offset)?;
-            let Frame::Whole(object, _) = next_frame(&bytes) else {
-                return Err(self.damaged(offset, "an entry does not match its checksum"));
-            };
-            let unsound = |source| LogError::Entry { sequence, source };
-            let signed = Signed::decode(object).map_err(unsound)?;
-            let entry = LogEntry::decode(signed.payload).map_err(unsound)?;
-            let id = LogEntryId::of(object);
-            if entry.previous != before || entry.sequence != sequence {
-                let why = "it does not follow from the entry before it".into();
-                return Err(LogError::Chain { sequence, id, why });
-            }
-            before = Some(id);
-            sequence += 1;
-            offset += (FRAME_HEAD_LEN + object.len()) as u64;
-            visit(entry);
-        }
-        match before == Some(self.refs.last.id) {
-            true => Ok(()),
-            false => Err(self.damaged(offset, "it does not lead to its last entry")),
-        }
-    }
-
     fn frame_at(&self, file: &ReadFile, offset: u64) -> Result<Vec<u8>, LogError> {
         let room = self.refs.length - offset;
         let head = file.read_vec_at(offset, room.min(FRAME_HEAD_LEN as u64))?;

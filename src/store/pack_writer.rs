@@ -195,23 +195,9 @@ impl<'s> PackWriter<'s> {
         };
         let mut state = lock(&pack.state);
         let offset = state.next;
-        let mut start = 0;
-        for (slot, id) in header.slots.iter().zip(ids) {
-            state.entries.push(Entry {
-                id: *id,
-                record: offset,
-                stored: header.stored,
-                decoded: header.decoded,
-                start,
-                len: slot.len,
-                kind: slot.kind,
-                codec: header.codec,
-                depth: 0,
-            });
-            start += slot.len;
-            if let Some(blob) = slot.builds {
-                state.recipes.push((blob, RecipeId::from_id(*id)));
-            }
+        for (entry, root) in header.rows(offset, ids) {
+            state.entries.push(entry);
+            state.recipes.extend(root);
         }
         state.next += len;
         state.records += 1;

@@ -2,10 +2,10 @@
 //!
 //! `docs/format.md`, "Packs", specifies every byte. All numbers are little endian.
 
-use crate::object::{ID_LEN, Id, ObjectType, limits};
+use crate::object::{ID_LEN, Id, ObjectType, RecipeId, limits};
 
 use super::error::PackDamage;
-use super::footer::PackKind;
+use super::footer::{Entry, PackKind};
 
 /// Length of a pack's header.
 pub const HEADER_LEN: usize = 16;
@@ -147,6 +147,32 @@ pub struct RecordHeader {
 }
 
 impl RecordHeader {
+    /// The footer's rows for a record at `offset` that holds the objects `ids`, each with its row
+    /// of recipes if it is the root of one.
+    pub(super) fn rows<'h>(
+        &'h self,
+        offset: u64,
+        ids: &'h [Id],
+    ) -> impl Iterator<Item = (Entry, Option<(Id, RecipeId)>)> + 'h {
+        let mut next = 0;
+        self.slots.iter().zip(ids).map(move |(slot, id)| {
+            let start = next;
+            next += slot.len;
+            let entry = Entry {
+                id: *id,
+                record: offset,
+                stored: self.stored,
+                decoded: self.decoded,
+                start,
+                len: slot.len,
+                kind: slot.kind,
+                codec: self.codec,
+                depth: 0,
+            };
+            (entry, slot.builds.map(|blob| (blob, RecipeId::from_id(*id))))
+        })
+    }
+
     const CONTEXT: &'static str = "aisr 2026-11-24 record header v1";
 
     /// The header's bytes.

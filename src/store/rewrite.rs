@@ -5,10 +5,10 @@ use std::path::Path;
 
 use crate::chunk::{ContentHint, Encoder};
 use crate::disk::{Dir, Disk, NewFile, OnExisting};
-use crate::object::{Id, PackId, RecipeId};
+use crate::object::{Id, PackId};
 
 use super::error::Result;
-use super::footer::{Entry, Footer, PackKind};
+use super::footer::{Footer, PackKind};
 use super::record::{HEADER_LEN, RecordHeader, Trailer, pack_header};
 use super::salvage::{Salvaged, SoundRecord, objects, salvage};
 
@@ -117,21 +117,8 @@ impl DraftWriter<'_> {
 
     fn write(&mut self, header: &RecordHeader, ids: &[Id], stored: &[u8]) -> Result<()> {
         let offset = self.next;
-        let mut start = 0;
-        for (slot, id) in header.slots.iter().zip(ids) {
-            self.footer.entries.push(Entry {
-                id: *id,
-                record: offset,
-                stored: header.stored,
-                decoded: header.decoded,
-                start,
-                len: slot.len,
-                kind: slot.kind,
-                codec: header.codec,
-                depth: 0,
-            });
-            start += slot.len;
-            let root = slot.builds.map(|blob| (blob, RecipeId::from_id(*id)));
+        for (entry, root) in header.rows(offset, ids) {
+            self.footer.entries.push(entry);
             self.footer.recipes.extend(root);
         }
         let mut bytes = Vec::with_capacity(stored.len() + 64);

@@ -71,7 +71,8 @@ struct Named {
 fn named_by_log(log: &PlaceLog, kept_since: i64) -> Result<Named, LogError> {
     let mut named =
         Named { young: HashSet::new(), old: HashSet::new(), found: LogRoots::default() };
-    log.entries(&mut |entry| {
+    for found in log.newest_first()? {
+        let (_, entry) = found?;
         let time = entry.time.micros;
         let objects = named_by(&entry.changes).chain(entry.payload.iter().copied());
         let Named { young, old, found } = &mut named;
@@ -82,7 +83,7 @@ fn named_by_log(log: &PlaceLog, kept_since: i64) -> Result<Named, LogError> {
             old.extend(objects);
             found.expired += 1;
         }
-    })?;
+    }
     Ok(named)
 }
 
