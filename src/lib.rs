@@ -16,4 +16,5 @@ pub mod store;
 pub mod system;
 pub mod trust;
 pub mod upkeep;
+pub mod view;
 pub mod worktree;
