@@ -266,12 +266,18 @@ impl From<ManifestError> for CliError {
     fn from(error: ManifestError) -> Self {
         let hint = match &error {
             ManifestError::Link { .. } => Some("put a file of its own in its place"),
-            ManifestError::Invalid { why, .. } if why.contains("expected a sequence") => {
+            ManifestError::Invalid { first, .. } if first.why.contains("expected a sequence") => {
                 Some("a command is a list: [\"PROGRAM\", \"ARGUMENT\"]")
             }
+            ManifestError::Invalid { first, .. } => first.hint.as_deref(),
             _ => None,
         };
-        Self::caused_by(error, hint.map(Into::into).into_iter().collect())
+        let hints = hint.map(Into::into).into_iter().collect();
+        let details = match &error {
+            ManifestError::Invalid { more, .. } => more.iter().map(detail).collect(),
+            _ => Vec::new(),
+        };
+        Self { details, ..Self::caused_by(error, hints) }
     }
 }
 

@@ -1,8 +1,16 @@
-//! The system that a folder holds: so far the manifest, and of it what it asks for.
+//! The system that a folder holds: its components and the relations between them, as the manifest
+//! names them.
 //!
 //! A manifest is versioned, so it only asks; whether anything runs, the user says (`trust`). Uses
-//! `trust` and `disk`.
+//! `trust`, `object` and `disk`.
 
 mod manifest;
+mod nearest;
+mod relation;
 
-pub use manifest::{MANIFEST_FILE, Manifest, ManifestError};
+pub use manifest::{
+    Declared, DeclaredEdge, Glob, GlobError, MANIFEST_FILE, MANIFEST_LIMIT, Manifest,
+    ManifestError, Mistake,
+};
+pub use nearest::nearest;
+pub use relation::{RELATIONS, Relation};
