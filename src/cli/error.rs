@@ -274,7 +274,7 @@ impl From<ManifestError> for CliError {
         };
         let hints = hint.map(Into::into).into_iter().collect();
         let details = match &error {
-            ManifestError::Invalid { more, .. } => more.iter().map(detail).collect(),
+            ManifestError::Invalid { more, .. } => more.iter().map(ToString::to_string).collect(),
             _ => Vec::new(),
         };
         Self { details, ..Self::caused_by(error, hints) }

@@ -40,6 +40,7 @@ mod run_command;
 mod show;
 mod status;
 mod surroundings;
+mod system;
 mod tag;
 mod target;
 mod trust;
@@ -98,6 +99,7 @@ enum Command {
     Allow(allow::Arguments),
     Log(log::Arguments),
     Status(status::Arguments),
+    System(system::Arguments),
     Diff(diff::Arguments),
     Show(show::Arguments),
     Ls(ls::Arguments),
@@ -156,6 +158,7 @@ pub fn run() -> ExitCode {
         Command::Allow(arguments) => allow::run(&context, &arguments),
         Command::Log(arguments) => log::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
+        Command::System(arguments) => system::run(&context, &arguments),
         Command::Diff(arguments) => diff::run(&context, &arguments),
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Ls(arguments) => ls::run(&context, &arguments),

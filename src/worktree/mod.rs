@@ -52,7 +52,7 @@ pub use report::{CommitReport, Progress, Warning};
 pub use restore::{RestoreOptions, restore};
 pub use stat_cache::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 pub use status::{Status, StatusOptions, status};
-pub use survey::survey;
+pub use survey::{FirstManifest, survey, write_first_manifest};
 pub use undo::{Direction, UndoOptions, Undone, undo};
 pub use untrack::{Untracked, untrack};
 pub use working_tree::WorkingTree;

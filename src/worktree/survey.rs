@@ -10,7 +10,8 @@ use crate::disk::Dir;
 use crate::repo::{FOLDER, Repository};
 use crate::system::MANIFEST_FILE;
 use crate::system::discover::{
-    Discovery, Files, Head, Listing, MOST_ENTRIES, MOST_FILES, discover, is_of_interest,
+    Discovery, Files, Head, Listing, MOST_ENTRIES, MOST_FILES, discover, first_manifest,
+    is_of_interest,
 };
 
 use super::error::WorktreeError;
@@ -27,6 +28,37 @@ pub fn survey(repo: &Repository) -> Result<Discovery, WorktreeError> {
     let root = repo.disk().open_dir(repo.root())?;
     let listing = list(&root)?;
     Ok(discover(&listing, &OnDisk(&root)))
+}
+
+/// What became of the first manifest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FirstManifest {
+    /// There was one, which stays as it is; nothing was looked for.
+    Kept,
+    /// No component was found, so none was written.
+    Nothing(Discovery),
+    /// One was written that names what was found.
+    Wrote(Discovery),
+}
+
+/// Writes the first manifest of the folder of `repo`, unless there is one.
+///
+/// # Errors
+/// When the folder cannot be looked over, or the manifest cannot be written.
+pub fn write_first_manifest(repo: &Repository) -> Result<FirstManifest, WorktreeError> {
+    let path = repo.root().join(MANIFEST_FILE);
+    if path.symlink_metadata().is_ok() {
+        return Ok(FirstManifest::Kept);
+    }
+    let found = survey(repo)?;
+    if found.components.is_empty() {
+        return Ok(FirstManifest::Nothing(found));
+    }
+    match repo.disk().create_whole(&path, first_manifest(&found).as_bytes(), 0o644) {
+        Ok(()) => Ok(FirstManifest::Wrote(found)),
+        Err(e) if e.is_already_exists() => Ok(FirstManifest::Kept),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// The files of interest, in the order in which their folders come.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 use toml_edit::{DocumentMut, Item};
 
+use super::place::is_within;
 use super::{Discovery, write};
 use crate::object::ComponentKey;
 use crate::system::{Declared, Glob, Manifest, Mistake, Pattern};
@@ -62,6 +63,24 @@ impl<'m> Places<'m> {
             folder = true;
         }
         found.into_iter().filter_map(|index| self.components.get(index)).collect()
+    }
+
+    /// The components that stand on `path`, on a folder above it, or on something in it.
+    pub fn within_or_on(&self, path: &str) -> Vec<&'m Declared> {
+        let mut standing = self.standing_on(path);
+        let path = path.trim_end_matches('/');
+        let inside = |glob: &String| match Glob::parse(glob) {
+            Ok(Glob::Path(place)) => String::from_utf8_lossy(place.as_bytes()).into_owned(),
+            Ok(Glob::Pattern(pattern)) => String::from_utf8_lossy(pattern.literal()).into_owned(),
+            Err(_) => String::new(),
+        };
+        for declared in self.components {
+            let there = declared.paths.iter().map(inside).any(|place| is_within(&place, path));
+            if there && !standing.contains(&declared) {
+                standing.push(declared);
+            }
+        }
+        standing
     }
 }
 

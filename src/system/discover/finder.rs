@@ -169,7 +169,6 @@ impl<'a> Finder<'a> {
         }
     }
 
-
     /// The files in a folder, at any depth.
     pub fn within<'f>(&self, folder: &'f str) -> impl Iterator<Item = &'a str> + use<'a, 'f> {
         let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };

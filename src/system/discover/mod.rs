@@ -34,7 +34,7 @@ use finder::Finder;
 pub use append::{AppendError, Places, append};
 pub use classify::is_of_interest;
 pub use document::{Document, Format, parse_document};
-pub use write::first_manifest;
+pub use write::{first_manifest, written};
 
 /// The most entries of a folder that are looked at.
 pub const MOST_ENTRIES: usize = 1_000_000;

@@ -41,6 +41,11 @@ pub fn first_manifest(found: &Discovery) -> String {
     text
 }
 
+/// The tables of what was found, as they would be added to a manifest.
+pub fn written(found: &Discovery) -> String {
+    tables(&found.components.iter().collect::<Vec<_>>(), found)
+}
+
 /// The tables of these components, an empty line before each.
 pub(super) fn tables(components: &[&Declared], found: &Discovery) -> String {
     let mut text = String::new();
