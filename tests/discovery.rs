@@ -1,0 +1,282 @@
+//! What `init` and `system scan` find, against what a careful person would write.
+
+#[path = "support/program.rs"]
+mod program;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use aisr::disk::Disk;
+use aisr::system::Manifest;
+use insta::assert_snapshot;
+use program::Desk;
+
+/// Copies a folder of `tests/data` into the desk.
+fn copy(desk: &Desk, from: &str) {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let mut waiting = vec![data.join(from)];
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => waiting.push(path),
+                false => {
+                    let name = path.strip_prefix(&data).unwrap().to_str().unwrap();
+                    desk.write(name, std::fs::read(&path).unwrap());
+                }
+            }
+        }
+    }
+}
+
+/// What the manifest of the desk says: `kind:name path… [at]` for each component, and
+/// `from relation to` for each edge.
+fn said(desk: &Desk) -> BTreeSet<String> {
+    let manifest = Manifest::load(&Disk::new(), &desk.path()).unwrap();
+    let mut said = BTreeSet::new();
+    for declared in manifest.components {
+        let at = declared.at.iter().map(|at| format!(" [{at}]"));
+        let paths = declared.paths.iter().map(|path| format!(" {path}"));
+        said.insert(format!("{}{}", declared.key, paths.chain(at).collect::<String>()));
+        for edge in declared.edges {
+            said.insert(format!("{} {} {}", declared.key, edge.relation, edge.to));
+        }
+    }
+    said
+}
+
+fn set(lines: &str) -> BTreeSet<String> {
+    lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// Written by hand after reading every sample.
+const SAMPLES: &str = "
+    agent:refunds agents/refunds.md
+    agent:triage agents/support-crew.agents.yaml [/triage]
+    agent:support-crew-refunds agents/support-crew.agents.yaml [/refunds]
+    agent:refunds runs model:base
+    agent:triage runs model:base
+    agent:support-crew-refunds runs model:base
+    agent:refunds uses tool:orders
+    agent:refunds uses tool:payments
+    agent:triage acts-as identity:triage
+    model:base
+    model:tiny-gguf models/tiny.gguf
+    model:tiny-safetensors models/tiny.safetensors
+    prompt:classify agents/classify.prompt.yml
+    memory:chroma memory/chroma/
+    memory:langgraph memory/langgraph.sqlite
+    memory:sqlite-vec memory/sqlite-vec.sqlite
+    tool:everything mcp/everything.json
+    tool:filesystem mcp/filesystem.json
+    tool:memory mcp/memory.json
+    tool:orders agents/clients/dot-mcp.json [/mcpServers/orders]
+    tool:payments agents/clients/dot-mcp.json [/mcpServers/payments]
+    tool:vscode-orders agents/clients/vscode-mcp.json [/servers/orders]
+    identity:triage identity/agent-card.json
+";
+
+#[test]
+fn the_samples_are_found_as_a_careful_person_would_name_them() {
+    let desk = Desk::empty();
+    for folder in ["agents", "identity", "mcp", "memory", "models", "traces"] {
+        copy(&desk, folder);
+    }
+    assert_snapshot!(desk.shown(["init"]), @"");
+    assert_eq!(said(&desk), set(SAMPLES));
+    assert_snapshot!(desk.shown(["system", "scan"]), @"");
+}
+
+/// The shape of the generated corpus of the benchmarks, smaller.
+fn write_corpus(desk: &Desk, agents: usize) {
+    let weights = |len: u8| [&[len, 0, 0, 0, 0, 0, 0, 0][..], b"{}", &b" ".repeat(8)].concat();
+    desk.write("models/base.safetensors", weights(2));
+    desk.write("models/config.json", r#"{"architectures": ["Bench"], "torch_dtype": "bfloat16"}"#);
+    desk.write("models/adapter/adapter_model.safetensors", weights(3));
+    let adapter = r#"{"base_model_name_or_path": "../base.safetensors", "r": 16}"#;
+    desk.write("models/adapter/adapter_config.json", adapter);
+    let mut servers = serde_json::Map::new();
+    for i in 0..agents {
+        desk.write(&format!("prompts/agent-{i:02}.md"), format!("# Agent {i}\n"));
+        let tool = |n| serde_json::json!({"name": format!("server{i}_{n}"), "description": "d", "inputSchema": {}});
+        let list = serde_json::json!({"tools": [tool(0), tool(1)]});
+        desk.write(&format!("tools/server-{i:02}.json"), list.to_string());
+        servers.insert(format!("server-{i:02}"), serde_json::json!({"command": "npx", "args": []}));
+        let text = format!(
+            "name: agent-{i:02}\nmodel: models/base.safetensors\nprompt: prompts/agent-{i:02}.md\n\
+             tools: [server-{i:02}]\nmemory: memory/store.sqlite\n\
+             identity: spiffe://example.org/agent/{i}\n"
+        );
+        desk.write(&format!("agents/agent-{i:02}.yaml"), text);
+    }
+    desk.write(".mcp.json", serde_json::json!({"mcpServers": servers}).to_string());
+    desk.write("src/a/module_1.py", "def f(x):\n    return x\n");
+    std::fs::create_dir_all(desk.path().join("memory")).unwrap();
+    let database = rusqlite::Connection::open(desk.path().join("memory/store.sqlite")).unwrap();
+    database.execute_batch("CREATE TABLE memories(id INTEGER PRIMARY KEY, text TEXT)").unwrap();
+    desk.write("memory/episodes.jsonl", "{\"id\": 0, \"agent\": \"agent-00\", \"text\": \"x\"}\n");
+    desk.write("data/eval.csv", "question,answer\n");
+}
+
+#[test]
+fn the_corpus_is_found_as_a_careful_person_would_name_it() {
+    let desk = Desk::empty();
+    write_corpus(&desk, 2);
+    assert_snapshot!(desk.shown(["init"]), @"");
+    let expected = "
+        model:base models/base.safetensors models/config.json
+        model:adapter models/adapter/adapter_config.json models/adapter/adapter_model.safetensors
+        model:adapter derived-from model:base
+        prompt:agent-00 prompts/agent-00.md
+        prompt:agent-01 prompts/agent-01.md
+        memory:store memory/store.sqlite
+        memory:episodes memory/episodes.jsonl
+        tool:server-00 .mcp.json tools/server-00.json [/mcpServers/server-00]
+        tool:server-01 .mcp.json tools/server-01.json [/mcpServers/server-01]
+        identity:agent-0 agents/agent-00.yaml [/identity]
+        identity:agent-1 agents/agent-01.yaml [/identity]
+        agent:agent-00 agents/agent-00.yaml
+        agent:agent-00 runs model:base
+        agent:agent-00 prompted-by prompt:agent-00
+        agent:agent-00 uses tool:server-00
+        agent:agent-00 remembers-in memory:store
+        agent:agent-00 acts-as identity:agent-0
+        agent:agent-01 agents/agent-01.yaml
+        agent:agent-01 runs model:base
+        agent:agent-01 prompted-by prompt:agent-01
+        agent:agent-01 uses tool:server-01
+        agent:agent-01 remembers-in memory:store
+        agent:agent-01 acts-as identity:agent-1
+    ";
+    assert_eq!(said(&desk), set(expected));
+    assert_snapshot!(std::fs::read_to_string(desk.path().join("aisr.toml")).unwrap(), @"");
+}
+
+#[test]
+fn a_project_of_many_formats_is_found_as_a_careful_person_would_name_it() {
+    let desk = Desk::empty();
+    for (path, text) in [
+        ("AGENTS.md", "Be careful.\n"),
+        ("README.md", "A desk.\n"),
+        ("package.json", "{\"name\": \"desk\", \"version\": \"1.0.0\"}"),
+        (".github/workflows/ci.yml", "name: ci\non: push\njobs: {}\n"),
+        ("docker-compose.yml", "services:\n  a:\n    image: x\n"),
+        ("skills/pdf/SKILL.md", "---\nname: pdf\ndescription: Reads PDF.\n---\nRun extract.py.\n"),
+        ("skills/pdf/extract.py", "pass\n"),
+        (
+            ".claude/agents/reviewer.md",
+            "---\nname: reviewer\ndescription: Reviews: all of it\ntools: Read, Task(triage)\nmodel: sonnet\n---\nReview.\n",
+        ),
+        (
+            "config/agents/triage.toml",
+            "name = 'triage'\nmodel = { provider = 'openai', name = 'gpt-4o' }\nprompt = '../../prompts/triage.md'\nsub_agents = ['refunds']\nservice_account = 'desk-bot'\n[memory]\nuri = 'sqlite:///state/desk.db'\naccess = 'read-only'\n",
+        ),
+        (
+            "config/agents/refunds.json",
+            "{\"name\": \"refunds\", \"model\": \"openai/gpt-4o\", \"instructions\": \"texts/refunds.txt\", \"tools\": [{\"type\": \"mcp\", \"server_label\": \"orders\"}, \"lookup_order\"]}",
+        ),
+        ("texts/refunds.txt", "Refund with care.\n"),
+        ("prompts/triage.md", "Sort.\n"),
+        ("prompts/README.md", "How we write prompts.\n"),
+        ("mcp.json", "{\"mcpServers\": {\"orders\": {\"command\": \"npx\"}}}"),
+        (
+            ".vscode/mcp.json",
+            "{\n  // mine\n  \"servers\": {\"orders\": {\"url\": \"http://x\"},}\n}",
+        ),
+        ("tests/agents/fake.yaml", "name: fake\nmodel: m\nprompt: p\n"),
+        ("notes/old-ideas.md", "Once.\n"),
+        ("agents/broken.yaml", "name: [\n"),
+        ("big/model-00001-of-00002.gguf", "GGUF\u{3}"),
+        ("big/model-00002-of-00002.gguf", "GGUF\u{3}"),
+        ("weights/lfs.safetensors", "version https://git-lfs.github.com/spec/v1\n"),
+    ] {
+        desk.write(path, text);
+    }
+    std::fs::create_dir_all(desk.path().join("state")).unwrap();
+    let database = rusqlite::Connection::open(desk.path().join("state/desk.db")).unwrap();
+    database.execute_batch("CREATE TABLE m(id INTEGER PRIMARY KEY)").unwrap();
+    assert_snapshot!(desk.shown(["init"]), @"");
+    let expected = "
+        agent:reviewer .claude/agents/reviewer.md
+        agent:reviewer calls agent:triage
+        agent:reviewer runs model:sonnet
+        agent:triage config/agents/triage.toml
+        agent:triage runs model:gpt-4o
+        agent:triage prompted-by prompt:triage
+        agent:triage calls agent:refunds
+        agent:triage acts-as identity:desk-bot
+        agent:triage remembers-in memory:desk
+        agent:refunds config/agents/refunds.json
+        agent:refunds runs model:gpt-4o
+        agent:refunds prompted-by prompt:refunds
+        agent:refunds uses tool:orders
+        model:sonnet
+        model:gpt-4o
+        model:big big/model-*-of-00002.gguf
+        prompt:agents AGENTS.md
+        prompt:pdf skills/pdf/
+        prompt:triage prompts/triage.md
+        prompt:refunds texts/refunds.txt
+        memory:desk state/desk.db
+        tool:orders mcp.json [/mcpServers/orders]
+        tool:vscode-orders .vscode/mcp.json [/servers/orders]
+        identity:desk-bot config/agents/triage.toml [/service_account]
+    ";
+    assert_eq!(said(&desk), set(expected));
+    let manifest = std::fs::read_to_string(desk.path().join("aisr.toml")).unwrap();
+    assert!(
+        manifest.contains("remembers-in = { to = \"memory:desk\", mode = \"r\" }"),
+        "{manifest}"
+    );
+}
+
+#[test]
+fn a_manifest_that_is_there_is_left_as_it_is() {
+    let desk = Desk::empty();
+    desk.write("prompts/triage.md", "Sort.\n");
+    let mine = "# mine\n[prompt.sorter]   # by hand\npath = 'prompts/triage.md'\n";
+    desk.write("aisr.toml", mine);
+    assert_snapshot!(desk.shown(["init"]), @"");
+    desk.write("prompts/escalate.md", "Escalate.\n");
+    desk.write("agents/a.yaml", "name: a\nmodel: m\nprompt: prompts/triage.md\n");
+    assert_snapshot!(desk.shown(["system", "scan"]), @"");
+    assert_eq!(std::fs::read_to_string(desk.path().join("aisr.toml")).unwrap(), mine);
+    assert_snapshot!(desk.shown(["system", "scan", "--add", "prompts/escalate.md"]), @"");
+    let added = std::fs::read_to_string(desk.path().join("aisr.toml")).unwrap();
+    assert_eq!(added, format!("{mine}\n[prompt.escalate]\npath = \"prompts/escalate.md\"\n"));
+    assert_snapshot!(desk.shown(["system", "scan", "--add", "prompts/escalate.md"]), @"");
+    desk.write("notes.md", "x\n");
+    assert_snapshot!(desk.shown(["system", "scan", "--add", "notes.md"]), @"");
+    desk.ok(["system", "scan", "--write", "-q"]);
+    let written = std::fs::read_to_string(desk.path().join("aisr.toml")).unwrap();
+    assert!(
+        written.starts_with(&added) && written.contains("prompted-by = \"prompt:sorter\""),
+        "{written}"
+    );
+    assert_snapshot!(desk.shown(["system", "scan", "--write"]), @"");
+    let json = desk.json(["system", "scan", "--json"]);
+    assert_eq!(json["components"], serde_json::json!([]));
+    assert_eq!(json["not_placed"], serde_json::json!(["notes.md"]));
+}
+
+#[test]
+fn what_is_ignored_and_what_a_link_leads_to_is_not_found() {
+    let desk = Desk::empty();
+    desk.write("outside.md", "x\n");
+    desk.write("prompts/mine.md", "x\n");
+    desk.write("cache/prompts/theirs.md", "x\n");
+    desk.write(".aisrignore", "cache/\n");
+    std::os::unix::fs::symlink("../outside.md", desk.path().join("prompts/link.md")).unwrap();
+    std::os::unix::fs::symlink("/etc", desk.path().join("agents")).unwrap();
+    desk.ok(["init"]);
+    assert_eq!(said(&desk), set("prompt:mine prompts/mine.md"));
+}
+
+#[test]
+fn a_folder_without_a_system_gets_no_manifest() {
+    let desk = Desk::empty();
+    desk.write("src/main.py", "pass\n");
+    desk.ok(["init"]);
+    assert!(!desk.path().join("aisr.toml").exists());
+    assert_snapshot!(desk.shown(["system", "scan"]), @"");
+}
