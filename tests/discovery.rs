@@ -82,9 +82,21 @@ fn the_samples_are_found_as_a_careful_person_would_name_them() {
     for folder in ["agents", "identity", "mcp", "memory", "models", "traces"] {
         copy(&desk, folder);
     }
-    assert_snapshot!(desk.shown(["init"]), @"");
+    assert_snapshot!(desk.shown(["init"]), @r#"
+    Signing key   ~/.config/aisr/id_ed25519 (SHA256:<key>), made just now, principal mara@example.org
+    Repository    <dir>/desk/.aisr (branch main)
+    Found         3 models, 1 prompt, 3 agents, 6 tool servers (36 tools), 3 memories (chroma, sqlite), 1 identity
+    Relations     3 runs, 2 uses, 1 acts-as
+    Not placed    identity/oms-bundle.sig.json, models/tensors.json, traces/genai.otlp.jsonl (captured all the same; name them in aisr.toml if that matters)
+    Wrote         aisr.toml, .aisrignore
+    [0]
+    "#);
     assert_eq!(said(&desk), set(SAMPLES));
-    assert_snapshot!(desk.shown(["system", "scan"]), @"");
+    assert_snapshot!(desk.shown(["system", "scan"]), @r#"
+    Not placed    identity/oms-bundle.sig.json, models/tensors.json, traces/genai.otlp.jsonl (captured all the same; name them in aisr.toml if that matters)
+    Nothing to add: aisr.toml names every component that is found.
+    [0]
+    "#);
 }
 
 /// The shape of the generated corpus of the benchmarks, smaller.
@@ -122,7 +134,15 @@ fn write_corpus(desk: &Desk, agents: usize) {
 fn the_corpus_is_found_as_a_careful_person_would_name_it() {
     let desk = Desk::empty();
     write_corpus(&desk, 2);
-    assert_snapshot!(desk.shown(["init"]), @"");
+    assert_snapshot!(desk.shown(["init"]), @r#"
+    Signing key   ~/.config/aisr/id_ed25519 (SHA256:<key>), made just now, principal mara@example.org
+    Repository    <dir>/desk/.aisr (branch main)
+    Found         2 models, 2 prompts, 2 agents, 2 tool servers (4 tools), 2 memories (jsonl, sqlite), 2 identities
+    Relations     2 runs, 2 prompted-by, 2 remembers-in, 2 uses, 2 acts-as, 1 derived-from
+    Not placed    data/eval.csv (captured all the same; name it in aisr.toml if that matters)
+    Wrote         aisr.toml, .aisrignore
+    [0]
+    "#);
     let expected = "
         model:base models/base.safetensors models/config.json
         model:adapter models/adapter/adapter_config.json models/adapter/adapter_model.safetensors
@@ -149,7 +169,74 @@ fn the_corpus_is_found_as_a_careful_person_would_name_it() {
         agent:agent-01 acts-as identity:agent-1
     ";
     assert_eq!(said(&desk), set(expected));
-    assert_snapshot!(std::fs::read_to_string(desk.path().join("aisr.toml")).unwrap(), @"");
+    assert_snapshot!(std::fs::read_to_string(desk.path().join("aisr.toml")).unwrap(), @r#"
+    # The system in this folder: its components, and how they relate.
+    # Written by `aisr init` from what lies here; it is yours to edit. `aisr system scan`
+    # proposes what it lacks, and changes nothing that stands here.
+
+    # Agents
+
+    [agent.agent-00]
+    path = "agents/agent-00.yaml"
+    runs = "model:base"
+    prompted-by = "prompt:agent-00"
+    remembers-in = "memory:store"
+    uses = "tool:server-00"
+    acts-as = "identity:agent-0"
+
+    [agent.agent-01]
+    path = "agents/agent-01.yaml"
+    runs = "model:base"
+    prompted-by = "prompt:agent-01"
+    remembers-in = "memory:store"
+    uses = "tool:server-01"
+    acts-as = "identity:agent-1"
+
+    # Models
+
+    [model.adapter]
+    path = ["models/adapter/adapter_config.json", "models/adapter/adapter_model.safetensors"]
+    derived-from = "model:base"
+
+    [model.base]
+    path = ["models/base.safetensors", "models/config.json"]
+
+    # Prompts
+
+    [prompt.agent-00]
+    path = "prompts/agent-00.md"
+
+    [prompt.agent-01]
+    path = "prompts/agent-01.md"
+
+    # Memory
+
+    [memory.episodes]
+    path = "memory/episodes.jsonl"
+
+    [memory.store]
+    path = "memory/store.sqlite"
+
+    # Tools
+
+    [tool.server-00]
+    path = [".mcp.json", "tools/server-00.json"]
+    at = "/mcpServers/server-00"
+
+    [tool.server-01]
+    path = [".mcp.json", "tools/server-01.json"]
+    at = "/mcpServers/server-01"
+
+    # Identities
+
+    [identity.agent-0]  # spiffe://example.org/agent/0
+    path = "agents/agent-00.yaml"
+    at = "/identity"
+
+    [identity.agent-1]  # spiffe://example.org/agent/1
+    path = "agents/agent-01.yaml"
+    at = "/identity"
+    "#);
 }
 
 #[test]
@@ -195,7 +282,16 @@ fn a_project_of_many_formats_is_found_as_a_careful_person_would_name_it() {
     std::fs::create_dir_all(desk.path().join("state")).unwrap();
     let database = rusqlite::Connection::open(desk.path().join("state/desk.db")).unwrap();
     database.execute_batch("CREATE TABLE m(id INTEGER PRIMARY KEY)").unwrap();
-    assert_snapshot!(desk.shown(["init"]), @"");
+    assert_snapshot!(desk.shown(["init"]), @r#"
+    Signing key   ~/.config/aisr/id_ed25519 (SHA256:<key>), made just now, principal mara@example.org
+    Repository    <dir>/desk/.aisr (branch main)
+    Found         3 models, 4 prompts, 3 agents, 2 tool servers, 1 memory (sqlite), 1 identity
+    Relations     3 runs, 2 prompted-by, 1 remembers-in, 1 uses, 1 acts-as, 2 calls
+    Not placed    agents/broken.yaml, notes/old-ideas.md, weights/lfs.safetensors (captured all the same; name them in aisr.toml if that matters)
+    Not readable  agents/broken.yaml: unclosed bracket '[' at char 6 line 1 column 7
+    Wrote         aisr.toml, .aisrignore
+    [0]
+    "#);
     let expected = "
         agent:reviewer .claude/agents/reviewer.md
         agent:reviewer calls agent:triage
@@ -236,24 +332,61 @@ fn a_manifest_that_is_there_is_left_as_it_is() {
     desk.write("prompts/triage.md", "Sort.\n");
     let mine = "# mine\n[prompt.sorter]   # by hand\npath = 'prompts/triage.md'\n";
     desk.write("aisr.toml", mine);
-    assert_snapshot!(desk.shown(["init"]), @"");
+    assert_snapshot!(desk.shown(["init"]), @r#"
+    Signing key   ~/.config/aisr/id_ed25519 (SHA256:<key>), made just now, principal mara@example.org
+    Repository    <dir>/desk/.aisr (branch main)
+    Wrote         .aisrignore
+    hint: aisr.toml was there and stays; `aisr system scan` proposes what it lacks
+    [0]
+    "#);
     desk.write("prompts/escalate.md", "Escalate.\n");
     desk.write("agents/a.yaml", "name: a\nmodel: m\nprompt: prompts/triage.md\n");
-    assert_snapshot!(desk.shown(["system", "scan"]), @"");
+    assert_snapshot!(desk.shown(["system", "scan"]), @r#"
+    Found         1 model, 1 prompt, 1 agent
+    Relations     1 runs, 1 prompted-by
+
+    [model.m]  # not in this folder: m
+
+    [prompt.escalate]
+    path = "prompts/escalate.md"
+
+    [agent.a]
+    path = "agents/a.yaml"
+    runs = "model:m"
+    prompted-by = "prompt:sorter"
+    hint: `aisr system scan --write` adds this to aisr.toml, --add PATH a part of it
+    [0]
+    "#);
     assert_eq!(std::fs::read_to_string(desk.path().join("aisr.toml")).unwrap(), mine);
-    assert_snapshot!(desk.shown(["system", "scan", "--add", "prompts/escalate.md"]), @"");
+    assert_snapshot!(desk.shown(["system", "scan", "--add", "prompts/escalate.md"]), @r#"
+    Found         1 prompt
+    Added         1 component to aisr.toml
+    [0]
+    "#);
     let added = std::fs::read_to_string(desk.path().join("aisr.toml")).unwrap();
     assert_eq!(added, format!("{mine}\n[prompt.escalate]\npath = \"prompts/escalate.md\"\n"));
-    assert_snapshot!(desk.shown(["system", "scan", "--add", "prompts/escalate.md"]), @"");
+    assert_snapshot!(desk.shown(["system", "scan", "--add", "prompts/escalate.md"]), @r#"
+    error: prompts/escalate.md belongs to prompt:escalate already
+    hint: line 5 of aisr.toml names it
+    [3]
+    "#);
     desk.write("notes.md", "x\n");
-    assert_snapshot!(desk.shown(["system", "scan", "--add", "notes.md"]), @"");
+    assert_snapshot!(desk.shown(["system", "scan", "--add", "notes.md"]), @r#"
+    error: what notes.md is cannot be told from its name or content
+    hint: name it by hand: [KIND.NAME] and path = "notes.md" in aisr.toml
+    [3]
+    "#);
     desk.ok(["system", "scan", "--write", "-q"]);
     let written = std::fs::read_to_string(desk.path().join("aisr.toml")).unwrap();
     assert!(
         written.starts_with(&added) && written.contains("prompted-by = \"prompt:sorter\""),
         "{written}"
     );
-    assert_snapshot!(desk.shown(["system", "scan", "--write"]), @"");
+    assert_snapshot!(desk.shown(["system", "scan", "--write"]), @r#"
+    Not placed    notes.md (captured all the same; name it in aisr.toml if that matters)
+    Nothing to add: aisr.toml names every component that is found.
+    [0]
+    "#);
     let json = desk.json(["system", "scan", "--json"]);
     assert_eq!(json["components"], serde_json::json!([]));
     assert_eq!(json["not_placed"], serde_json::json!(["notes.md"]));
@@ -278,5 +411,8 @@ fn a_folder_without_a_system_gets_no_manifest() {
     desk.write("src/main.py", "pass\n");
     desk.ok(["init"]);
     assert!(!desk.path().join("aisr.toml").exists());
-    assert_snapshot!(desk.shown(["system", "scan"]), @"");
+    assert_snapshot!(desk.shown(["system", "scan"]), @r#"
+    Nothing to add: aisr.toml names every component that is found.
+    [0]
+    "#);
 }
