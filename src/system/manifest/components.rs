@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeArray, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use super::{Declared, DeclaredEdge, Glob, Lines, Wrong};
 use crate::object::{AttributeValue, ComponentKey, ComponentKind, is_word};
@@ -124,7 +124,7 @@ impl TableReader<'_> {
 
     fn paths(&mut self, value: &Value<'_>) {
         let one = std::slice::from_ref(value);
-        let values = value.get_ref().as_array().map_or(one, DeArray::as_slice);
+        let values = value.get_ref().as_array().map_or(one, |values| &values[..]);
         if values.is_empty() {
             self.wrong(value.span().start, "path is an empty list");
         }

@@ -16,7 +16,7 @@ use crate::disk::{Disk, DiskError};
 use crate::object::{AttributeValue, ComponentKey, ComponentKind};
 use crate::trust::AskedCommands;
 
-pub use glob::{Glob, GlobError};
+pub use glob::{Glob, GlobError, Pattern};
 
 /// Its name.
 pub const MANIFEST_FILE: &str = "aisr.toml";
