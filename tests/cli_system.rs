@@ -175,7 +175,10 @@ fn log_follows_a_component_and_an_edge() {
     assert_snapshot!(desk.shown(["log", "--edge", "agent:triage,calls,agent:refunds", "-n", "1"]));
     assert_snapshot!(desk.shown(["log", "--component", "tool:none"]));
     assert_snapshot!(desk.shown(["log", "--edge", "agent:triage"]));
-    assert_eq!(desk.json(["log", "--json", "--component", "model:base"]).as_array().unwrap().len(), 1);
+    assert_eq!(
+        desk.json(["log", "--json", "--component", "model:base"]).as_array().unwrap().len(),
+        1
+    );
 }
 
 #[test]

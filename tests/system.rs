@@ -8,12 +8,12 @@ use std::path::Path;
 
 use aisr::chunk::ContentHint;
 use aisr::disk::Disk;
+use aisr::log::RefName;
 use aisr::object::{
     BlobId, Cause, ChangeKind, Commit, CommitId, Component, ComponentKey, Edge, EdgeKey, Id,
     ObjectType, Origin, RefChange, RefTarget, RepoPath, Signed,
 };
 use aisr::policy::{UnknownKeys, Verdict, verify};
-use aisr::log::RefName;
 use aisr::remote::{CloneOptions, PushOptions, Remote, clone as clone_place, create_place, push};
 use aisr::repo::{Identity, Repository};
 use aisr::sign::Namespace;
@@ -21,7 +21,9 @@ use aisr::store::Batch;
 use aisr::system::{Fresh, Graph, SystemChecker, SystemMaps, build_root, changes};
 use support::memory_place::MemoryPlace;
 use support::soundness::{chain, fsck};
-use support::{Quiet, Random, identity, independent_reader, must_commit, new_repository, scratch, write};
+use support::{
+    Quiet, Random, identity, independent_reader, must_commit, new_repository, scratch, write,
+};
 
 fn key(text: &str) -> ComponentKey {
     text.parse().unwrap()
@@ -143,7 +145,11 @@ fn lies(good: &Graph) -> Vec<(Graph, &'static str)> {
         (
             with(&|g| {
                 let origins = vec![path("models/gone.bin")];
-                component(g, "model:x", Component { content: other, origins, ..Default::default() });
+                component(
+                    g,
+                    "model:x",
+                    Component { content: other, origins, ..Default::default() },
+                );
             }),
             "stands on models/gone.bin, which it does not hold",
         ),
@@ -160,6 +166,13 @@ fn lies(good: &Graph) -> Vec<(Graph, &'static str)> {
                 component(g, "tool:x", Component { content: other, origins, ..Default::default() });
             }),
             "several things outside",
+        ),
+        (
+            with(&|g| {
+                let data = g.components.get_mut(&key("data:faq")).unwrap();
+                data.origins.push(path("more/c.md"));
+            }),
+            "stands on a path and on one inside it",
         ),
         (
             with(&|g| drop(g.components.remove(&key("model:base")))),

@@ -32,8 +32,7 @@ pub use progress::Progress;
 pub use stream::{Output, Paging};
 pub use system_view::{
     ComponentView, EdgeView, FindingView, GraphView, SystemChangesView, attribute_text,
-    draw_narrowed, draw_system_changes, origins_in_words, warn_of_finding,
-    warn_of_manifest,
+    draw_narrowed, draw_system_changes, origins_in_words, warn_of_finding, warn_of_manifest,
 };
 pub use time::{clock, iso, moment};
 pub use warning::{lines_of, warn, warn_of_command, warn_of_folder};
