@@ -8,6 +8,7 @@
 
 mod error;
 mod source;
+pub mod sql;
 mod value;
 
 pub use error::ViewError;
