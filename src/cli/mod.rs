@@ -39,6 +39,7 @@ mod repair;
 mod restore;
 mod run_command;
 mod show;
+mod sql;
 mod status;
 mod surroundings;
 mod system;
@@ -104,6 +105,7 @@ enum Command {
     Show(show::Arguments),
     Ls(ls::Arguments),
     Cat(cat::Arguments),
+    Sql(sql::Arguments),
     System(system::Arguments),
     Check(check::Arguments),
     Checkout(checkout::Arguments),
@@ -164,6 +166,7 @@ pub fn run() -> ExitCode {
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),
+        Command::Sql(arguments) => sql::run(&context, &arguments),
         Command::System(arguments) => system::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
         Command::Checkout(arguments) => checkout::run(&context, &arguments),
