@@ -4,6 +4,7 @@ mod change_view;
 mod color;
 mod commit_view;
 mod escape;
+mod found_view;
 mod git_patch;
 mod ids;
 mod json;
@@ -24,6 +25,7 @@ pub use color::{
 };
 pub use commit_view::{CommitView, ReportView, TagView, draw_made, id_and_subject};
 pub use escape::{Escaped, TerminalText};
+pub use found_view::{FoundView, draw_found, draw_rest};
 pub use git_patch::{FileTexts, Patch, git_path};
 pub use ids::{Ids, Names};
 pub use json::{JsonList, PathText, write_json};
