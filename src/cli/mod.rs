@@ -7,6 +7,7 @@ mod branch;
 mod bug_report;
 mod capture_commands;
 mod cat;
+mod check;
 mod checkout;
 mod clone;
 mod commit;
@@ -38,6 +39,7 @@ mod repair;
 mod restore;
 mod run_command;
 mod show;
+mod sql;
 mod status;
 mod surroundings;
 mod system;
@@ -104,6 +106,9 @@ enum Command {
     Show(show::Arguments),
     Ls(ls::Arguments),
     Cat(cat::Arguments),
+    Sql(sql::Arguments),
+    System(system::Arguments),
+    Check(check::Arguments),
     Checkout(checkout::Arguments),
     Clone(clone::Arguments),
     Remote(remote::Arguments),
@@ -163,6 +168,9 @@ pub fn run() -> ExitCode {
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),
+        Command::Sql(arguments) => sql::run(&context, &arguments),
+        Command::System(arguments) => system::run(&context, &arguments),
+        Command::Check(arguments) => check::run(&context, &arguments),
         Command::Checkout(arguments) => checkout::run(&context, &arguments),
         Command::Clone(arguments) => clone::run(&context, &arguments),
         Command::Remote(arguments) => remote::run(&context, &arguments),
