@@ -88,6 +88,20 @@ fn documents_that_are_broken_or_too_deep_are_told_and_the_others_are_found() {
 }
 
 #[test]
+fn agents_that_say_very_much_are_followed_so_far_and_the_rest_is_told() {
+    let many = |i: usize| format!("t{i}, ").repeat(1000);
+    let crew =
+        |n: usize| (0..100).map(|i| format!("a{n}-{i}: {{role: r, tools: [{}]}}\n", many(i)));
+    let mut files = InMemory::default();
+    for n in 0..8 {
+        files = files.with(&format!("agents/c{n}.yaml"), crew(n).collect::<String>());
+    }
+    let found = files.found();
+    assert!(found.told.passed_over >= 4, "{}", found.told.passed_over);
+    assert!(found.count(ComponentKind::Agent) >= 200);
+}
+
+#[test]
 fn stores_are_one_memory_each_and_share_their_folder_with_others() {
     let files = InMemory::default()
         .with("store/chroma.sqlite3", "SQLite format 3\0")
