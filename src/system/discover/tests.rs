@@ -113,6 +113,7 @@ fn stores_are_one_memory_each_and_share_their_folder_with_others() {
         .with("lancedb/b.lance/data/x.lance", "x")
         .with("sessions/1.jsonl", "{}\n")
         .with("traces/t.jsonl", "{\"resourceSpans\": []}\n")
+        .with("sessions/spans.jsonl", "{\"resourceSpans\": []}\n")
         .with("data/train.jsonl", "{}\n");
     let found = files.found();
     let paths = |name: &str| {
@@ -126,7 +127,7 @@ fn stores_are_one_memory_each_and_share_their_folder_with_others() {
     assert_eq!(paths("store"), chroma);
     assert_eq!(paths("1"), ["sessions/1.jsonl"]);
     assert_eq!(found.count(ComponentKind::Memory), 5);
-    assert_eq!(found.unplaced, ["data/train.jsonl", "traces/t.jsonl"]);
+    assert_eq!(found.unplaced, ["data/train.jsonl", "sessions/spans.jsonl", "traces/t.jsonl"]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
         match event {
             Event::DocumentEnd | Event::StreamEnd => break,
             Event::Scalar(value, style, anchor, _) => {
-                builder.put(scalar(&value, style), anchor, 1)?;
+                builder.put(scalar(&value, style), anchor, 1, 1)?;
             }
             Event::SequenceStart(_, anchor, _) => builder.open(Value::Array(Vec::new()), anchor)?,
             Event::MappingStart(_, anchor, _) => builder.open(Value::Object(Map::new()), anchor)?,
@@ -30,7 +30,7 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
                 let known = builder.anchors.get(&anchor).cloned();
                 let (value, size) = known
                     .ok_or_else(|| format!("an alias inside itself, line {}", span.start.line()))?;
-                builder.put(value, 0, size)?;
+                builder.put(value, 0, size, size)?;
             }
             _ => {}
         }
@@ -71,11 +71,12 @@ impl Builder {
         {
             merge(fields, merged);
         }
-        self.put(open.value, open.anchor, open.size)
+        self.put(open.value, open.anchor, open.size, 1)
     }
 
-    fn put(&mut self, value: Value, anchor: usize, size: usize) -> Result<(), String> {
-        self.values = self.values.saturating_add(size);
+    /// Takes up a value that comes to `size` values in all, of which `new` were not counted yet.
+    fn put(&mut self, value: Value, anchor: usize, size: usize, new: usize) -> Result<(), String> {
+        self.values = self.values.saturating_add(new);
         if self.values > MOST_VALUES {
             return Err(format!("more than {MOST_VALUES} values"));
         }
@@ -177,5 +178,8 @@ mod tests {
             assert!(parse(&deep).is_err());
         }
         assert!(parse("a: &a [*a]").is_err());
+        // Each value counts once, however deep it lies.
+        assert!(parse(&format!("a: [[[{}]]]", "x, ".repeat(90_000))).is_ok());
+        assert!(parse(&format!("a: [{}]", "x, ".repeat(100_000))).is_err());
     }
 }
