@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::classify::AGENT_FOLDERS;
 use super::document::{Format, pointer};
 use super::draft::{Draft, Reference};
-use super::finder::{Finder, Found};
+use super::finder::{Finder, Found, MOST_REFERENCES};
 use super::identities::field;
 use super::names::{candidates, longer_and_longer};
 use super::place::{folder_of, is_below, name_of, stem_of};
@@ -85,6 +85,10 @@ fn nested(
     for (key, value) in fields {
         let at = pointer(at, key);
         let Some(group) = Group::of(key) else { continue };
+        if finder.references + references.len() > 2 * MOST_REFERENCES {
+            finder.told.passed_over += 1;
+            break;
+        }
         match (group, value) {
             (Group::Calls, Value::Array(values)) if at.matches('/').count() < 16 => {
                 for (index, value) in values.iter().enumerate() {
@@ -117,6 +121,7 @@ fn nested(
             _ => references.extend(references::read(group, value, &found.path, &at)),
         }
     }
+    finder.references += references.len();
     references
 }
 

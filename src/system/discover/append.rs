@@ -204,3 +204,97 @@ fn inside(text: &str, components: &[&Declared]) -> Option<String> {
     }
     Some(document.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::DeclaredEdge;
+    use proptest::prelude::*;
+
+    fn additions(names: &[String]) -> Discovery {
+        let key =
+            |name: &str| ComponentKey::new(crate::object::ComponentKind::Agent, name).unwrap();
+        let components = names.iter().map(|name| {
+            let to = key("other");
+            let attributes = std::collections::BTreeMap::new();
+            let edge = DeclaredEdge { relation: "calls".into(), to, attributes, line: None };
+            let paths = vec![format!("agents/{name}.yaml")];
+            Declared { paths, edges: vec![edge], ..Declared::new(key(name)) }
+        });
+        Discovery { components: components.collect(), ..Discovery::default() }
+    }
+
+    fn keys(text: &str) -> BTreeSet<String> {
+        let manifest = Manifest::parse(text).unwrap();
+        manifest.components.iter().map(|declared| declared.key.to_string()).collect()
+    }
+
+    /// Parts of a manifest as people write them.
+    fn parts() -> impl Strategy<Value = Vec<&'static str>> {
+        let parts = [
+            "# a comment\n",
+            "\n\n",
+            "  # indented\r\n",
+            "[agent.hand] # mine\npath='x'   # here\n\tcalls = [ 'agent:other' , ]\n",
+            "[model.\"qwen2.5\"]\npath = [\n  'a', # first\n  'b',\n]\n",
+            "[capture]\nquiesce = ['a']\n",
+            "[agent.other]\nattributes.team = 'support'\n",
+        ];
+        let all = prop::sample::subsequence(parts.to_vec(), 0..=parts.len());
+        all.prop_shuffle()
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_there_is_unchanged_as_text_and_what_is_new_is_said(
+            parts in parts(),
+            cut in any::<bool>(),
+            names in prop::collection::btree_set("n[a-z0-9.]{0,6}", 1..5),
+        ) {
+            let mut text: String = parts.concat();
+            if cut {
+                text.truncate(text.trim_end().len());
+            }
+            let names: Vec<_> = names.into_iter().collect();
+            let before = keys(&text);
+            let after = append(&text, &additions(&names)).unwrap();
+            prop_assert!(after.starts_with(&text), "{after}");
+            let new: BTreeSet<_> = names.iter().map(|name| format!("agent:{name}")).collect();
+            prop_assert_eq!(keys(&after), before.union(&new).cloned().collect());
+        }
+    }
+
+    #[test]
+    fn a_kind_that_is_one_inline_table_grows_and_the_rest_stays() {
+        let text =
+            "# mine\nagent = { hand = { path = 'x' } } # here\n[model.m]\npath = 'm' # too\n";
+        let after = append(text, &additions(&["new".into()])).unwrap();
+        assert!(after.starts_with("# mine\nagent = { hand = { path = 'x' }"), "{after}");
+        assert!(after.ends_with(" # here\n[model.m]\npath = 'm' # too\n"), "{after}");
+        assert_eq!(keys(&after), ["agent:hand", "agent:new", "model:m"].map(Into::into).into());
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_not_added_to() {
+        for text in ["[agent", "agnet.x = 1\n"] {
+            let error = append(text, &additions(&["new".into()])).unwrap_err();
+            assert!(matches!(error, AppendError::Invalid(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stands_on_a_path_or_on_a_folder_above_it_is_found() {
+        let text = "[memory.a]\npath = 'store/'\n[memory.b]\npath = 'm/**/*.db'\n[memory.c]\npath = 'x.db'\n";
+        let manifest = Manifest::parse(text).unwrap();
+        let places = Places::of(&manifest);
+        let names = |path: &str| -> Vec<String> {
+            places.standing_on(path).iter().map(|d| d.key.name().to_owned()).collect()
+        };
+        assert_eq!(names("store/deep/x"), ["a"]);
+        assert_eq!(names("store/"), ["a"]);
+        assert_eq!(names("m/n/o.db"), ["b"]);
+        assert_eq!(names("x.db"), ["c"]);
+        assert_eq!(names("y.db"), Vec::<String>::new());
+        assert_eq!(places.within_or_on("m").len(), 1);
+    }
+}

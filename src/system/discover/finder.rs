@@ -8,7 +8,7 @@ use super::classify;
 use super::document::{Document, Format, parse_document};
 use super::draft::Draft;
 use super::place::{folder_of, is_within};
-use super::{Files, Head, Listing, Told, agents, identities, tools};
+use super::{Files, Head, Listing, MOST_FILES, Told, agents, identities, tools};
 
 /// The longest document that is read, in bytes; a tool list may be long.
 const LONGEST_DOCUMENT: usize = 4 << 20;
@@ -23,6 +23,8 @@ const MOST_UNTOLD: usize = 1_000;
 const MOST_BYTES: usize = 128 << 20;
 /// So many heads of other files are read.
 const MOST_HEADS: usize = 50_000;
+/// So many statements of agents about others are followed; those of one document beyond it too.
+pub(super) const MOST_REFERENCES: usize = 200_000;
 /// So many files are named as not understood.
 const MOST_BROKEN: usize = 100;
 
@@ -42,6 +44,8 @@ pub(super) struct Finder<'a> {
     pub drafts: Vec<Draft>,
     /// Identities by their ids.
     pub identities: BTreeMap<String, usize>,
+    /// How many references the drafts hold.
+    pub references: usize,
     pub told: Told,
     bytes_left: usize,
     heads_left: usize,
@@ -56,6 +60,7 @@ impl<'a> Finder<'a> {
             folders: BTreeMap::new(),
             drafts: Vec::new(),
             identities: BTreeMap::new(),
+            references: 0,
             told: Told::default(),
             bytes_left: MOST_BYTES,
             heads_left: MOST_HEADS,
@@ -193,18 +198,23 @@ impl<'a> Finder<'a> {
         let told = told.into_iter().take(MOST_TOLD).map(|path| (path, LONGEST_DOCUMENT, true));
         let untold = untold.into_iter().take(MOST_UNTOLD);
         let untold = untold.map(|path| (path, LONGEST_UNTOLD, false));
-        let mut found = Vec::new();
-        for (path, longest, told) in told.chain(untold) {
+        let mut chosen: Vec<_> = told.chain(untold).collect();
+        chosen.sort();
+        for (path, longest, told) in chosen {
             let Some(format) = Format::of(&path) else { continue };
+            // One at a time: a small document may come to many values.
             if let Some(document) = self.document_of(&path, format, longest, told)
                 && !matches!(document.fields, Value::Null)
             {
-                found.push(Found { path, document });
+                self.take(&Found { path, document });
             }
         }
-        found.sort_by(|a, b| a.path.cmp(&b.path));
-        found.retain(|found| !tools::take(self, found) && !identities::take_card(self, found));
-        for found in &found {
+    }
+
+    fn take(&mut self, found: &Found) {
+        if self.references >= MOST_REFERENCES || self.drafts.len() >= MOST_FILES {
+            self.told.passed_over += 1;
+        } else if !tools::take(self, found) && !identities::take_card(self, found) {
             agents::take(self, found);
             identities::take_ids(self, found);
         }

@@ -20,6 +20,8 @@ mod place;
 mod prompts;
 mod references;
 mod resolve;
+#[cfg(test)]
+mod tests;
 mod tools;
 mod write;
 mod yaml;

@@ -162,7 +162,10 @@ fn take_companions(
 ) {
     let beside = finder.right_in(folder).filter(|path| is_companion(name_of(path)));
     let beside: Vec<String> = beside.map(str::to_owned).collect();
-    let another_below = inner.iter().any(|other| super::place::is_within(other, folder));
+    // The same model for another runtime is no other model.
+    let onnx = format!("{folder}/onnx");
+    let another_below =
+        inner.iter().any(|other| super::place::is_within(other, folder) && *other != onnx);
     if generic && beside.len() >= WHOLE_FOLDER && !folder.is_empty() && !another_below {
         finder.claim_folder(folder, index);
     }

@@ -263,23 +263,25 @@ impl NamedModels {
     fn add(self, finder: &mut Finder<'_>, links: &mut Vec<Link>) {
         for (name, uses) in self.found {
             let provider = |reference: &Reference| {
-                let written =
-                    reference.value.rsplit_once('/').map(|(provider, _)| provider.to_owned());
-                written.unwrap_or_default()
+                let written = reference.value.rsplit_once('/');
+                written.map_or(String::new(), |(provider, _)| provider.to_owned())
             };
-            let providers: BTreeSet<String> =
-                uses.iter().map(|(_, r)| provider(r)).filter(|p| !p.is_empty()).collect();
-            let mut indexes: BTreeMap<String, usize> = BTreeMap::new();
+            let named = uses.iter().map(|(_, reference)| provider(reference));
+            let providers: BTreeSet<String> = named.filter(|name| !name.is_empty()).collect();
+            let several = providers.len() > 1;
+            let mut groups: BTreeMap<String, Vec<(usize, Reference)>> = BTreeMap::new();
             for (from, reference) in uses {
-                let provider = provider(&reference);
-                let several = providers.len() > 1 && !provider.is_empty();
-                let group = if several { provider.clone() } else { String::new() };
-                let to = *indexes.entry(group.clone()).or_insert_with(|| {
-                    let long = format!("{group}-{name}");
-                    let text = if several { long.as_str() } else { name.as_str() };
-                    finder.add(Draft::new(Model, candidates([text]), ""))
-                });
-                links.push(link(from, &reference, to));
+                let group = if several { provider(&reference) } else { String::new() };
+                groups.entry(group).or_default().push((from, reference));
+            }
+            for (group, uses) in groups {
+                let written: BTreeSet<&str> = uses.iter().map(|(_, r)| r.value.as_str()).collect();
+                let written: Vec<&str> = written.into_iter().take(3).collect();
+                let text = format!("{group}-{name}");
+                let mut draft = Draft::new(Model, candidates([text.as_str()]), "");
+                draft.remark = Some(format!("not in this folder: {}", written.join(", ")));
+                let to = finder.add(draft);
+                links.extend(uses.iter().map(|(from, reference)| link(*from, reference, to)));
             }
         }
     }

@@ -6,7 +6,7 @@ use toml_edit::{Array, InlineTable, Value};
 
 use super::Discovery;
 use crate::object::{AttributeValue, ComponentKind};
-use crate::system::{Declared, DeclaredEdge};
+use crate::system::{Declared, DeclaredEdge, RELATIONS};
 
 /// The kinds in the order in which a reader meets them, and their headings.
 const GROUPS: [(ComponentKind, &str); 9] = [
@@ -101,6 +101,7 @@ pub(super) fn relations(edges: &[DeclaredEdge]) -> Vec<(&str, Vec<Value>)> {
             None => relations.push((&edge.relation, vec![value])),
         }
     }
+    relations.sort_by_key(|(name, _)| RELATIONS.iter().position(|relation| relation.name == *name));
     relations
 }
 

@@ -112,6 +112,29 @@ fn graph() -> Vec<Seed> {
     ]
 }
 
+/// Files that say what a system is made of; the first byte says which path the file has.
+fn configurations() -> Vec<Seed> {
+    let file = |which: u8, text: &str| [&[which], text.as_bytes()].concat();
+    let agent = "name: a\nmodel: {provider: p, name: m}\nprompt: x.md\ntools: [mcp__t__x]\n\
+                 identity: spiffe://example.org/a\nagents: [{name: b, llm: m}]\n";
+    let front = "---\nname: a\ndescription: d\ntools: Read, Task(b)\n---\nBe kind.\n";
+    let servers = r#"{"mcpServers": {"a": {"command": "npx"}, "b/c": {"url": "https://x"}}}"#;
+    let tools = r#"{"tools": [{"name": "x", "description": "d", "inputSchema": {}}]}"#;
+    let card = r#"{"name": "a", "url": "u", "skills": [], "capabilities": {}}"#;
+    vec![
+        ("discover", "agent", file(0, agent)),
+        ("discover", "json", file(1, r#"{"name": "a", "model": "m", "tools": ["x"]}"#)),
+        ("discover", "toml", file(2, "name = 'a'\nmodel = 'm'\n[memory]\npath = 'x.db'\n")),
+        ("discover", "front", file(3, front)),
+        ("discover", "servers", file(4, servers)),
+        ("discover", "tools", file(5, tools)),
+        ("discover", "skill", file(6, front)),
+        ("discover", "adapter", file(7, r#"{"base_model_name_or_path": "../x"}"#)),
+        ("discover", "card", file(10, card)),
+        ("discover", "crew", file(11, "a: &a {role: r, llm: m}\nb:\n  <<: *a\n")),
+    ]
+}
+
 /// A manifest with all that one can say.
 const MANIFEST: &str = r#"[capture]
 quiesce = ["docker", "pause", "agent"]
@@ -137,6 +160,7 @@ fn seeds() -> Vec<Seed> {
     seeds.extend(maps());
     seeds.extend(graph());
     seeds.extend(working_folder());
+    seeds.extend(configurations());
     seeds.push(("format_file", "plain", Format::default().encode().into_bytes()));
     let place = PlaceFile { repo: repository(), log: LogId::new([4; 16]) };
     seeds.push(("place_file", "plain", place.encode().into_bytes()));
