@@ -19,6 +19,7 @@ fn models_and_memory_that_git_ignores_are_captured_and_build_output_is_not() {
     assert_snapshot!(desk.shown(["init"]), @r"
     Signing key   ~/.config/aisr/id_ed25519 (SHA256:<key>), made just now, principal mara@example.org
     Repository    <dir>/desk/.aisr (branch main)
+    Not placed    adapter.safetensors, memory.sqlite, models/base.gguf (captured all the same; name them in aisr.toml if that matters)
     Wrote         .aisrignore, with 2 lines of .gitignore
     Not taken     *.safetensors, models/, /memory.sqlite, !.env: that would hide models or memory, or show secrets
     [0]

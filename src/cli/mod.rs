@@ -7,6 +7,7 @@ mod branch;
 mod bug_report;
 mod capture_commands;
 mod cat;
+mod check;
 mod checkout;
 mod clone;
 mod commit;
@@ -41,6 +42,7 @@ mod show;
 mod sql;
 mod status;
 mod surroundings;
+mod system;
 mod tag;
 mod target;
 mod trust;
@@ -99,11 +101,13 @@ enum Command {
     Allow(allow::Arguments),
     Log(log::Arguments),
     Status(status::Arguments),
+    System(system::Arguments),
     Diff(diff::Arguments),
     Show(show::Arguments),
     Ls(ls::Arguments),
     Cat(cat::Arguments),
     Sql(sql::Arguments),
+    Check(check::Arguments),
     Checkout(checkout::Arguments),
     Clone(clone::Arguments),
     Remote(remote::Arguments),
@@ -158,11 +162,13 @@ pub fn run() -> ExitCode {
         Command::Allow(arguments) => allow::run(&context, &arguments),
         Command::Log(arguments) => log::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
+        Command::System(arguments) => system::run(&context, &arguments),
         Command::Diff(arguments) => diff::run(&context, &arguments),
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),
         Command::Sql(arguments) => sql::run(&context, &arguments),
+        Command::Check(arguments) => check::run(&context, &arguments),
         Command::Checkout(arguments) => checkout::run(&context, &arguments),
         Command::Clone(arguments) => clone::run(&context, &arguments),
         Command::Remote(arguments) => remote::run(&context, &arguments),

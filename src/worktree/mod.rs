@@ -1,6 +1,6 @@
 //! The folder that is captured: scanning, ignoring, committing, checking out elsewhere.
 //!
-//! Uses `capture`, `diff`, `repo`, `log`, `store`, `map`, `object` and `disk`.
+//! Uses `capture`, `system`, `diff`, `repo`, `log`, `store`, `map`, `object` and `disk`.
 
 mod ahead;
 mod checkout;
@@ -29,8 +29,10 @@ mod scan;
 mod selection;
 mod stat_cache;
 mod status;
+mod survey;
 mod tree_builder;
 mod tree_edit;
+mod tree_system;
 mod undo;
 mod untrack;
 mod working_tree;
@@ -51,6 +53,8 @@ pub use report::{CommitReport, Progress, Warning};
 pub use restore::{RestoreOptions, restore};
 pub use stat_cache::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 pub use status::{Status, StatusOptions, status};
+pub use survey::{FirstManifest, survey, write_first_manifest};
+pub use tree_system::{Anew, Before, TreeSystem};
 pub use undo::{Direction, UndoOptions, Undone, undo};
 pub use untrack::{Untracked, untrack};
 pub use working_tree::WorkingTree;

@@ -4,6 +4,7 @@ mod change_view;
 mod color;
 mod commit_view;
 mod escape;
+mod found_view;
 mod git_patch;
 mod ids;
 mod json;
@@ -13,6 +14,7 @@ mod performed;
 mod progress;
 mod rows;
 mod stream;
+mod system_view;
 mod time;
 mod warning;
 
@@ -23,6 +25,7 @@ pub use color::{
 };
 pub use commit_view::{CommitView, ReportView, TagView, draw_made, id_and_subject};
 pub use escape::{Escaped, TerminalText};
+pub use found_view::{FoundView, draw_found, draw_rest};
 pub use git_patch::{FileTexts, Patch, git_path};
 pub use ids::{Ids, Names};
 pub use json::{JsonList, PathText, write_json};
@@ -31,5 +34,9 @@ pub use performed::draw_performed;
 pub use progress::Progress;
 pub use rows::{RowFormat, RowWriter};
 pub use stream::{Output, Paging};
+pub use system_view::{
+    ComponentView, EdgeView, FindingView, GraphView, SystemChangesView, attribute_text,
+    draw_narrowed, draw_system_changes, origins_in_words, warn_of_finding, warn_of_manifest,
+};
 pub use time::{clock, iso, moment};
 pub use warning::{lines_of, warn, warn_of_command, warn_of_folder};

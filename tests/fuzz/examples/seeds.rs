@@ -24,6 +24,7 @@ use aisr::sign::{
     Namespace, PublicKey, SecretKey, from_armored, parse_identities, parse_sshsig, to_armored,
 };
 use aisr::store::{Entry, Footer, PackKind, Trailer};
+use aisr::system::Manifest;
 use aisr::upkeep::Collected;
 use aisr::worktree::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 // Its library answers the calls that the instrumentation puts into every crate.
@@ -55,6 +56,7 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
         "format_file" => Format::decode(bytes).is_ok(),
         "genesis" => Genesis::decode(bytes).is_ok(),
         "log_entry" => LogEntry::decode(bytes).is_ok(),
+        "manifest" => Manifest::parse(text).is_ok(),
         "node" => Node::decode(Arc::from(bytes)).is_ok(),
         "place_file" => PlaceFile::decode(bytes).is_ok(),
         "operation" => Operation::decode(bytes).is_ok(),
@@ -110,6 +112,43 @@ fn graph() -> Vec<Seed> {
     ]
 }
 
+/// Files that say what a system is made of; the first byte says which path the file has.
+fn configurations() -> Vec<Seed> {
+    let file = |which: u8, text: &str| [&[which], text.as_bytes()].concat();
+    let agent = "name: a\nmodel: {provider: p, name: m}\nprompt: x.md\ntools: [mcp__t__x]\n\
+                 identity: spiffe://example.org/a\nagents: [{name: b, llm: m}]\n";
+    let front = "---\nname: a\ndescription: d\ntools: Read, Task(b)\n---\nBe kind.\n";
+    let servers = r#"{"mcpServers": {"a": {"command": "npx"}, "b/c": {"url": "https://x"}}}"#;
+    let tools = r#"{"tools": [{"name": "x", "description": "d", "inputSchema": {}}]}"#;
+    let card = r#"{"name": "a", "url": "u", "skills": [], "capabilities": {}}"#;
+    vec![
+        ("discover", "agent", file(0, agent)),
+        ("discover", "json", file(1, r#"{"name": "a", "model": "m", "tools": ["x"]}"#)),
+        ("discover", "toml", file(2, "name = 'a'\nmodel = 'm'\n[memory]\npath = 'x.db'\n")),
+        ("discover", "front", file(3, front)),
+        ("discover", "servers", file(4, servers)),
+        ("discover", "tools", file(5, tools)),
+        ("discover", "skill", file(6, front)),
+        ("discover", "adapter", file(7, r#"{"base_model_name_or_path": "../x"}"#)),
+        ("discover", "card", file(10, card)),
+        ("discover", "crew", file(11, "a: &a {role: r, llm: m}\nb:\n  <<: *a\n")),
+    ]
+}
+
+/// A manifest with all that one can say.
+const MANIFEST: &str = r#"[capture]
+quiesce = ["docker", "pause", "agent"]
+[agent.triage]
+path = ["agents/triage.yaml", "agents/**/*.md"]
+at = "/agents/0"
+was = "sorter"
+attributes = { team = "support" }
+runs = "model:base"
+remembers-in = [{ to = "memory:store", mode = "rw" }, "memory:log"]
+[agent.triage.edges]
+reads = "data:faq"
+"#;
+
 fn seeds() -> Vec<Seed> {
     let mut seeds = payloads();
     let objects: Vec<Seed> =
@@ -121,9 +160,11 @@ fn seeds() -> Vec<Seed> {
     seeds.extend(maps());
     seeds.extend(graph());
     seeds.extend(working_folder());
+    seeds.extend(configurations());
     seeds.push(("format_file", "plain", Format::default().encode().into_bytes()));
     let place = PlaceFile { repo: repository(), log: LogId::new([4; 16]) };
     seeds.push(("place_file", "plain", place.encode().into_bytes()));
+    seeds.push(("manifest", "desk", MANIFEST.as_bytes().to_vec()));
     seeds.push(("ref_name", "branch", b"refs/heads/main".to_vec()));
     seeds.push(("repo_path", "prompt", b"prompts/triage.md".to_vec()));
     seeds.push(("refs", "branches", refs().encode()));
