@@ -4,6 +4,7 @@
 
 mod records;
 mod renames;
+mod tensors;
 mod text;
 mod tree;
 mod words;
@@ -13,5 +14,6 @@ pub use records::{
     pair_tables,
 };
 pub use renames::{FileChange, SIMILARITY_LIMIT, exact_renames, renames};
+pub use tensors::{Moved, TensorDelta, TensorPair, Unit, compare_tensors};
 pub use text::{Hunk, Line, LineKind, TextOptions, count_lines, diff_text};
 pub use tree::{PathChange, diff_trees};

@@ -4,14 +4,21 @@
 //! it (diff, and what comes later) works for every kind of content. Contents come from anywhere,
 //! so a view is bounded in size, depth and time, and total: no input makes it panic.
 //!
-//! Uses `store` and `object`.
+//! Uses `store`, `chunk` and `object`.
 
+pub mod dtype;
 mod error;
+mod gguf;
+mod safetensors;
 mod source;
+mod tensors;
 mod value;
 
 pub use error::ViewError;
+pub use gguf::GgufView;
+pub use safetensors::SafetensorsView;
 pub use source::{Chunk, Source};
+pub use tensors::differing;
 pub use value::{Element, Key, Record, Tensor, Value};
 
 use std::any::Any;
@@ -86,6 +93,11 @@ pub trait View: Any + Send + Sync {
         table: &Table,
         beside: Option<&'v dyn View>,
     ) -> Result<Box<dyn Cursor + 'v>, ViewError>;
+
+    /// The bytes that its tensors lie in; `None` for a kind without tensors.
+    fn source(&self) -> Option<&dyn Source> {
+        None
+    }
 
     /// This view, for the implementation that knows how to share with one of its own kind.
     fn as_any(&self) -> &dyn Any;
