@@ -6,11 +6,27 @@
 //!
 //! Uses `store` and `object`.
 
+mod content;
+mod csv;
+mod document;
+mod element;
 mod error;
+mod front_matter;
+mod json;
+mod limits;
+mod number;
+mod open;
+mod records;
 mod source;
+mod text;
+mod toml;
+mod tools;
 mod value;
+mod yaml;
 
+pub use element::{element_of, path_of, value_of};
 pub use error::ViewError;
+pub use open::{FellBack, Opened, common, open, open_as};
 pub use source::{Chunk, Source};
 pub use value::{Element, Key, Record, Tensor, Value};
 
@@ -22,7 +38,7 @@ use std::any::Any;
 pub enum Kind {
     /// Bytes of which no more is known.
     Bytes,
-    /// UTF-8 text, line by line.
+    /// Text, line by line.
     Text,
     /// JSON, by key path.
     Json,
