@@ -6,16 +6,32 @@
 //!
 //! Uses `store`, `chunk` and `object`.
 
+mod content;
+mod csv;
+mod document;
 pub mod dtype;
+mod element;
 mod error;
+mod front_matter;
 mod gguf;
+mod json;
+mod limits;
+mod number;
+mod open;
+mod records;
 mod safetensors;
 mod source;
 mod tensors;
+mod text;
+mod toml;
+mod tools;
 mod value;
+mod yaml;
 
+pub use element::{element_of, path_of, value_of};
 pub use error::ViewError;
 pub use gguf::GgufView;
+pub use open::{FellBack, Opened, common, open, open_as};
 pub use safetensors::SafetensorsView;
 pub use source::{Chunk, Source};
 pub use tensors::differing;
@@ -29,7 +45,7 @@ use std::any::Any;
 pub enum Kind {
     /// Bytes of which no more is known.
     Bytes,
-    /// UTF-8 text, line by line.
+    /// Text, line by line.
     Text,
     /// JSON, by key path.
     Json,
