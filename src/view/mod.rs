@@ -21,6 +21,8 @@ mod open;
 mod records;
 mod safetensors;
 mod source;
+pub mod sqlite;
+mod stored;
 mod tensors;
 mod text;
 mod toml;
@@ -34,6 +36,7 @@ pub use gguf::GgufView;
 pub use open::{FellBack, Opened, common, open, open_as};
 pub use safetensors::SafetensorsView;
 pub use source::{Chunk, Source};
+pub use stored::StoredSource;
 pub use tensors::differing;
 pub use value::{Element, Key, Record, Tensor, Value};
 
@@ -94,6 +97,12 @@ pub trait View: Any + Send + Sync {
 
     /// Its tables, in the order of their names.
     fn tables(&self) -> &[Table];
+
+    /// The names of the parts of a record in a table without keys, in order, as far as parts have
+    /// names.
+    fn columns(&self, _table: &Table) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The records of one of its tables, in the order of their keys.
     ///
