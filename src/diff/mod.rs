@@ -2,6 +2,7 @@
 //!
 //! Uses `view`, `repo`, `map` and `object`.
 
+mod contents;
 mod records;
 mod renames;
 mod tensors;
@@ -9,6 +10,9 @@ mod text;
 mod tree;
 mod words;
 
+pub use contents::{
+    RecordsDiff, TensorChange, TensorsDiff, diff_records, diff_tensors, has_tensors,
+};
 pub use records::{
     Counts, FieldChange, RecordChange, RecordChanges, TablePair, field_changes, is_same,
     pair_tables,

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use super::document::{Document, Node};
 use super::error::ViewError;
+use super::gguf::GgufView;
 use super::limits::CONTENT;
 use super::records::Records;
+use super::safetensors::SafetensorsView;
 use super::source::Source;
+use super::sqlite::SqliteView;
 use super::text::{Bytes, Text, is_text};
 use super::value::{Key, Value};
 use super::{Kind, View, content, front_matter, json, toml, tools, yaml};
@@ -133,9 +136,20 @@ fn marked(head: &[u8], len: u64) -> Option<Kind> {
     (rest.first() == Some(&b'{') && ends <= len).then_some(Kind::Safetensors)
 }
 
-/// Where the views of these kinds are made. Without one of its own, a content is bytes.
-fn open_marked(_kind: Kind, _source: Arc<dyn Source>) -> Result<Opened, ViewError> {
-    Ok(Opened::of(Bytes))
+/// The view of a content that begins with a mark; bytes where it breaks the rules of its kind.
+fn open_marked(kind: Kind, source: Arc<dyn Source>) -> Result<Opened, ViewError> {
+    let opened = match kind {
+        Kind::Sqlite => SqliteView::open(source).map(Opened::of),
+        Kind::Gguf => GgufView::open(source).map(Opened::of),
+        _ => SafetensorsView::open(source).map(Opened::of),
+    };
+    match opened {
+        Err(why @ (ViewError::Malformed { .. } | ViewError::Limit { .. })) => {
+            let fell_back = Some(FellBack { seemed: kind, why });
+            Ok(Opened { fell_back, ..Opened::of(Bytes) })
+        }
+        other => other,
+    }
 }
 
 fn not_text() -> ViewError {

@@ -14,6 +14,7 @@ use crate::object::{CommitId, DecodeError, NameError, RepoPath};
 use crate::repo::RepoError;
 use crate::sign::SignError;
 use crate::store::StoreError;
+use crate::view::ViewError;
 
 use super::operation::Conflict;
 use super::quiesce::QuiesceError;
@@ -56,6 +57,9 @@ pub enum WorktreeError {
         /// How many more.
         more: u64,
     },
+    /// A content cannot be looked into.
+    #[error(transparent)]
+    View(#[from] ViewError),
     /// What writes in the folder does not hold still.
     #[error("what writes in the folder does not hold still, so nothing is captured")]
     Quiesce(#[source] QuiesceError),

@@ -1,6 +1,6 @@
 //! The folder that is captured: scanning, ignoring, committing, checking out elsewhere.
 //!
-//! Uses `capture`, `diff`, `repo`, `log`, `store`, `map`, `object` and `disk`.
+//! Uses `capture`, `diff`, `view`, `repo`, `log`, `store`, `map`, `object` and `disk`.
 
 mod ahead;
 mod checkout;
@@ -27,10 +27,12 @@ mod report;
 mod restore;
 mod scan;
 mod selection;
+mod side_source;
 mod stat_cache;
 mod status;
 mod tree_builder;
 mod tree_edit;
+mod understand;
 mod undo;
 mod untrack;
 mod working_tree;
@@ -51,6 +53,7 @@ pub use report::{CommitReport, Progress, Warning};
 pub use restore::{RestoreOptions, restore};
 pub use stat_cache::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 pub use status::{Status, StatusOptions, status};
+pub use understand::{Versions, understand};
 pub use undo::{Direction, UndoOptions, Undone, undo};
 pub use untrack::{Untracked, untrack};
 pub use working_tree::WorkingTree;

@@ -3,8 +3,8 @@
 mod change_view;
 mod color;
 mod commit_view;
+mod differences;
 mod escape;
-mod git_patch;
 mod ids;
 mod json;
 mod numbers;
@@ -21,8 +21,8 @@ pub use color::{
     choose_colors,
 };
 pub use commit_view::{CommitView, ReportView, TagView, draw_made, id_and_subject};
+pub use differences::{Differences, DrawOptions, KindFilter, git_path};
 pub use escape::{Escaped, TerminalText};
-pub use git_patch::{FileTexts, Patch, git_path};
 pub use ids::{Ids, Names};
 pub use json::{JsonList, PathText, write_json};
 pub use numbers::{count, plural, seconds, size};
