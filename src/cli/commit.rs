@@ -7,9 +7,12 @@ use aisr::capture::secrets::AllowedSecrets;
 use aisr::history::add_to_commit_graph;
 use aisr::object::{CommitId, Level};
 use aisr::repo::{Identity, Repository};
-use aisr::system::Manifest;
+use aisr::system::{Manifest, Severity, check_names};
 use aisr::trust::Standing;
-use aisr::worktree::{CommitOptions, CommitOutcome, CommitReport, Quiesce, Warning, amend, commit};
+use aisr::worktree::{
+    CommitOptions, CommitOutcome, CommitReport, Quiesce, TreeSystem, Warning, WorktreeError, amend,
+    commit,
+};
 
 use super::Answer;
 use super::capture_commands::CaptureCommands;
@@ -17,8 +20,8 @@ use super::context::{Context, MakeKey};
 use super::editor::{clean, write_message};
 use super::error::CliError;
 use super::output::{
-    CommitView, Escaped, Ids, Output, Paging, WARNING, clock, draw_made, plural, seconds, size,
-    warn, warn_of_folder,
+    CommitView, Escaped, Ids, Output, Paging, WARNING, clock, draw_made, draw_narrowed,
+    draw_system_changes, plural, seconds, size, warn, warn_of_finding, warn_of_folder,
 };
 use super::pathspec::repo_paths;
 use super::permission::commands_around;
@@ -60,6 +63,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let repo = context.working_repository()?;
     let paths = repo_paths(context, &repo, &arguments.paths)?;
     let manifest = Manifest::load(context.disk(), repo.root())?;
+    if paths.is_empty() {
+        ensure_names(&manifest)?;
+    }
     let message = match &arguments.messages[..] {
         [] if arguments.amend => None,
         [] => Some(write_message(
@@ -112,6 +118,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
                 }
             }
             report.warnings.iter().for_each(warn);
+            report.system.findings.iter().for_each(warn_of_finding);
             Answer::Yes
         }
         CommitOutcome::Nothing { head, warnings } => {
@@ -131,6 +138,16 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     out.finish()?;
     context.tend(&repo);
     Ok(answer)
+}
+
+/// Refuses what needs no look at the folder, before anything else is asked or read.
+fn ensure_names(manifest: &Manifest) -> Result<(), CliError> {
+    let mut findings = check_names(&manifest.components);
+    findings.retain(|finding| finding.severity() == Severity::Error);
+    match findings.is_empty() {
+        true => Ok(()),
+        false => Err(WorktreeError::System { findings }.into()),
+    }
 }
 
 fn template(repo: &Repository) -> Result<String, CliError> {
@@ -154,6 +171,7 @@ fn draw(
 ) -> Result<(), CliError> {
     let id = Ids::new(repo, context.verbose).show(report.id.id());
     draw_made(out, report.branch.as_ref(), &id, CommitView::subject(&report.commit))?;
+    draw_narrowed(&report.system.narrowed, out)?;
     let capture = report.commit.report.as_ref();
     let level = capture.map(|capture| {
         let at = clock(capture.window.1, report.commit.committed.zone);
@@ -168,6 +186,7 @@ fn draw(
         seconds(report.seconds),
         level.unwrap_or_default()
     )?;
+    draw_system(&report.system, out)?;
     if report.unscanned > 0 {
         let files = plural(report.unscanned, "file", "files");
         writeln!(out, "  secrets  not looked for in {files} (not UTF-8, or above 4 MiB)")?;
@@ -187,6 +206,36 @@ fn draw(
     let name = Escaped(identity.name.as_bytes());
     writeln!(out, "  signed   {name}{unknown}{}", author.unwrap_or_default())?;
     Ok(())
+}
+
+/// So many components and edges that changed are listed.
+const MOST_CHANGES: usize = 20;
+
+/// What the system is, and what changed of it.
+fn draw_system(system: &TreeSystem, out: &mut Output) -> Result<(), CliError> {
+    let changes = &system.changes;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let components = plural(system.components, "component", "components");
+    let edges = plural(system.edges, "relation", "relations");
+    let new = changes.components.iter().filter(|change| change.before.is_none()).count() as u64;
+    let new_edges = changes.edges.iter().filter(|change| change.before.is_none()).count() as u64;
+    let is_first = new == system.components
+        && new == changes.components.len() as u64
+        && new_edges == system.edges;
+    if is_first {
+        return Ok(writeln!(out, "  system   {components}, {edges}, all new")?);
+    }
+    let mut parts = Vec::new();
+    if !changes.components.is_empty() {
+        parts.push(plural(changes.components.len() as u64, "component", "components"));
+    }
+    if !changes.edges.is_empty() {
+        parts.push(plural(changes.edges.len() as u64, "relation", "relations"));
+    }
+    writeln!(out, "  system   {} changed, of {components}, {edges}", parts.join(" and "))?;
+    Ok(draw_system_changes(changes, MOST_CHANGES, out)?)
 }
 
 fn draw_nothing(

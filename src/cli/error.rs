@@ -15,13 +15,14 @@ use aisr::remote::RemoteError;
 use aisr::repo::{ConfigError, IdentityError, RepoError, SETTINGS, SettingError, TrustChangeError};
 use aisr::sign::SignError;
 use aisr::store::StoreError;
-use aisr::system::ManifestError;
 use aisr::trust::{ChangeError, PermissionError, RequestError, TrustError};
 use aisr::upkeep::{FsckError, GcError, RepairError};
 use aisr::worktree::{Conflict, WorktreeError};
 
 use super::output::{ERROR, Escaped, HINT, lines_of};
 use super::run_command::CommandFailure;
+
+mod system;
 
 /// What kind of end an error is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -164,6 +165,10 @@ impl From<WalkError> for CliError {
 
 impl From<WorktreeError> for CliError {
     fn from(error: WorktreeError) -> Self {
+        let error = match error {
+            WorktreeError::Manifest(e) => return e.into(),
+            error => error,
+        };
         let hints = match &error {
             // Nobody named the object: a tree did.
             WorktreeError::Repo(RepoError::Store(StoreError::WrongType { .. })) => {
@@ -188,6 +193,10 @@ impl From<WorktreeError> for CliError {
             }
             WorktreeError::NoRoom { .. } => vec!["free some room, or name another place".into()],
             WorktreeError::Sign(e) => remedy(e),
+            WorktreeError::System { findings } => system::hints(findings),
+            WorktreeError::ComponentTooLarge { .. } => {
+                vec!["name the folder instead of all that is in it".into()]
+            }
             WorktreeError::InTheWay { conflicts } => in_the_way_hints(conflicts),
             WorktreeError::Interrupted => vec!["run the command again: it ends that first".into()],
             WorktreeError::Plan { path, .. } => {
@@ -222,6 +231,7 @@ impl From<WorktreeError> for CliError {
         };
         let details = match &error {
             WorktreeError::Secrets { secrets, more } => secret_lines(secrets, *more),
+            WorktreeError::System { findings } => system::details(findings),
             WorktreeError::Quiesce(why) => match why.downcast_ref::<CommandFailure>() {
                 Some(failure) => lines_of(&failure.output).collect(),
                 None => Vec::new(),
@@ -264,19 +274,6 @@ fn secret_hints(secrets: &[Secret]) -> Vec<String> {
 impl From<AllowedError> for CliError {
     fn from(error: AllowedError) -> Self {
         Self::caused_by(error, Vec::new())
-    }
-}
-
-impl From<ManifestError> for CliError {
-    fn from(error: ManifestError) -> Self {
-        let hint = match &error {
-            ManifestError::Link { .. } => Some("put a file of its own in its place"),
-            ManifestError::Invalid { why, .. } if why.contains("expected a sequence") => {
-                Some("a command is a list: [\"PROGRAM\", \"ARGUMENT\"]")
-            }
-            _ => None,
-        };
-        Self::caused_by(error, hint.map(Into::into).into_iter().collect())
     }
 }
 

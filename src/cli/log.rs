@@ -3,15 +3,19 @@
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 
-use aisr::history::{CommitWalk, HistoryError, Range, Revisions, WalkError};
-use aisr::object::RepoPath;
+use aisr::history::{CommitWalk, HistoryError, Range, Revisions, Subject, SubjectWalk};
+use aisr::object::{EdgeKey, RepoPath, is_word};
 use aisr::repo::{Repository, StoredCommit};
+use aisr::system::SystemChanges;
 
 use super::Answer;
 use super::context::{Context, revisions};
 use super::error::CliError;
-use super::output::{CommitView, Escaped, Ids, JsonList, Names, Output, Paging};
+use super::output::{
+    CommitView, Escaped, Ids, JsonList, Names, Output, Paging, draw_system_changes,
+};
 use super::pathspec::{repo_path, repo_paths};
+use super::system::key_of;
 use super::target;
 
 /// Show commits, newest first.
@@ -21,7 +25,8 @@ use super::target;
 #[command(after_help = "Examples:
   aisr log
   aisr log --oneline -n 20 main
-  aisr log v1..main --json")]
+  aisr log v1..main --json
+  aisr log --component agent:triage")]
 pub struct Arguments {
     /// Where to begin, or A..B: the commits behind B that are not behind A; ^A leaves out what is
     /// behind A. Paths may follow.
@@ -30,6 +35,12 @@ pub struct Arguments {
     /// Only commits that changed one of these paths, which may be gone.
     #[arg(last = true, value_name = "PATHS")]
     paths: Vec<OsString>,
+    /// Only commits that changed this component, and what each did; former names are followed.
+    #[arg(long, value_name = "KIND:NAME", conflicts_with = "edge")]
+    component: Option<String>,
+    /// Only commits that changed this edge, and what each did.
+    #[arg(long, value_name = "FROM,RELATION,TO")]
+    edge: Option<String>,
     /// One line a commit.
     #[arg(long)]
     oneline: bool,
@@ -50,11 +61,13 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         true => CommitWalk::by_graph(&repo, &range),
         false => CommitWalk::of_paths(&repo, &range, &paths),
     };
-    let mut batches = Batches { walk: walk.take(arguments.most.unwrap_or(usize::MAX)) };
+    let subject = subject(arguments)?.map(|subject| SubjectWalk::new(&repo, subject));
+    let left = arguments.most.unwrap_or(usize::MAX);
+    let mut batches = Batches { walk, subject, left };
     let mut out = context.output(if arguments.json { Paging::Off } else { Paging::Auto });
     if arguments.json {
         let mut list = JsonList::begin(&mut out);
-        while let Some((commits, failed)) = batches.read() {
+        while let Some(Batch { commits, failed, .. }) = batches.read() {
             for view in CommitView::of_all(&repo, &commits, &names, context.threads()) {
                 list.push(&view)?;
             }
@@ -66,7 +79,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     let ids = Ids::new(&repo, context.verbose);
     let mut shown = 0;
-    while let Some((commits, failed)) = batches.read() {
+    while let Some(Batch { commits, changes, failed }) = batches.read() {
         if arguments.oneline {
             draw_lines(&commits, &ids, &names, &mut out)?;
         } else {
@@ -76,13 +89,20 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
                     writeln!(out)?;
                 }
                 view.draw(&mut out, stored, &ids, &names)?;
+                if let Some(changes) = changes.get(n) {
+                    writeln!(out)?;
+                    draw_system_changes(changes, usize::MAX, &mut out)?;
+                }
             }
         }
         shown += commits.len();
         failed.map_or(Ok(()), Err)?;
     }
     out.finish()?;
-    if shown == 0 && !paths.is_empty() && arguments.most != Some(0) && !context.quiet {
+    let followed = arguments.component.as_ref().or(arguments.edge.as_ref());
+    if let Some(followed) = followed.filter(|_| shown == 0 && !context.quiet) {
+        anstream::eprintln!("No commit here changed {}.", Escaped(followed.as_bytes()));
+    } else if shown == 0 && !paths.is_empty() && arguments.most != Some(0) && !context.quiet {
         anstream::eprintln!("No commit here changed {}.", listed(&paths));
     }
     Ok(Answer::Yes)
@@ -93,20 +113,72 @@ const BATCH: usize = 64;
 
 /// Commits in lots.
 struct Batches<'r> {
-    walk: std::iter::Take<CommitWalk<'r>>,
+    walk: CommitWalk<'r>,
+    /// Only commits that changed it are given.
+    subject: Option<SubjectWalk<'r>>,
+    /// So many more are given.
+    left: usize,
+}
+
+/// Commits, and what each did to what is followed.
+#[derive(Default)]
+struct Batch {
+    commits: Vec<StoredCommit>,
+    changes: Vec<SystemChanges>,
+    /// What came instead of another.
+    failed: Option<CliError>,
 }
 
 impl Batches<'_> {
-    /// The next commits, and what came instead of another; `None` at the end.
-    fn read(&mut self) -> Option<(Vec<StoredCommit>, Option<WalkError>)> {
-        let mut commits = Vec::new();
-        for found in self.walk.by_ref().take(BATCH) {
-            match found {
-                Ok(stored) => commits.push(stored),
-                Err(error) => return Some((commits, Some(error))),
+    /// The next commits; `None` at the end.
+    fn read(&mut self) -> Option<Batch> {
+        let mut batch = Batch::default();
+        while batch.commits.len() < BATCH && self.left > 0 {
+            let Some(found) = self.walk.next() else { break };
+            match found.map_err(CliError::from).and_then(|stored| self.changes(stored)) {
+                Ok(Some((stored, changes))) => {
+                    self.left -= 1;
+                    batch.commits.push(stored);
+                    batch.changes.extend(changes);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    batch.failed = Some(error);
+                    return Some(batch);
+                }
             }
         }
-        (!commits.is_empty()).then_some((commits, None))
+        (!batch.commits.is_empty()).then_some(batch)
+    }
+
+    /// The commit, if it is to be shown, and what it did.
+    fn changes(
+        &mut self,
+        stored: StoredCommit,
+    ) -> Result<Option<(StoredCommit, Option<SystemChanges>)>, CliError> {
+        let Some(subject) = &mut self.subject else { return Ok(Some((stored, None))) };
+        let changes = subject.visit(&stored)?;
+        Ok(changes.map(|changes| (stored, Some(changes))))
+    }
+}
+
+/// What of the system is followed.
+fn subject(arguments: &Arguments) -> Result<Option<Subject>, CliError> {
+    if let Some(key) = &arguments.component {
+        return Ok(Some(Subject::Component(key_of(key)?)));
+    }
+    let Some(edge) = &arguments.edge else { return Ok(None) };
+    let parts: Vec<_> = edge.split(',').map(str::trim).collect();
+    match parts[..] {
+        [from, relation, to] if is_word(relation) => {
+            let (from, to) = (key_of(from)?, key_of(to)?);
+            Ok(Some(Subject::Edge(EdgeKey { from, relation: relation.into(), to })))
+        }
+        _ => {
+            let text = format!("`{}` is no edge", Escaped(edge.as_bytes()));
+            Err(CliError::usage(text)
+                .hint("an edge is FROM,RELATION,TO, as in agent:triage,uses,tool:orders"))
+        }
     }
 }
 

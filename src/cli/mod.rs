@@ -7,6 +7,7 @@ mod branch;
 mod bug_report;
 mod capture_commands;
 mod cat;
+mod check;
 mod checkout;
 mod clone;
 mod commit;
@@ -40,6 +41,7 @@ mod run_command;
 mod show;
 mod status;
 mod surroundings;
+mod system;
 mod tag;
 mod target;
 mod trust;
@@ -102,6 +104,8 @@ enum Command {
     Show(show::Arguments),
     Ls(ls::Arguments),
     Cat(cat::Arguments),
+    System(system::Arguments),
+    Check(check::Arguments),
     Checkout(checkout::Arguments),
     Clone(clone::Arguments),
     Remote(remote::Arguments),
@@ -160,6 +164,8 @@ pub fn run() -> ExitCode {
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),
+        Command::System(arguments) => system::run(&context, &arguments),
+        Command::Check(arguments) => check::run(&context, &arguments),
         Command::Checkout(arguments) => checkout::run(&context, &arguments),
         Command::Clone(arguments) => clone::run(&context, &arguments),
         Command::Remote(arguments) => remote::run(&context, &arguments),

@@ -1,9 +1,11 @@
 //! `aisr status`: what the folder holds that HEAD does not.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use aisr::diff::{FileChange, PathChange, exact_renames};
-use aisr::object::EntryKind;
+use aisr::object::{EntryKind, Origin, RepoPath};
+use aisr::system::SystemChanges;
 use aisr::worktree::{Status, StatusOptions, status};
 use serde::Serialize;
 
@@ -11,8 +13,9 @@ use super::Answer;
 use super::context::Context;
 use super::error::CliError;
 use super::output::{
-    BRANCH, ChangeView, Escaped, KIND, Output, Paging, PathText, change_word, id_and_subject,
-    plural, warn_of_folder, write_json,
+    BRANCH, ChangeView, Escaped, KIND, Output, Paging, PathText, SystemChangesView, change_word,
+    draw_narrowed, draw_system_changes, id_and_subject, plural, warn_of_finding, warn_of_folder,
+    warn_of_manifest, write_json,
 };
 
 /// Show what changed since the last commit.
@@ -43,6 +46,12 @@ struct StatusView {
     #[serde(skip_serializing_if = "Option::is_none")]
     ignored_paths: Option<Vec<PathText>>,
     warnings: Vec<String>,
+    /// What changed in the system, what is captured less and what is wrong; absent where nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<SystemChangesView>,
+    /// Why the manifest is not understood; then nothing is known of the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest_error: Option<String>,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
@@ -80,6 +89,11 @@ fn view(found: Status, list_ignored: bool) -> StatusView {
         ignored: found.ignored,
         ignored_paths: list_ignored.then(|| ignored_paths.collect()),
         warnings: found.warnings.iter().map(ToString::to_string).collect(),
+        system: found.system.as_ref().ok().and_then(|system| {
+            let view = SystemChangesView::of(&system.narrowed, &system.changes, &system.findings);
+            (!view.is_empty()).then_some(view)
+        }),
+        manifest_error: found.system.as_ref().err().map(ToString::to_string),
     }
 }
 
@@ -108,12 +122,27 @@ fn draw(found: &Status, head: &str, verbose: bool, out: &mut Output) -> Result<(
         }
         None => writeln!(out, "On no branch, {head}")?,
     }
-    draw_changes(&exact_renames(found.changes.clone()), out)?;
+    let changes = exact_renames(found.changes.clone());
+    match &found.system {
+        Ok(system) if !(system.changes.is_empty() && system.narrowed.is_empty()) => {
+            draw_narrowed(&system.narrowed, out)?;
+            let drawn = by_component(&system.changes, &changes);
+            draw_system_changes(&system.changes, usize::MAX, out)?;
+            let rest: Vec<_> =
+                changes.iter().filter(|c| !drawn.contains(&c.change.path)).cloned().collect();
+            draw_changes(&rest, out)?;
+        }
+        _ => draw_changes(&changes, out)?,
+    }
     for path in &found.ignored_paths {
         writeln!(out, "  {KIND}ignored {KIND:#} {}", Escaped(path))?;
     }
     out.flush()?;
     warn_of_folder(&found.warnings, verbose);
+    match &found.system {
+        Ok(system) => system.findings.iter().for_each(warn_of_finding),
+        Err(e) => warn_of_manifest(e),
+    }
     if found.changes.is_empty() {
         let nothing = match found.head {
             Some(_) => "Nothing changed: the commit holds the very state of the folder.",
@@ -122,6 +151,25 @@ fn draw(found: &Status, head: &str, verbose: bool, out: &mut Output) -> Result<(
         writeln!(out, "{nothing}")?;
     }
     Ok(())
+}
+
+/// The paths that the lines of components tell already: each is all that its component stands on.
+fn by_component(system: &SystemChanges, changes: &[FileChange]) -> BTreeSet<RepoPath> {
+    let states = system.components.iter().filter(|change| change.has_other_content());
+    let states = states.flat_map(|change| [&change.before, &change.after]).flatten();
+    let mut alone: BTreeSet<&RepoPath> = BTreeSet::new();
+    for state in states {
+        if let [Origin::Path(path)] = state.origins.as_slice() {
+            alone.insert(path);
+        }
+    }
+    let drawn = changes.iter().filter(|found| {
+        // A file that came from elsewhere, or is another kind of thing now, has more to tell.
+        let kinds = [found.change.before, found.change.after].map(|e| e.map(|e| e.kind()));
+        let is_plain = matches!(kinds, [Some(a), Some(b)] if a == b) || kinds.contains(&None);
+        is_plain && found.from.is_none() && alone.contains(&found.change.path)
+    });
+    drawn.map(|found| found.change.path.clone()).collect()
 }
 
 /// Draws a directory of which all is new, or all gone, in one line.

@@ -2,7 +2,7 @@
 //!
 //! A revision is what a person types: an id or the start of one, a ref, `HEAD`, with git's
 //! suffixes. Branches and tags are made, renamed and deleted here, by entries of the clone's log.
-//! Uses `repo` and the rooms below.
+//! Uses `system`, `repo` and the rooms below.
 
 mod ancestry;
 mod branches;
@@ -12,6 +12,7 @@ mod operations;
 mod path_changes;
 mod ref_error;
 mod revision;
+mod system_changes;
 mod tags;
 mod unique;
 mod walk;
@@ -22,6 +23,7 @@ pub use error::HistoryError;
 pub use operations::{LoggedOperation, operations};
 pub use ref_error::RefError;
 pub use revision::{Found, Range, Revisions, split_path};
+pub use system_changes::{Subject, SubjectWalk};
 pub use tags::{TagOptions, create_tag, delete_tag};
 pub use unique::{SHOWN_DIGITS, Shortest, shortest};
 pub use walk::{CommitWalk, Tips, WalkError, tips};

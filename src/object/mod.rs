@@ -46,7 +46,7 @@ pub use name::{
 pub use node::{Node, NodeHeader, Schema, Value, ValueRef};
 pub use operation::{Operation, Step};
 pub use recipe::{Part, RecipeNode};
-pub use signed::{ActingFor, Actor, Cause, Extensions, PAYLOAD_VERSION, Signed, Stamp};
+pub use signed::{ActingFor, Actor, Cause, Extensions, PAYLOAD_VERSION, Signed, Stamp, is_word};
 pub use tag::Tag;
 pub use tree_entry::{EntryKind, TreeEntry};
 pub use trust_root::{Genesis, Principal, Role, TrustRoot};

@@ -302,11 +302,16 @@ pub(super) fn word(r: &mut Reader<'_>, field: &'static str) -> Result<String, De
 
 /// Refuses what is not made of lower-case letters, digits and hyphens, or is empty.
 pub(super) fn check_word(word: &str, field: &'static str) -> Result<(), DecodeError> {
-    let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if word.is_empty() || !word.bytes().all(valid) {
+    if !is_word(word) {
         return Err(DecodeError::Invalid { field, why: "not a lower-case word" });
     }
     Ok(())
+}
+
+/// Whether it is a lower-case word: letters a to z, digits, hyphens.
+pub fn is_word(word: &str) -> bool {
+    let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !word.is_empty() && word.bytes().all(valid)
 }
 
 /// The last step of every decoder: what was read must encode to the very same bytes.

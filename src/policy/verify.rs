@@ -9,7 +9,8 @@ use crate::log::LogError;
 use crate::object::{Actor, CommitId, LogEntry, ObjectType, TagId};
 use crate::repo::{Repository, SignatureState, StoredCommit};
 use crate::sign::PublicKey;
-use crate::store::Lookup;
+use crate::store::{Lookup, Store};
+use crate::system::{SystemChecker, SystemFault};
 use crate::trust::Chain;
 
 /// What the signature of an object is worth.
@@ -30,6 +31,8 @@ pub enum Verdict {
     WrongKey,
     /// No good signature of these bytes.
     Bad,
+    /// Its system says what its files do not bear out.
+    FalseSystem,
     /// The object is absent or damaged.
     Unreadable,
 }
@@ -45,6 +48,7 @@ impl Verdict {
             Self::OtherRepository => "BAD: made for another repository",
             Self::WrongKey => "BAD: signed by another key than it states",
             Self::Bad => "BAD signature",
+            Self::FalseSystem => "BAD: its system is not what its files bear out",
             Self::Unreadable => "cannot be read",
         }
     }
@@ -177,9 +181,13 @@ pub fn verify(repo: &Repository, range: Option<Range>) -> Result<VerifyReport, H
         },
     };
     let range = range.unwrap_or(Range { include: tips.commits, exclude: Vec::new() });
+    let mut systems = SystemChecker::new(repo.store());
+    let expired = repo.expired().unwrap_or_default();
     for found in CommitWalk::new(repo, &range) {
         let verdict = match found {
-            Ok(stored) => judge(repo, &stored),
+            // Of what was collected the statement is kept, and nothing that could be compared.
+            Ok(stored) if expired.contains(&stored.id.id()) => judge(repo, &stored),
+            Ok(stored) => judge_system(&mut systems, &stored, judge(repo, &stored)),
             Err(e) => unreadable(e.id, with_sources(&*e.source)),
         };
         report.commits += 1;
@@ -226,6 +234,26 @@ fn judge(repo: &Repository, stored: &StoredCommit) -> CommitVerdict {
         detail,
         key: fingerprint(&stored.commit.committer),
         subject: message.and_then(|text| text.lines().next()).map(Into::into),
+    }
+}
+
+/// The verdict on a commit whose signature is worth `verdict`, once its system was compared with
+/// its files.
+fn judge_system(
+    systems: &mut SystemChecker<'_, Store>,
+    stored: &StoredCommit,
+    verdict: CommitVerdict,
+) -> CommitVerdict {
+    let (worse, why) = match systems.check(stored.commit.root) {
+        Ok(()) => return verdict,
+        Err(e @ SystemFault::Unreadable(_)) => (Verdict::Unreadable, e),
+        Err(e) => (Verdict::FalseSystem, e),
+    };
+    match verdict.verdict {
+        Verdict::Good | Verdict::UnknownKey | Verdict::RetiredKey => {
+            CommitVerdict { verdict: worse, detail: Some(with_sources(&why)), ..verdict }
+        }
+        _ => verdict,
     }
 }
 

@@ -8,8 +8,10 @@ use crate::object::{
     ExternalEntry, ExternalKey, Id, NodeId, ObjectType, RepoPath, Schema, TagId, TreeEntry, Value,
     ValueRef, limits,
 };
+use crate::policy::with_sources;
 use crate::repo::{FILES, RepoError, StoredCommit, StoredTag};
 use crate::store::{Lookup, Store, StoreError};
+use crate::system::SystemChecker;
 
 use super::commits::{TAGS_OF_TAGS, load_commit, load_tag};
 use super::error::{RemoteError, Result};
@@ -20,6 +22,8 @@ pub struct Closure<'a> {
     store: &'a Store,
     /// Where everything is checked that receipt checks: the shapes of maps, sizes, names.
     checker: Option<Checker<'a, Store>>,
+    /// The same, for the systems of commits.
+    systems: Option<SystemChecker<'a, Store>>,
     /// What people call the place that it came from.
     place: &'a str,
     /// Every object that was met.
@@ -30,13 +34,14 @@ pub struct Closure<'a> {
 impl<'a> Closure<'a> {
     /// A walk that gathers what is here.
     pub fn gathering(store: &'a Store) -> Self {
-        Self { store, checker: None, place: "", found: HashSet::new(), depth: 0 }
+        Self { store, checker: None, systems: None, place: "", found: HashSet::new(), depth: 0 }
     }
 
     /// A walk that checks what came from `place`.
     pub fn checking(store: &'a Store, place: &'a str) -> Self {
         let checker = Some(Checker::new(store));
-        Self { store, checker, place, found: HashSet::new(), depth: 0 }
+        let systems = Some(SystemChecker::new(store));
+        Self { store, checker, systems, place, found: HashSet::new(), depth: 0 }
     }
 
     fn refused(
@@ -72,6 +77,11 @@ impl<'a> Closure<'a> {
             if map.get(FILES).map_err(RepoError::from)?.is_none() {
                 return Err(self.refused("map node", commit.root, "a root map without `files`"));
             }
+        }
+        if let Some(systems) = &mut self.systems
+            && let Err(e) = systems.check(commit.root)
+        {
+            return Err(self.refused("commit", id, with_sources(&e)));
         }
         if let Some(origins) = commit.origins {
             let bytes = self.store.read(ObjectType::Node, origins.id())?;

@@ -85,6 +85,8 @@ pub enum ProblemKind {
     Node,
     /// A blob is absent or damaged.
     Blob,
+    /// A commit's system says what its files do not bear out.
+    System,
     /// The log is damaged.
     Log,
     /// Another file of the repository is not what it should be.
@@ -102,6 +104,7 @@ impl ProblemKind {
             Self::Signed => "signed",
             Self::Node => "tree",
             Self::Blob => "blob",
+            Self::System => "system",
             Self::Log => "log",
             Self::File => "file",
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::map::NodeSource;
 use crate::object::{BlobId, Id, NodeId, ObjectType, RecipeId, RecipeNode};
 use crate::store::{Lookup, Reason, SalvageIndex, Store, StoreError};
+use crate::system::GraphSource;
 
 /// A store, and what its damaged packs still hold. Nothing is written.
 pub(super) struct Shelf<'a> {
@@ -95,5 +96,14 @@ impl NodeSource for Shelf<'_> {
 
     fn node(&self, id: NodeId) -> Result<Arc<[u8]>, StoreError> {
         Ok(self.read(ObjectType::Node, id.id())?.into())
+    }
+}
+
+impl GraphSource for Shelf<'_> {
+    fn value(&self, id: BlobId, size: u64) -> Result<Vec<u8>, StoreError> {
+        if let Ok(Lookup::Here(ObjectType::Blob)) = self.kind(id.id()) {
+            return self.read(ObjectType::Blob, id.id());
+        }
+        self.store.value(id, size)
     }
 }

@@ -121,6 +121,7 @@ fn drop_local_changes(
         progress: options.progress,
         list_ignored: false,
         guard: None,
+        keep_nodes: true,
     };
     let now = WorkingTree::read(repo, &reading)?;
     now.ensure_read(|path| !options.keep.iter().any(|kept| path.is_within(kept)))?;

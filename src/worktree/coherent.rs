@@ -71,7 +71,8 @@ pub fn read_state(
     // Who compares needs the nodes, and who puts databases into the tree or parts of it into
     // another; else they would only take memory.
     let scan = |deferred: &[BString], again, known: &_, nodes: &mut NodeSink<'_>| {
-        let wanted = aim == Aim::Content || !deferred.is_empty() || !only.is_all();
+        let wanted =
+            reading.keep_nodes || aim == Aim::Content || !deferred.is_empty() || !only.is_all();
         let mut memory = wanted.then(MemoryNodes::new);
         let mut sink = |id: NodeId, bytes: Vec<u8>| {
             if let Some(memory) = &mut memory {
@@ -105,7 +106,13 @@ pub fn read_state(
         let before = tree.root.ok_or(WorktreeError::Stopped)?.id;
         let moved = tree.moved;
         cache.into_iter().for_each(|cache| cache.finish(before));
+        let earlier = memory.take();
         (tree, cache, memory) = scan(&tree.deferred, Some(before), &databases, nodes)?;
+        // What a scan takes over from the one before it does not give again.
+        if let (Some(memory), Some(earlier)) = (&mut memory, earlier.filter(|_| reading.keep_nodes))
+        {
+            memory.extend(earlier);
+        }
         let same = tree.root.map(|root| root.id) == Some(before);
         let still = same && moved == 0 && tree.moved == 0 && tree.changed.is_empty();
         let whole = begun.together() && begun.are(&tree.deferred);

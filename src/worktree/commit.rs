@@ -5,14 +5,14 @@ use std::time::Instant;
 use crate::capture::secrets::{Fingerprint, SecretGuard};
 use crate::chunk::ContentHint;
 use crate::log::{Head, LogError, PlaceLog};
-use crate::map::Builder;
 use crate::object::{
     ActingFor, Cause, ChangeKind, Commit, CommitId, Level, NodeId, ObjectType, RefChange,
-    RefTarget, RepoPath, Report, Schema, Signed, ValueRef, limits,
+    RefTarget, RepoPath, Report, Signed, limits,
 };
-use crate::repo::{FILES, Identity, RepoError, Repository, now};
+use crate::repo::{Identity, RepoError, Repository, now};
 use crate::sign::Namespace;
-use crate::store::{Batch, PackWriter, StoreError};
+use crate::store::{Batch, PackWriter};
+use crate::system::{Fresh, MANIFEST_FILE, SystemMaps, build_root};
 
 use super::coherent::{Aim, read_state};
 use super::commit_paths::{ensure_there, put_in_place};
@@ -23,6 +23,7 @@ use super::quiesce::{Quiesce, Quiesced};
 use super::read_folder::Reading;
 use super::report::{CommitReport, Progress, Warning};
 use super::selection::Selection;
+use super::tree_system::{Anew, Before, store_fresh, tree_system};
 
 /// How often the scan is repeated because the branch moved meanwhile.
 pub(super) const ATTEMPTS: usize = 10;
@@ -80,7 +81,8 @@ pub(super) enum Onto {
 /// Commits the folder: everything under the root that is not ignored, or the given paths of it.
 ///
 /// # Errors
-/// When something cannot be read, written or signed, new content holds a secret, or a path is in
+/// When something cannot be read, written or signed, new content holds a secret, the manifest is
+/// not understood or names an edge that leads to nothing, or a path is in
 /// neither HEAD nor the folder, or ignored and not in HEAD. The branch is
 /// as before then, and what was stored already serves the next attempt.
 pub fn commit(
@@ -134,6 +136,7 @@ fn capture(
             progress: options.progress,
             list_ignored: false,
             guard: Some(&guard),
+            keep_nodes: has_manifest(repo),
         };
         let mut batch = Batch::new(&writer);
         // Of some paths alone not all nodes are those of the commit.
@@ -155,13 +158,20 @@ fn capture(
         let tree = std::mem::take(&mut state.tree);
         let captured = tree.root.ok_or(WorktreeError::Stopped)?;
         let mut root = captured;
+        let memory = std::mem::take(&mut state.memory);
+        let mut seen = Overlay { memory, store: repo.store() };
         if !only.is_all() {
-            let memory = std::mem::take(&mut state.memory);
-            let seen = Overlay { memory, store: repo.store() };
-            let mut sink = |id, bytes: Vec<u8>| batch.node(id, &bytes);
+            let mut added = Vec::new();
+            let mut sink = |id, bytes: Vec<u8>| {
+                added.push(bytes.clone());
+                batch.node(id, &bytes)
+            };
             let warnings = &tree.warnings;
             root = put_in_place(repo, files, &seen, captured, &only, warnings, &mut sink)?;
             batch.flush()?;
+            added.into_iter().for_each(|bytes| {
+                seen.memory.insert(bytes);
+            });
         }
         let unchanged = files == Some(root.id);
         if unchanged && !options.allow_empty && replaced.is_none() {
@@ -176,7 +186,17 @@ fn capture(
             continue;
         }
 
-        let (id, commit) = store_commit(&writer, options, root.id, |state| {
+        let before = parent.as_ref().zip(files);
+        let before = before.map(|(parent, files)| Before::of(repo, parent.commit.root, files));
+        let mut fresh = Fresh::new(&seen);
+        let warnings = &tree.warnings;
+        let system =
+            tree_system(repo, &mut fresh, before.transpose()?, root.id, warnings, Anew::Changed)?;
+        system.ensure_sound()?;
+        store_fresh(&fresh, &mut batch)?;
+        batch.flush()?;
+        let maps = system.maps;
+        let (id, commit) = store_commit(&writer, options, root.id, maps, |state| {
             let report = |end| Some(tree.report((begun.micros, end)));
             let new = describe(repo, options, head, state, report);
             match replaced {
@@ -206,6 +226,7 @@ fn capture(
             ignored: tree.ignored,
             unscanned: found.unscanned,
             warnings: tree.warnings,
+            system,
         })));
     }
     Err(WorktreeError::BranchKeepsMoving { times: ATTEMPTS })
@@ -218,15 +239,17 @@ fn ensure_repeatable(onto: Onto) -> Result<(), WorktreeError> {
     }
 }
 
-/// Stores the root map over `files`, and the signed commit that `describe` makes of it.
+/// Stores the root map over `files` and the system, and the signed commit that `describe` makes of it.
 pub(super) fn store_commit(
     writer: &PackWriter<'_>,
     options: &CommitOptions<'_>,
     files: NodeId,
+    system: SystemMaps,
     describe: impl FnOnce(NodeId) -> Commit,
 ) -> Result<(CommitId, Commit), WorktreeError> {
     let mut batch = Batch::new(writer);
-    let commit = describe(root_map(&mut batch, files)?);
+    let root = build_root(files, system.id, &mut |id, bytes| batch.node(id, &bytes))?;
+    let commit = describe(root);
     let (id, object) = sign(options.identity, &commit)?;
     batch.put(ObjectType::Commit, id.id(), &object, ContentHint::Block)?;
     batch.flush()?;
@@ -239,12 +262,9 @@ fn moved(repo: &Repository, log: &PlaceLog) -> Result<bool, WorktreeError> {
     Ok(now.refs().head != log.refs().head || now.refs().head_object() != log.refs().head_object())
 }
 
-fn root_map(batch: &mut Batch<'_, '_>, files: NodeId) -> Result<NodeId, WorktreeError> {
-    let mut map = Builder::new(Schema::Root, |id, bytes: Vec<u8>| -> Result<(), StoreError> {
-        batch.node(id, &bytes)
-    });
-    map.push(FILES, ValueRef::Inline(files.as_bytes()))?;
-    Ok(map.finish()?.id)
+/// Whether the folder has a manifest, which the nodes of its tree are needed for.
+fn has_manifest(repo: &Repository) -> bool {
+    repo.root().join(MANIFEST_FILE).symlink_metadata().is_ok()
 }
 
 pub(super) fn describe(

@@ -66,6 +66,7 @@ pub fn compare(
             progress: options.progress,
             list_ignored: false,
             guard: None,
+            keep_nodes: true,
         };
         let now = WorkingTree::read(repo, &reading)?;
         let root = |side| match side {

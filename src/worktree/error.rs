@@ -14,6 +14,7 @@ use crate::object::{CommitId, DecodeError, NameError, RepoPath};
 use crate::repo::RepoError;
 use crate::sign::SignError;
 use crate::store::StoreError;
+use crate::system::{Finding, ManifestError};
 use crate::view::ViewError;
 
 use super::operation::Conflict;
@@ -223,6 +224,21 @@ pub enum WorktreeError {
         /// The path.
         path: RepoPath,
     },
+    /// The manifest is not understood.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The system of the folder is wrong. Each is an error.
+    #[error("{}", first_of(findings))]
+    System {
+        /// What is wrong.
+        findings: Vec<Finding>,
+    },
+    /// A component stands on so many paths that it is too long to keep.
+    #[error("a component of {bytes} bytes is too long to keep: it stands on too many paths")]
+    ComponentTooLarge {
+        /// The length of its encoding.
+        bytes: usize,
+    },
     /// There is no operation to take back.
     #[error("there is nothing to {what}")]
     NothingTo {
@@ -238,6 +254,10 @@ pub enum WorktreeError {
     /// A thread failed; the first error says why.
     #[error("stopped after an error in another thread")]
     Stopped,
+}
+
+fn first_of(findings: &[Finding]) -> String {
+    findings.first().map(ToString::to_string).unwrap_or_default()
 }
 
 fn secrets_in_words(count: u64) -> String {

@@ -1,6 +1,6 @@
 //! The folder that is captured: scanning, ignoring, committing, checking out elsewhere.
 //!
-//! Uses `capture`, `diff`, `view`, `repo`, `log`, `store`, `map`, `object` and `disk`.
+//! Uses `capture`, `system`, `diff`, `view`, `repo`, `log`, `store`, `map`, `object` and `disk`.
 
 mod ahead;
 mod checkout;
@@ -32,6 +32,7 @@ mod stat_cache;
 mod status;
 mod tree_builder;
 mod tree_edit;
+mod tree_system;
 mod understand;
 mod undo;
 mod untrack;
@@ -53,6 +54,7 @@ pub use report::{CommitReport, Progress, Warning};
 pub use restore::{RestoreOptions, restore};
 pub use stat_cache::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 pub use status::{Status, StatusOptions, status};
+pub use tree_system::{Anew, Before, TreeSystem};
 pub use understand::{Versions, understand};
 pub use undo::{Direction, UndoOptions, Undone, undo};
 pub use untrack::{Untracked, untrack};

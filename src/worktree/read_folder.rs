@@ -37,6 +37,8 @@ pub struct Reading<'a> {
     pub list_ignored: bool,
     /// Asked before a file is stored.
     pub guard: Option<&'a SecretGuard<'a>>,
+    /// The nodes of the tree are wanted, in memory.
+    pub keep_nodes: bool,
 }
 
 /// What a scan of the folder goes by, beside the stat cache.
@@ -200,8 +202,14 @@ mod tests {
     /// Reads the folder, or once more after it came to `again`, and notes what was found. Gives
     /// what it came to, and how many files were read.
     fn scan(repo: &Repository, writer: &PackWriter<'_>, again: Option<NodeId>) -> (NodeId, u64) {
-        let reading =
-            Reading { head: None, threads: 1, progress: &Quiet, list_ignored: false, guard: None };
+        let reading = Reading {
+            head: None,
+            threads: 1,
+            progress: &Quiet,
+            list_ignored: false,
+            guard: None,
+            keep_nodes: true,
+        };
         let (known, only) = (&KnownDatabases::new(), &Selection::default());
         let pass = Pass { known, deferred: &[], again, only };
         let (tree, cache) = read_folder(repo, writer, &reading, &pass, &mut |_, _| Ok(())).unwrap();

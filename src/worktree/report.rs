@@ -8,6 +8,8 @@ use crate::capture::Refused;
 use crate::log::RefName;
 use crate::object::{Commit, CommitId, EscapedName, PortabilityProblem};
 
+use super::tree_system::TreeSystem;
+
 /// Told how far a long operation is. Called from several threads.
 pub trait Progress: Sync {
     /// About this many bytes are to be done.
@@ -41,6 +43,8 @@ pub struct CommitReport {
     pub ignored: u64,
     /// How many of the files that were read were not scanned for secrets: not UTF-8, or above 4 MiB.
     pub unscanned: u64,
+    /// The system, and what changed in it.
+    pub system: TreeSystem,
 }
 
 /// Something that the user should know of a capture.

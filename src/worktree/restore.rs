@@ -46,6 +46,7 @@ pub fn restore(
         progress: options.progress,
         list_ignored: false,
         guard: None,
+        keep_nodes: true,
     };
     let now = WorkingTree::read(repo, &reading)?;
     for path in options.paths {

@@ -6,10 +6,12 @@ use crate::diff::{PathChange, diff_trees};
 use crate::log::RefName;
 use crate::object::CommitId;
 use crate::repo::Repository;
+use crate::system::{Fresh, ManifestError};
 
 use super::error::WorktreeError;
 use super::read_folder::Reading;
 use super::report::{Progress, Warning};
+use super::tree_system::{Anew, Before, TreeSystem, tree_system};
 use super::working_tree::WorkingTree;
 
 /// How the folder is looked at.
@@ -40,6 +42,8 @@ pub struct Status {
     pub ignored_paths: Vec<BString>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
+    /// The folder's system and what changed in it, or why the manifest is not understood.
+    pub system: Result<TreeSystem, ManifestError>,
 }
 
 /// Compares the folder with HEAD. Nothing is stored and no lock is taken.
@@ -50,15 +54,27 @@ pub fn status(repo: &Repository, options: &StatusOptions<'_>) -> Result<Status, 
     let log = repo.log()?;
     let head = log.refs().head_commit();
     let branch = log.refs().head.branch().cloned();
-    let files = head.map(|id| repo.files_of(id)).transpose()?;
+    let commit = head.map(|id| repo.commit(id)).transpose()?;
+    let files = commit.as_ref().map(|stored| repo.files(&stored.commit)).transpose()?;
     let StatusOptions { threads, progress, list_ignored } = *options;
-    let reading = Reading { head: files, threads, progress, list_ignored, guard: None };
+    let reading =
+        Reading { head: files, threads, progress, list_ignored, guard: None, keep_nodes: true };
     let now = WorkingTree::read(repo, &reading)?;
     let mut changes = Vec::new();
     diff_trees(&now, files, Some(now.root.id), &mut |change| {
         changes.push(change);
         Ok::<_, WorktreeError>(())
     })?;
+    let before = commit.as_ref().zip(files);
+    let before = before.map(|(stored, files)| Before::of(repo, stored.commit.root, files));
+    let mut fresh = Fresh::new(&now);
+    let (root, warnings) = (now.root.id, &now.warnings);
+    let system = match tree_system(repo, &mut fresh, before.transpose()?, root, warnings, Anew::All)
+    {
+        Ok(system) => Ok(system),
+        Err(WorktreeError::Manifest(e)) => Err(e),
+        Err(e) => return Err(e),
+    };
     let WorkingTree { files, ignored, ignored_paths, warnings, .. } = now;
-    Ok(Status { head, branch, changes, files, ignored, ignored_paths, warnings })
+    Ok(Status { head, branch, changes, files, ignored, ignored_paths, warnings, system })
 }

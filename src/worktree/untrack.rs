@@ -7,15 +7,19 @@ use std::collections::BTreeMap;
 
 use bstr::BString;
 
+use crate::map::MemoryNodes;
 use crate::object::{CommitId, EntryKind, NodeId, RepoPath, TreeEntry};
 use crate::repo::Repository;
 use crate::store::Batch;
+use crate::system::Fresh;
 
 use super::commit::{ATTEMPTS, Advance, CommitOptions, Onto, advance, describe, store_commit};
 use super::error::WorktreeError;
 use super::folder_lock::lock_folder;
 use super::ignores::is_ignored_now;
+use super::overlay::Overlay;
 use super::tree_edit::edit_tree;
+use super::tree_system::{Anew, Before, store_fresh, tree_system};
 
 /// The commit that untracking made.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,11 +54,25 @@ pub fn untrack(
         let edits = removals(repo, files, paths)?;
         let writer = repo.store().writer(&lease);
         let mut batch = Batch::new(&writer);
-        let root = edit_tree(repo.store(), files, &edits, &mut |id, bytes| batch.node(id, &bytes))?;
+        let mut seen = Overlay { memory: MemoryNodes::new(), store: repo.store() };
+        let mut added = Vec::new();
+        let root = edit_tree(repo.store(), files, &edits, &mut |id, bytes| {
+            added.push(bytes.clone());
+            batch.node(id, &bytes)
+        })?;
+        added.into_iter().for_each(|bytes| {
+            seen.memory.insert(bytes);
+        });
+        let before = head.map(|id| repo.commit(id)).transpose()?;
+        let before =
+            before.map(|before| Before::of(repo, before.commit.root, files)).transpose()?;
+        let mut fresh = Fresh::new(&seen);
+        let system = tree_system(repo, &mut fresh, before, root.id, &[], Anew::Changed)?;
+        store_fresh(&fresh, &mut batch)?;
         batch.flush()?;
         drop(batch);
         // Nothing was captured, so there is no report.
-        let (id, _) = store_commit(&writer, options, root.id, |state| {
+        let (id, _) = store_commit(&writer, options, root.id, system.maps, |state| {
             describe(repo, options, head, state, |_| None)
         })?;
         writer.finish()?;

@@ -7,7 +7,7 @@ use bstr::BString;
 use crate::map::NodeSource;
 use crate::object::{NodeId, RepoPath};
 use crate::repo::Repository;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 use super::coherent::{Aim, read_state};
 use super::error::WorktreeError;
@@ -61,6 +61,11 @@ impl<'r> WorkingTree<'r> {
 }
 
 impl WorkingTree<'_> {
+    /// The store behind it.
+    pub(super) fn store(&self) -> &Store {
+        self.nodes.store
+    }
+
     /// Refuses where a database could not be read, so that nobody knows what it holds, and
     /// `matters` says that its path does.
     ///

@@ -90,6 +90,12 @@ def decode_edge(key: bytes, data: bytes) -> dict:
     return value
 
 
+def ends_of(key: bytes) -> list[bytes]:
+    """The components that an edge's key joins."""
+    elements = tuples.decode(key)
+    return [elements[0][1].encode(), elements[2][1].encode()]
+
+
 def decode_external(key: bytes, data: bytes) -> tuple[int, bytes, int]:
     """Kind, id and size of something outside."""
     elements = tuples.decode(key)

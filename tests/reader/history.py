@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
+import build
 import graph
 import maps
 import objects
@@ -48,6 +49,10 @@ class History:
         self.maps = {}
         self.roots = {}
         self.trees = {}
+        self.folders = {}
+        self.components = {}
+        self.edges = {}
+        self.outside = {}
 
     def report(self, what: str, oid: bytes, error) -> None:
         self.problems.append(f"{what} {oid.hex()}: {error}")
@@ -225,16 +230,24 @@ class History:
         return b"".join(parts)
 
     def check_components(self, root: bytes) -> maps.Node:
-        return self.check_map(root, "components", lambda key, value: graph.decode_component(
-            key, self.value_of(value)))
+        def visit(key, value):
+            found[key] = graph.decode_component(key, self.value_of(value))
+        found = self.components.setdefault(root, {})
+        return self.check_map(root, "components", visit)
 
     def check_edges(self, root: bytes) -> maps.Node:
-        return self.check_map(root, "edges", lambda key, value: graph.decode_edge(
-            key, self.value_of(value)))
+        def visit(key, value):
+            graph.decode_edge(key, self.value_of(value))
+            found.append(key)
+        found = self.edges.setdefault(root, [])
+        return self.check_map(root, "edges", visit)
 
     def check_external(self, root: bytes) -> maps.Node:
+        outside = self.outside.setdefault(root, {})
+
         def visit(key, value):
             kind, oid, size = graph.decode_external(key, self.value_of(value))
+            outside[key] = oid
             if kind == graph.CONTENT:
                 self.check_blob(oid, size)
             elif self.check_plain(oid, "table").bytes != size:
@@ -246,10 +259,12 @@ class History:
         if root in self.trees:
             return self.trees[root]
         below, longest = [], 0
+        names = self.folders.setdefault(root, {})
 
         def visit(name, value):
             nonlocal longest
             kind, oid, size = maps.decode_tree_entry(value[1])
+            names[name] = (kind, oid, value)
             longest = max(longest, len(name))
             if kind == maps.DIRECTORY:
                 below.append((name, oid, size))
@@ -303,7 +318,47 @@ class History:
         })
         if b"files" not in found:
             raise Refused("the root map has no files")
+        if b"system" in found:
+            self.check_system(found[b"system"], found[b"files"], found.get(b"external"))
         return found[b"files"]
+
+    def check_system(self, system: bytes, files: bytes, external: bytes | None) -> None:
+        """Whether the files bear out what the system says."""
+        known = {b"components": lambda oid: None, b"edges": lambda oid: None}
+        named = self.check_named_maps(system, "system", known)
+        components = self.components.get(named.get(b"components"), {})
+        outside = self.outside.get(external, {})
+        for key, component in components.items():
+            origins = component.get("origin", [])
+            if origins and self.content_of(key, origins, files, outside) != component["content"]:
+                raise Refused(f"{key.decode()} is not what its origins hold")
+        for key in self.edges.get(named.get(b"edges"), []):
+            ends = graph.ends_of(key)
+            if any(end not in components for end in ends):
+                raise Refused(f"an edge from {ends[0]!r} to {ends[1]!r} without one of them")
+
+    def content_of(self, key: bytes, origins: list, files: bytes, outside: dict) -> bytes:
+        kinds = {kind for kind, _ in origins}
+        if len(origins) == 1 and kinds == {1}:
+            if origins[0][1] not in outside:
+                raise Refused(f"{key.decode()} stands on what is not outside")
+            return outside[origins[0][1]]
+        if kinds != {0}:
+            raise Refused(f"{key.decode()} stands on several things outside")
+        entries = [(path, self.entry_at(files, path)) for _, path in origins]
+        if len(entries) == 1:
+            return entries[0][1][1]
+        return build.build_map("tree", [(path, entry[2]) for path, entry in entries])[0]
+
+    def entry_at(self, files: bytes, path: bytes) -> tuple:
+        """Kind, id and value of what is at a path."""
+        entry = (maps.DIRECTORY, files, None)
+        for name in path.split(b"/"):
+            below = self.folders.get(entry[1], {}) if entry[0] == maps.DIRECTORY else {}
+            if name not in below:
+                raise Refused(f"{path!r} is not in the files")
+            entry = below[name]
+        return entry
 
     def check_commits(self) -> int:
         """Walks every commit; gives how many there are."""

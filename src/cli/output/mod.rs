@@ -12,6 +12,7 @@ mod pager;
 mod performed;
 mod progress;
 mod stream;
+mod system_view;
 mod time;
 mod warning;
 
@@ -29,5 +30,9 @@ pub use numbers::{count, plural, seconds, size};
 pub use performed::draw_performed;
 pub use progress::Progress;
 pub use stream::{Output, Paging};
+pub use system_view::{
+    ComponentView, EdgeView, FindingView, GraphView, SystemChangesView, attribute_text,
+    draw_narrowed, draw_system_changes, origins_in_words, warn_of_finding, warn_of_manifest,
+};
 pub use time::{clock, iso, moment};
 pub use warning::{lines_of, warn, warn_of_command, warn_of_folder};

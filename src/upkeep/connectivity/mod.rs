@@ -12,6 +12,7 @@ use crate::object::{
 use crate::policy::{Verdict, verdict, with_sources};
 use crate::repo::{FILES, Repository, StoredCommit, StoredTag};
 use crate::store::Lookup;
+use crate::system::SystemChecker;
 
 use super::contents::{Contents, PartialRecipe};
 use super::places::{Hurt, Hurts, NODE_PLACES, Places, join};
@@ -77,6 +78,7 @@ pub struct Walk<'a> {
     /// Maps that were visited.
     maps: HashMap<NodeId, Option<Whole>>,
     shapes: Checker<'a, Shelf<'a>>,
+    systems: SystemChecker<'a, Shelf<'a>>,
     /// Blobs that were visited, and the sizes of those that are whole.
     blobs: HashMap<BlobId, Option<u64>>,
     /// The path of what is visited, and how many names it has.
@@ -106,6 +108,7 @@ impl<'a> Walk<'a> {
             nodes: HashMap::new(),
             maps: HashMap::new(),
             shapes: Checker::new(shelf),
+            systems: SystemChecker::new(shelf),
             blobs: HashMap::new(),
             path: Vec::new(),
             depth: 0,
@@ -207,7 +210,7 @@ impl<'a> Walk<'a> {
         let root = self.map(commit.root, Some(Schema::Root));
         let root = root.filter(|_| self.has_files(commit.root));
         let origins = commit.origins.is_none_or(|origins| self.map(origins, None).is_some());
-        let mut clean = root.is_some() && origins;
+        let mut clean = root.is_some() && origins && self.system(id, commit.root);
         for blob in &commit.observed {
             clean &= self.blob(*blob, None);
         }
@@ -226,6 +229,18 @@ impl<'a> Walk<'a> {
             Ok(Some(_)) => true,
             Ok(None) => self.bad_node(root, "a root map without `files`".into()),
             Err(e) => self.bad_node(root, with_sources(&e)),
+        }
+    }
+
+    /// Whether what the system of a commit says is borne out by what else its root map, which is
+    /// whole, holds.
+    fn system(&mut self, id: CommitId, root: NodeId) -> bool {
+        match self.systems.check(root) {
+            Ok(()) => true,
+            Err(e) => {
+                self.report.problem(ProblemKind::System, format!("commit {id}"), with_sources(&e));
+                false
+            }
         }
     }
 

@@ -24,6 +24,7 @@ use aisr::sign::{
     Namespace, PublicKey, SecretKey, from_armored, parse_identities, parse_sshsig, to_armored,
 };
 use aisr::store::{Entry, Footer, PackKind, Trailer};
+use aisr::system::Manifest;
 use aisr::upkeep::Collected;
 use aisr::worktree::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 // Its library answers the calls that the instrumentation puts into every crate.
@@ -55,6 +56,7 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
         "format_file" => Format::decode(bytes).is_ok(),
         "genesis" => Genesis::decode(bytes).is_ok(),
         "log_entry" => LogEntry::decode(bytes).is_ok(),
+        "manifest" => Manifest::parse(text).is_ok(),
         "node" => Node::decode(Arc::from(bytes)).is_ok(),
         "place_file" => PlaceFile::decode(bytes).is_ok(),
         "operation" => Operation::decode(bytes).is_ok(),
@@ -110,6 +112,20 @@ fn graph() -> Vec<Seed> {
     ]
 }
 
+/// A manifest with all that one can say.
+const MANIFEST: &str = r#"[capture]
+quiesce = ["docker", "pause", "agent"]
+[agent.triage]
+path = ["agents/triage.yaml", "agents/**/*.md"]
+at = "/agents/0"
+was = "sorter"
+attributes = { team = "support" }
+runs = "model:base"
+remembers-in = [{ to = "memory:store", mode = "rw" }, "memory:log"]
+[agent.triage.edges]
+reads = "data:faq"
+"#;
+
 fn seeds() -> Vec<Seed> {
     let mut seeds = payloads();
     let objects: Vec<Seed> =
@@ -124,6 +140,7 @@ fn seeds() -> Vec<Seed> {
     seeds.push(("format_file", "plain", Format::default().encode().into_bytes()));
     let place = PlaceFile { repo: repository(), log: LogId::new([4; 16]) };
     seeds.push(("place_file", "plain", place.encode().into_bytes()));
+    seeds.push(("manifest", "desk", MANIFEST.as_bytes().to_vec()));
     seeds.push(("ref_name", "branch", b"refs/heads/main".to_vec()));
     seeds.push(("repo_path", "prompt", b"prompts/triage.md".to_vec()));
     seeds.push(("refs", "branches", refs().encode()));

@@ -1,0 +1,36 @@
+//! `aisr system`: the components of the folder and of commits.
+
+mod graph;
+mod show;
+
+use super::Answer;
+use super::context::Context;
+use super::error::CliError;
+
+pub use show::key_of;
+
+/// See what makes up the system: its components, and the relations between them.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "Examples:
+  aisr system
+  aisr system v1 --table
+  aisr system show agent:triage")]
+pub struct Arguments {
+    #[command(flatten)]
+    graph: graph::Arguments,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Show(show::Arguments),
+}
+
+pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
+    match &arguments.command {
+        None => graph::run(context, &arguments.graph),
+        Some(Command::Show(arguments)) => show::run(context, arguments),
+    }
+}

@@ -1,0 +1,82 @@
+//! Which commits changed one component or one edge.
+
+use crate::object::{ComponentKey, EdgeKey};
+use crate::repo::{RepoError, Repository, StoredCommit};
+use crate::system::{ComponentChange, EdgeChange, SystemChanges, SystemMaps, changes_of};
+
+/// What of a system is followed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// A component, under its former names as well.
+    Component(ComponentKey),
+    /// An edge.
+    Edge(EdgeKey),
+}
+
+/// Follows one component or edge through commits that are visited newest first.
+pub struct SubjectWalk<'r> {
+    repo: &'r Repository,
+    subject: Subject,
+}
+
+impl<'r> SubjectWalk<'r> {
+    /// Begins to follow.
+    pub fn new(repo: &'r Repository, subject: Subject) -> Self {
+        Self { repo, subject }
+    }
+
+    /// What the commit did to it, as against its first parent; `None` where it is as one of the
+    /// parents has it. Where a component got its name here, its former one is followed from now on.
+    ///
+    /// # Errors
+    /// When the system of the commit or of a parent cannot be read.
+    pub fn visit(&mut self, stored: &StoredCommit) -> Result<Option<SystemChanges>, RepoError> {
+        let store = self.repo.store();
+        let now = SystemMaps::of_root(store, stored.commit.root)?;
+        let mut before = Vec::new();
+        for parent in &stored.commit.parents {
+            let root = self.repo.commit(*parent)?.commit.root;
+            let parent = SystemMaps::of_root(store, root)?;
+            if parent.id == now.id || self.is_same(parent, now)? {
+                return Ok(None);
+            }
+            before.push(parent);
+        }
+        let first = before.first().copied().unwrap_or_default();
+        let mut changes = changes_of(store, first, now)?;
+        match &self.subject {
+            Subject::Component(key) => {
+                let of = |change: &ComponentChange| {
+                    change.key == *key || change.renamed_from.as_ref() == Some(key)
+                };
+                changes.components.retain(of);
+                changes.edges.clear();
+            }
+            Subject::Edge(key) => {
+                let of = |change: &EdgeChange| change.key == *key;
+                changes.components.clear();
+                changes.edges.retain(of);
+            }
+        }
+        if let Subject::Component(key) = &self.subject {
+            let named = changes.components.iter().find(|change| change.key == *key);
+            if let Some(was) = named.and_then(|change| change.renamed_from.clone()) {
+                self.subject = Subject::Component(was);
+            }
+        }
+        Ok((!changes.is_empty()).then_some(changes))
+    }
+
+    fn is_same(&self, before: SystemMaps, now: SystemMaps) -> Result<bool, RepoError> {
+        let store = self.repo.store();
+        Ok(match &self.subject {
+            Subject::Component(key) => {
+                before.components == now.components
+                    || before.component(store, key)? == now.component(store, key)?
+            }
+            Subject::Edge(key) => {
+                before.edges == now.edges || before.edge(store, key)? == now.edge(store, key)?
+            }
+        })
+    }
+}
