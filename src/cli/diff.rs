@@ -7,15 +7,17 @@ use aisr::diff::FileChange;
 use aisr::history::{HistoryError, Revisions};
 use aisr::object::{CommitId, RepoPath};
 use aisr::repo::Repository;
-use aisr::worktree::{CompareOptions, Side, compare};
+use aisr::worktree::{CompareOptions, Side, SystemDifference, compare};
 
 use super::Answer;
 use super::context::{Context, revisions};
 use super::error::CliError;
 use super::output::{
-    Differences, DrawOptions, Escaped, JsonList, KindFilter, Paging, git_path, warn_of_folder,
+    Differences, DrawOptions, Escaped, JsonList, KindFilter, Paging, SystemPart, git_path,
+    parse_kind, warn_of_folder, warn_of_manifest,
 };
 use super::pathspec::{repo_path, repo_paths};
+use super::system::key_of;
 use super::target;
 
 /// Show what differs between the folder and a commit, or between two commits.
@@ -45,8 +47,12 @@ pub struct Arguments {
     /// Mark the words that differ.
     #[arg(long, conflicts_with_all = ["stat", "name_only", "json"])]
     word: bool,
-    /// Only contents of this kind; may be given more than once.
-    #[arg(long = "kind", value_name = "KIND")]
+    /// Only this component, and the files that it stands on.
+    #[arg(long, value_name = "KIND:NAME")]
+    component: Option<String>,
+    /// Only contents of this kind (as sqlite, tools), or components of it (as prompt); may be given
+    /// more than once.
+    #[arg(long = "kind", value_name = "KIND", value_parser = parse_kind)]
     kinds: Vec<KindFilter>,
     /// Show N changes of each table, or `all`; without it 20, and all in JSON.
     #[arg(long, value_name = "N", value_parser = parse_limit)]
@@ -69,19 +75,38 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let repo = context.repository()?;
     let (before, after, paths) = sides(context, &repo, arguments)?;
     let progress = context.progress("Reading");
-    let options = CompareOptions { paths: &paths, threads: context.threads(), progress: &progress };
-    let found = compare(&repo, before, after, &options)?;
+    let component = arguments.component.as_deref().map(key_of).transpose()?;
+    let options = CompareOptions {
+        paths: &paths,
+        component: component.as_ref(),
+        threads: context.threads(),
+        progress: &progress,
+    };
+    let mut found = compare(&repo, before, after, &options)?;
     progress.finish();
-    let differences = Differences::new(&repo, options_of(context, arguments));
+    let mut system = SystemDifference::default();
+    match std::mem::replace(&mut found.system, Ok(SystemDifference::default())) {
+        Ok(known) => system = known,
+        Err(e) => warn_of_manifest(&e),
+    }
+    if let Some(key) = component.as_ref().filter(|_| !system.knows_component) {
+        return Err(CliError::usage(format!("neither state has the component {key}"))
+            .hint("`aisr system` lists those that there are"));
+    }
+    let system = SystemPart::new(system, &paths, component, &arguments.kinds);
+    let options = options_of(context, arguments);
+    let limit = options.limit;
+    let differences = Differences::new(&repo, options);
     let mut changes: Vec<&FileChange> = Vec::new();
     for found in &found.changes {
-        if differences.passes(found)? {
+        if system.passes(found) && differences.passes(found, &system.of_file(found))? {
             changes.push(found);
         }
     }
     let mut out = context.output(if arguments.json { Paging::Off } else { Paging::Auto });
     if arguments.json {
         let mut list = JsonList::begin(&mut out);
+        system.write_json(&mut list)?;
         for change in &changes {
             differences.write_json(change, &mut list)?;
         }
@@ -91,15 +116,26 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
             writeln!(out, "{}", git_path("", found.change.path.as_bytes()))?;
         }
     } else if arguments.stat {
+        system.draw(limit, &mut out)?;
         differences.draw_stat(&changes, &mut out)?;
     } else {
+        if !arguments.patch {
+            system.draw(limit, &mut out)?;
+        }
         for change in &changes {
+            if !arguments.patch {
+                system.draw_owners(change, &mut out)?;
+            }
             differences.draw(change, &mut out)?;
         }
     }
     out.finish()?;
     warn_of_folder(&found.warnings, context.verbose);
-    Ok(if arguments.exit_code && !changes.is_empty() { Answer::No } else { Answer::Yes })
+    Ok(if arguments.exit_code && !(changes.is_empty() && system.is_empty()) {
+        Answer::No
+    } else {
+        Answer::Yes
+    })
 }
 
 /// How many changes are shown.

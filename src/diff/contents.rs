@@ -1,6 +1,6 @@
 //! What differs in a table of two versions, ready to be shown: counted whole, listed in part.
 
-use crate::view::{Cursor, Key, Table, Tensor, Value, View, ViewError};
+use crate::view::{Cursor, Key, Tensor, Value, View, ViewError};
 
 use super::records::{Counts, RecordChange, RecordChanges, TablePair};
 use super::tensors::{TensorDelta, TensorPair, compare_tensors};
@@ -87,12 +87,25 @@ impl TensorsDiff {
 }
 
 /// Whether this is a table of tensors, which [`diff_tensors`] compares.
-pub fn has_tensors(view: &dyn View, table: &Table) -> Result<bool, ViewError> {
-    if view.source().is_none() {
-        return Ok(false);
+///
+/// # Errors
+/// When a content cannot be read.
+pub fn has_tensors(
+    before: Option<&dyn View>,
+    after: Option<&dyn View>,
+    tables: &TablePair,
+) -> Result<bool, ViewError> {
+    for (view, table) in [(before, &tables.before), (after, &tables.after)] {
+        let (Some(view), Some(table)) = (view, table) else { continue };
+        if view.source().is_none() {
+            continue;
+        }
+        let first = view.cursor(table, None)?.next()?;
+        if first.is_some_and(|record| matches!(record.value, Value::Tensor(_))) {
+            return Ok(true);
+        }
     }
-    let first = view.cursor(table, None)?.next()?;
-    Ok(first.is_some_and(|record| matches!(record.value, Value::Tensor(_))))
+    Ok(false)
 }
 
 /// Compares the tensors of a table; what is not told is equal to the bit.

@@ -8,6 +8,7 @@ use crate::repo::Repository;
 use crate::view::{Kind, Opened, Source, View, common, open, open_as};
 
 use super::error::WorktreeError;
+use super::side_by_side::side_by_side;
 use super::side_source::open_side;
 
 /// Both versions of a file, understood as one kind.
@@ -52,11 +53,19 @@ pub fn understand(
         return Ok(None);
     }
     let old_path = found.from.as_ref().unwrap_or(&change.path);
-    let before = side(repo, old_path, change.before)?;
-    let after = side(repo, &change.path, change.after)?;
+    let before = source(repo, old_path, change.before)?;
+    let after = source(repo, &change.path, change.after)?;
     if (before.is_none(), after.is_none()) != (change.before.is_none(), change.after.is_none()) {
         return Ok(None);
     }
+    let (before, after) = match (before, after) {
+        (Some(a), Some(b)) => {
+            let (a, b) = side_by_side(a, b)?;
+            (Some(a), Some(b))
+        }
+        sides => sides,
+    };
+    let (before, after) = (opened(before, old_path)?, opened(after, &change.path)?);
     let kinds = [&before, &after].map(|side| side.as_ref().map(|(_, opened)| opened.view.kind()));
     let kind = match kinds {
         [Some(a), Some(b)] => common(a, b),
@@ -72,13 +81,19 @@ pub fn understand(
 
 type Side = (Arc<dyn Source>, Opened);
 
-fn side(
+fn source(
     repo: &Repository,
     path: &RepoPath,
     entry: Option<TreeEntry>,
-) -> Result<Option<Side>, WorktreeError> {
-    let Some(entry) = entry else { return Ok(None) };
-    let Some(source) = open_side(repo, path, &entry)? else { return Ok(None) };
+) -> Result<Option<Arc<dyn Source>>, WorktreeError> {
+    match entry {
+        Some(entry) => open_side(repo, path, &entry),
+        None => Ok(None),
+    }
+}
+
+fn opened(source: Option<Arc<dyn Source>>, path: &RepoPath) -> Result<Option<Side>, WorktreeError> {
+    let Some(source) = source else { return Ok(None) };
     let opened = open(Arc::clone(&source), path.as_bytes())?;
     Ok(Some((source, opened)))
 }

@@ -22,7 +22,10 @@ pub use color::{
     choose_colors,
 };
 pub use commit_view::{CommitView, ReportView, TagView, draw_made, id_and_subject};
-pub use differences::{Differences, DrawOptions, KindFilter, git_path};
+pub use differences::{
+    Differences, DrawOptions, KindFilter, SystemPart, draw_commit, draw_commit_stat, git_path,
+    parse_kind,
+};
 pub use escape::{Escaped, TerminalText};
 pub use ids::{Ids, Names};
 pub use json::{JsonList, PathText, write_json};

@@ -26,6 +26,7 @@ use aisr::sign::{
 use aisr::store::{Entry, Footer, PackKind, Trailer};
 use aisr::system::Manifest;
 use aisr::upkeep::Collected;
+use aisr::view::{GgufView, SafetensorsView};
 use aisr::worktree::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 // Its library answers the calls that the instrumentation puts into every crate.
 use libfuzzer_sys as _;
@@ -74,6 +75,8 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
         "tree_entry" => TreeEntry::decode(bytes).is_ok(),
         "trust_root" => TrustRoot::decode(bytes).is_ok(),
         "tuple" => tuple::decode(bytes).is_ok(),
+        "view_gguf" => GgufView::open(Arc::new(bytes.to_vec())).is_ok(),
+        "view_safetensors" => SafetensorsView::open(Arc::new(bytes.to_vec())).is_ok(),
         _ => true,
     }
 }
@@ -112,6 +115,24 @@ fn graph() -> Vec<Seed> {
     ]
 }
 
+/// A file of each format of tensors, with metadata.
+fn tensors() -> Vec<Seed> {
+    let header = r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}"#;
+    let length = (header.len() as u64).to_le_bytes();
+    let safetensors = [&length[..], header.as_bytes(), &[0; 5]].concat();
+    let string = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
+    let mut gguf = b"GGUF\x03\0\0\0".to_vec();
+    gguf.extend([1u64.to_le_bytes(), 2u64.to_le_bytes()].concat());
+    gguf.extend([string("tokens"), 9u32.to_le_bytes().to_vec(), 8u32.to_le_bytes().to_vec()].concat());
+    gguf.extend([&2u64.to_le_bytes()[..], &string("<s>"), &string("a")].concat());
+    gguf.extend([string("general.alignment"), 4u32.to_le_bytes().to_vec()].concat());
+    gguf.extend(32u32.to_le_bytes());
+    gguf.extend([string("w"), 1u32.to_le_bytes().to_vec(), 32u64.to_le_bytes().to_vec()].concat());
+    gguf.extend([&2u32.to_le_bytes()[..], &0u64.to_le_bytes()].concat());
+    gguf.resize(gguf.len().next_multiple_of(32) + 18, 0);
+    vec![("view_safetensors", "metadata", safetensors), ("view_gguf", "array", gguf)]
+}
+
 /// A manifest with all that one can say.
 const MANIFEST: &str = r#"[capture]
 quiesce = ["docker", "pause", "agent"]
@@ -136,6 +157,7 @@ fn seeds() -> Vec<Seed> {
     seeds.extend(contents());
     seeds.extend(maps());
     seeds.extend(graph());
+    seeds.extend(tensors());
     seeds.extend(working_folder());
     seeds.push(("format_file", "plain", Format::default().encode().into_bytes()));
     let place = PlaceFile { repo: repository(), log: LogId::new([4; 16]) };

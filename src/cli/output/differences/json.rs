@@ -98,13 +98,7 @@ impl Differences<'_> {
         let (before, after) = versions.views();
         let mut all = Vec::new();
         for tables in pair_tables(before, after) {
-            let mut of_tensors = false;
-            for (view, table) in [(before, &tables.before), (after, &tables.after)] {
-                if let (Some(view), Some(table)) = (view, table) {
-                    of_tensors |= has_tensors(view, table).map_err(view_error)?;
-                }
-            }
-            if of_tensors {
+            if has_tensors(before, after, &tables).map_err(view_error)? {
                 let found = diff_tensors(before, after, &tables, self.options.threads);
                 let found = found.map_err(view_error)?;
                 if !found.changes.is_empty() {

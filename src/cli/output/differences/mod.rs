@@ -4,11 +4,13 @@
 //! is more than a text is drawn by what it means: key paths, tools, rows, tensors. `docs/diff.md`
 //! is the manual.
 
+mod commit;
 mod git_patch;
 mod hunks;
 mod json;
 mod kinds;
 mod stat;
+mod system;
 mod tables;
 mod tensors;
 mod values;
@@ -16,7 +18,7 @@ mod values;
 use std::io::Write;
 
 use aisr::diff::FileChange;
-use aisr::object::{RepoPath, TreeEntry};
+use aisr::object::{ComponentKey, RepoPath, TreeEntry};
 use aisr::repo::Repository;
 use aisr::view::{FellBack, Kind, ViewError, path_of};
 use aisr::worktree::{Content, Versions, WorktreeError, read_text, understand};
@@ -26,8 +28,10 @@ use super::escape::Escaped;
 use super::stream::Output;
 use crate::cli::error::CliError;
 
+pub use commit::{draw_commit, draw_commit_stat};
 pub use git_patch::git_path;
-pub use kinds::{KindFilter, kind_name};
+pub use kinds::{KindFilter, kind_name, parse_kind};
+pub use system::SystemPart;
 
 use git_patch::{FileTexts, Patch, draw_binary, draw_directory, draw_header, has_equal_contents};
 
@@ -42,7 +46,7 @@ pub struct DrawOptions {
     pub patch: bool,
     /// How many changes of a table are shown; `None` for all.
     pub limit: Option<usize>,
-    /// Only contents of these kinds; all, if there are none.
+    /// Only contents or components of these kinds; all, if there are none.
     pub kinds: Vec<KindFilter>,
     /// How many threads compare tensors.
     pub threads: usize,
@@ -80,11 +84,7 @@ impl<'r> Differences<'r> {
         if draw_directory(found, out)? {
             return Ok(());
         }
-        let versions = match needs_view(found) {
-            true => understand(self.repo, found)?,
-            false => None,
-        };
-        let Some(versions) = versions else {
+        let Some(versions) = understand(self.repo, found)? else {
             return patch.draw(found, &self.texts(found)?, out);
         };
         draw_notes(&versions, found, out)?;
@@ -111,10 +111,21 @@ impl<'r> Differences<'r> {
         }
     }
 
-    /// Whether the filters let a change pass.
-    pub fn passes(&self, found: &FileChange) -> Result<bool, CliError> {
+    /// Whether the filters of kinds let a change pass, which `components` claim.
+    pub fn passes(
+        &self,
+        found: &FileChange,
+        components: &[&ComponentKey],
+    ) -> Result<bool, CliError> {
         if self.options.kinds.is_empty() {
             return Ok(true);
+        }
+        let by_component = |filter: &KindFilter| components.iter().any(|key| filter.names(key));
+        if self.options.kinds.iter().any(by_component) {
+            return Ok(true);
+        }
+        if !self.options.kinds.iter().any(|filter| matches!(filter, KindFilter::Content(_))) {
+            return Ok(false);
         }
         let kind = understand(self.repo, found)?.map(|versions| versions.kind);
         Ok(self.options.kinds.iter().any(|filter| filter.lets(kind)))
@@ -134,13 +145,6 @@ impl<'r> Differences<'r> {
         let before = read(found.from.as_ref().unwrap_or(&change.path), change.before)?;
         Ok(FileTexts { before, after: read(&change.path, change.after)? })
     }
-}
-
-/// Whether a file is more than its name says: of a plain text nothing would be drawn otherwise.
-fn needs_view(found: &FileChange) -> bool {
-    let path = found.change.path.as_bytes();
-    let plain: [&[u8]; 5] = [b".txt", b".rs", b".py", b".js", b".ts"];
-    !plain.iter().any(|end| path.ends_with(end))
 }
 
 fn is_binary(kind: Kind) -> bool {

@@ -12,7 +12,7 @@ use aisr::worktree::{Content, Versions, understand};
 use super::git_patch::{FileTexts, has_equal_contents};
 use super::tables::{ToolCounts, counts_shown};
 use super::tensors::tensors_line;
-use super::{Differences, broken_content, needs_view, view_error};
+use super::{Differences, broken_content, view_error};
 use crate::cli::error::CliError;
 use crate::cli::output::change_view::change_word;
 use crate::cli::output::color::{ADDED, KIND, REMOVED};
@@ -74,9 +74,6 @@ impl Differences<'_> {
 
     /// Rows, tools and tensors are counted as such; `None` for what is counted by lines or bytes.
     fn by_meaning(&self, found: &FileChange) -> Result<Option<String>, CliError> {
-        if !needs_view(found) {
-            return Ok(None);
-        }
         let Some(versions) = understand(self.repo, found)? else { return Ok(None) };
         let text = match versions.kind {
             Kind::Tools => tools(&versions),
@@ -166,14 +163,7 @@ fn tensors(versions: &Versions, threads: usize) -> Result<String, CliError> {
     let mut parts = Vec::new();
     for tables in pair_tables(before, after) {
         let Some(table) = tables.table() else { continue };
-        let views = [(before, &tables.before), (after, &tables.after)];
-        let mut of_tensors = false;
-        for (view, table) in views {
-            if let (Some(view), Some(table)) = (view, table) {
-                of_tensors |= has_tensors(view, table).map_err(view_error)?;
-            }
-        }
-        if of_tensors {
+        if has_tensors(before, after, &tables).map_err(view_error)? {
             let found = diff_tensors(before, after, &tables, threads).map_err(view_error)?;
             if !found.changes.is_empty() {
                 let line = tensors_line(&found);

@@ -38,12 +38,7 @@ pub fn draw_tables(
     let mut any = false;
     for tables in pair_tables(before, after) {
         let Some(table) = tables.table().cloned() else { continue };
-        let of_tensors = [(before, &tables.before), (after, &tables.after)]
-            .into_iter()
-            .filter_map(|(view, table)| Some(has_tensors(view?, table.as_ref()?)))
-            .collect::<Result<Vec<_>, ViewError>>()
-            .map_err(view_error)?;
-        if of_tensors.contains(&true) {
+        if has_tensors(before, after, &tables).map_err(view_error)? {
             any |= draw_tensors(versions, &tables, options, out)?;
             continue;
         }
