@@ -39,6 +39,7 @@ mod repair;
 mod restore;
 mod run_command;
 mod show;
+mod sql;
 mod status;
 mod surroundings;
 mod system;
@@ -106,6 +107,7 @@ enum Command {
     Cat(cat::Arguments),
     System(system::Arguments),
     Check(check::Arguments),
+    Sql(sql::Arguments),
     Checkout(checkout::Arguments),
     Clone(clone::Arguments),
     Remote(remote::Arguments),
@@ -166,6 +168,7 @@ pub fn run() -> ExitCode {
         Command::Cat(arguments) => cat::run(&context, &arguments),
         Command::System(arguments) => system::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
+        Command::Sql(arguments) => sql::run(&context, &arguments),
         Command::Checkout(arguments) => checkout::run(&context, &arguments),
         Command::Clone(arguments) => clone::run(&context, &arguments),
         Command::Remote(arguments) => remote::run(&context, &arguments),

@@ -21,6 +21,7 @@ mod open;
 mod records;
 mod safetensors;
 mod source;
+pub mod sql;
 pub mod sqlite;
 mod stored;
 mod tensors;

@@ -11,6 +11,7 @@ mod numbers;
 mod pager;
 mod performed;
 mod progress;
+mod rows;
 mod stream;
 mod system_view;
 mod time;
@@ -32,6 +33,7 @@ pub use json::{JsonList, PathText, write_json};
 pub use numbers::{count, plural, seconds, size};
 pub use performed::draw_performed;
 pub use progress::Progress;
+pub use rows::{RowFormat, RowWriter};
 pub use stream::{Output, Paging};
 pub use system_view::{
     ComponentView, EdgeView, FindingView, GraphView, SystemChangesView, attribute_text,
