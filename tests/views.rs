@@ -35,7 +35,9 @@ fn shown(value: &Value) -> String {
         Value::Text(text) => format!("{text:?}"),
         Value::Bytes(bytes) => format!("{} bytes", bytes.len()),
         Value::Count(times) => format!("× {times}"),
-        Value::List(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Value::List(items) => {
+            format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", "))
+        }
         Value::Fields(fields) => {
             let pair = |(name, value): &(String, Value)| format!("{name}: {}", shown(value));
             format!("{{{}}}", fields.iter().map(pair).collect::<Vec<_>>().join(", "))
@@ -108,14 +110,32 @@ fn a_transcript_says_the_same_with_a_message_on_each_line() {
 #[test]
 fn tools_are_found_in_each_form() {
     let cases = [
-        ("mcp", r#"{"tools": [{"name": "t", "description": "d", "inputSchema": {"type": "object"}}]}"#),
-        ("rpc", r#"{"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "t", "inputSchema": {}}]}}"#),
-        ("openai", r#"[{"type": "function", "function": {"name": "t", "description": "d", "parameters": {"type": "object"}}}]"#),
+        (
+            "mcp",
+            r#"{"tools": [{"name": "t", "description": "d", "inputSchema": {"type": "object"}}]}"#,
+        ),
+        (
+            "rpc",
+            r#"{"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "t", "inputSchema": {}}]}}"#,
+        ),
+        (
+            "openai",
+            r#"[{"type": "function", "function": {"name": "t", "description": "d", "parameters": {"type": "object"}}}]"#,
+        ),
         ("openai_flat", r#"[{"type": "function", "name": "t", "parameters": {}}]"#),
         ("anthropic", r#"[{"name": "t", "description": "d", "input_schema": {"type": "object"}}]"#),
-        ("request", r#"{"model": "m", "system": "Obey.", "tools": [{"name": "t", "input_schema": {}}, {"type": "web_search", "name": "w"}]}"#),
-        ("both", r#"[{"type": "function", "description": "outer", "function": {"name": "t", "description": "inner"}}]"#),
-        ("twice", r#"[{"name": "t", "description": "d", "input_schema": {}}, {"name": "t", "description": "e", "input_schema": {}}]"#),
+        (
+            "request",
+            r#"{"model": "m", "system": "Obey.", "tools": [{"name": "t", "input_schema": {}}, {"type": "web_search", "name": "w"}]}"#,
+        ),
+        (
+            "both",
+            r#"[{"type": "function", "description": "outer", "function": {"name": "t", "description": "inner"}}]"#,
+        ),
+        (
+            "twice",
+            r#"[{"name": "t", "description": "d", "input_schema": {}}, {"name": "t", "description": "e", "input_schema": {}}]"#,
+        ),
         ("empty", r#"{"tools": []}"#),
     ];
     let all: String = cases
@@ -181,14 +201,29 @@ fn broken_content_is_text_and_says_so() {
     let deep = "[".repeat(129) + &"]".repeat(129);
     let many = format!("[{}1]", "1,".repeat(1 << 20));
     let cases: [(&str, &[u8], &str, Kind); 10] = [
-        ("a.json", b"{\"a\": 1,}", "not a sound JSON: a name in double quotes is missing (at byte 8)", Kind::Text),
+        (
+            "a.json",
+            b"{\"a\": 1,}",
+            "not a sound JSON: a name in double quotes is missing (at byte 8)",
+            Kind::Text,
+        ),
         ("a.json", b"{\"a\": \xff}", "not a sound text: not UTF-8 (at byte 6)", Kind::Text),
         ("a.json", deep.as_bytes(), "nesting beyond what is looked at: 128 levels", Kind::Text),
         ("a.json", many.as_bytes(), "values beyond what is looked at: 1048576", Kind::Text),
-        ("a.jsonl", b"{}\n{\n", "not a sound JSON lines: a name in double quotes is missing (at byte 5)", Kind::Text),
+        (
+            "a.jsonl",
+            b"{}\n{\n",
+            "not a sound JSON lines: a name in double quotes is missing (at byte 5)",
+            Kind::Text,
+        ),
         ("a.toml", b"a = 1\na = 2\n", "not a sound TOML: duplicate key (at byte 6)", Kind::Text),
         ("a.yaml", b"a: [1\n", "not a sound YAML", Kind::Text),
-        ("a.yaml", b"a: &a [*a]\n", "not a sound YAML: an alias to what holds it (at byte 7)", Kind::Text),
+        (
+            "a.yaml",
+            b"a: &a [*a]\n",
+            "not a sound YAML: an alias to what holds it (at byte 7)",
+            Kind::Text,
+        ),
         ("a.md", b"---\na: [1\n---\nbody", "not a sound YAML", Kind::Text),
         ("a.md", b"a\0b", "not a sound text: it has zero bytes (at byte 0)", Kind::Bytes),
     ];
@@ -328,7 +363,10 @@ fn aliases_that_multiply_are_bounded() {
 fn long_names_above_many_values_are_bounded() {
     let content = format!("{{\"{}\": [{}0]}}", "x".repeat(1 << 20), "0,".repeat(1000));
     let opened = open("a.json", content);
-    assert_eq!(opened.fell_back.unwrap().why.to_string(), "key paths beyond what is looked at: 256 MiB");
+    assert_eq!(
+        opened.fell_back.unwrap().why.to_string(),
+        "key paths beyond what is looked at: 256 MiB"
+    );
 }
 
 #[test]
@@ -347,17 +385,21 @@ fn records_are_keyed_by_a_column_that_is_unique() {
         ("tabs.tsv", "a\tb\nx\t1\nx\t1\n"),
         ("headless.csv", "1,2\n1,2\n3,4\n"),
         ("doubled_names.csv", "id,a,a\n1,2,3\n"),
+        ("unnamed.csv", ",id\n0,7\n"),
         ("empty.csv", ""),
     ];
-    let all: String =
-        cases.iter().map(|(name, content)| format!("{name}: {}", dump(&open(name, content)))).collect();
+    let all: String = cases
+        .iter()
+        .map(|(name, content)| format!("{name}: {}", dump(&open(name, content))))
+        .collect();
     insta::assert_snapshot!("records", all);
 }
 
 #[test]
 fn records_of_one_key_and_the_same_bytes_are_left_out_on_both_sides() {
     let a = open("a.jsonl", "{\"id\": 1, \"x\": 1}\n{\"id\": 2}\n{\"id\": 3}\n{\"id\": 4}\n");
-    let b = open("a.jsonl", "{\"id\": 3}\n{\"id\": 5}\n{\"x\": 1, \"id\": 1}\n{\"id\": 2, \"x\": 0}\n");
+    let b =
+        open("a.jsonl", "{\"id\": 3}\n{\"id\": 5}\n{\"x\": 1, \"id\": 1}\n{\"id\": 2, \"x\": 0}\n");
     let left = |view: &dyn View, beside: &dyn View| {
         let mut cursor = view.cursor(&view.tables()[0], Some(beside)).unwrap();
         let mut keys = Vec::new();

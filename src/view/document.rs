@@ -64,7 +64,10 @@ impl Node {
         match value {
             Value::List(items) => Self::list(items.into_iter().map(Self::of).collect()),
             Value::Fields(fields) => Self::mapping(
-                fields.into_iter().map(|(name, value)| (Element::Text(name), Self::of(value))).collect(),
+                fields
+                    .into_iter()
+                    .map(|(name, value)| (Element::Text(name), Self::of(value)))
+                    .collect(),
             ),
             leaf => Self::Leaf(leaf),
         }

@@ -109,8 +109,7 @@ pub fn open_as(source: Arc<dyn Source>, kind: Kind) -> Result<Opened, ViewError>
 /// The kind as which two contents can be compared: their own where they agree.
 pub fn common(a: Kind, b: Kind) -> Kind {
     use Kind::{Bytes, FrontMatter, Json, JsonLines, Text, Tools};
-    let is_binary =
-        |kind| matches!(kind, Bytes | Kind::Sqlite | Kind::Safetensors | Kind::Gguf);
+    let is_binary = |kind| matches!(kind, Bytes | Kind::Sqlite | Kind::Safetensors | Kind::Gguf);
     match (a, b) {
         (a, b) if a == b => a,
         (Tools, Json) | (Json, Tools) => Json,
@@ -167,8 +166,13 @@ fn open_text(mut text: String, named: Option<Kind>) -> Opened {
             Ok(opened) => return opened,
             Err((back, why)) => {
                 text = back;
-                if Some(kind) == named {
+                let too_much = matches!(why, Some(ViewError::Limit { .. }));
+                if Some(kind) == named || too_much {
                     fell_back = why.map(|why| FellBack { seemed: kind, why });
+                }
+                // What is sound and beyond the bounds is nothing else. Tools are only looked for.
+                if too_much && kind != Kind::Tools {
+                    break;
                 }
             }
         }

@@ -58,11 +58,7 @@ impl Records {
         Self::new(content, Format::Csv(shape), ranges)
     }
 
-    fn new(
-        content: String,
-        format: Format,
-        ranges: Vec<Range<usize>>,
-    ) -> Result<Self, ViewError> {
+    fn new(content: String, format: Format, ranges: Vec<Range<usize>>) -> Result<Self, ViewError> {
         let mut records =
             Self { content, format, tables: [table("", &[])], ranges, places: Vec::new() };
         if let Some((name, keys)) = records.find_key()? {

@@ -19,7 +19,10 @@ pub(super) fn parse(text: &str) -> Result<Value, ViewError> {
 }
 
 fn table_value(table: DeTable<'_>, depth: usize, nodes: &mut usize) -> Result<Value, ViewError> {
-    let field = |(name, value): (::toml::Spanned<std::borrow::Cow<'_, str>>, ::toml::Spanned<DeValue<'_>>)| {
+    let field = |(name, value): (
+        ::toml::Spanned<std::borrow::Cow<'_, str>>,
+        ::toml::Spanned<DeValue<'_>>,
+    )| {
         Ok((name.into_inner().into_owned(), value_of(value.into_inner(), depth, nodes)?))
     };
     table.into_iter().map(field).collect::<Result<_, ViewError>>().map(Value::Fields)

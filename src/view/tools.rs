@@ -8,10 +8,10 @@
 
 use std::collections::HashSet;
 
+use super::Kind;
 use super::document::{Document, Node, table};
 use super::error::ViewError;
 use super::value::{Element, Value};
-use super::Kind;
 
 /// The members of a tool that only a tool has.
 const SCHEMAS: [&str; 3] = ["inputSchema", "input_schema", "parameters"];
@@ -31,8 +31,10 @@ pub(super) fn view(content: Value) -> Result<Option<Document>, ViewError> {
     let Ok(rest) = take_tools(content, &mut tools) else {
         return Ok(None);
     };
-    let tools = tools.into_iter().map(|(name, fields)| (Element::Text(name), fields)).collect();
-    let mut tables = vec![(table("tools", &["tool", "field"]), Node::mapping(tools))];
+    let tools: Vec<_> =
+        tools.into_iter().map(|(name, fields)| (Element::Text(name), fields)).collect();
+    let tools = if tools.is_empty() { Node::Branch(tools) } else { Node::mapping(tools) };
+    let mut tables = vec![(table("tools", &["tool", "field"]), tools)];
     if let Some(rest) = rest {
         tables.insert(0, (table("other", &["path"]), Node::of(rest)));
     }
@@ -81,7 +83,11 @@ fn lists_tools_in(fields: &[(String, Value)]) -> bool {
     let bare = fields.iter().all(|(name, _)| is_beside(name));
     fields.iter().any(|(name, value)| match value {
         Value::List(items) if name == "tools" => {
-            if items.is_empty() { bare } else { is_tool_list(items, false) }
+            if items.is_empty() {
+                bare
+            } else {
+                is_tool_list(items, false)
+            }
         }
         Value::Fields(_) if name == "result" => lists_tools(value),
         _ => false,
@@ -101,7 +107,9 @@ fn take_from_object(object: Value, out: &mut Tools) -> Result<Option<Value>, Val
     let mut left = Vec::new();
     for (name, value) in fields {
         match value {
-            Value::List(items) if name == "tools" && (items.is_empty() || is_tool_list(&items, false)) => {
+            Value::List(items)
+                if name == "tools" && (items.is_empty() || is_tool_list(&items, false)) =>
+            {
                 out.extend(items.into_iter().filter_map(tool));
             }
             Value::Fields(_) if name == "result" => match take_from_object(value, out) {
