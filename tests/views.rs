@@ -385,6 +385,7 @@ fn records_are_keyed_by_a_column_that_is_unique() {
         ("tabs.tsv", "a\tb\nx\t1\nx\t1\n"),
         ("headless.csv", "1,2\n1,2\n3,4\n"),
         ("doubled_names.csv", "id,a,a\n1,2,3\n"),
+        ("unnamed.csv", ",id\n0,7\n"),
         ("empty.csv", ""),
     ];
     let all: String = cases

@@ -31,6 +31,7 @@ impl Shape {
         Fields::new(self.delimiter).next(text.as_bytes(), &mut fields)?;
         let name = |at: usize| {
             let named = self.header.as_ref().and_then(|header| header.get(at));
+            let named = named.filter(|name| !name.is_empty());
             named.cloned().unwrap_or_else(|| format!("column {}", at + 1))
         };
         let named = fields.into_iter().enumerate();
@@ -66,12 +67,15 @@ pub(super) fn records(content: &str) -> Result<(Shape, Vec<Range<usize>>), ViewE
     Ok((Shape { delimiter, header }, ranges))
 }
 
-/// A first line names the columns if every field is there, once, and no number.
+/// A first line names the columns if it has names, each once, and no numbers. A column may have no
+/// name: that of the index that pandas writes has none.
 fn is_header(fields: &[String]) -> bool {
-    let mut names: Vec<&str> = fields.iter().map(|field| field.trim()).collect();
-    let named = names.iter().all(|name| !name.is_empty() && name.parse::<f64>().is_err());
+    let named = fields.iter().map(|field| field.trim()).filter(|name| !name.is_empty());
+    let mut names: Vec<&str> = named.collect();
     names.sort_unstable();
-    named && names.windows(2).all(|pair| pair[0] != pair[1])
+    !names.is_empty()
+        && names.iter().all(|name| name.parse::<f64>().is_err())
+        && names.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// What separates the most fields of the first line, outside of quotes.

@@ -120,7 +120,8 @@ fn field_of(pair: &Element) -> Option<(String, Value)> {
 }
 
 /// The key of a document as a path: `agents.triage.tools[0]`. What is no plain name stands in
-/// brackets and quotes; the second member of one name is `name#2`.
+/// brackets and quotes; the second member of one name is `name#2`; a key that is no text stands in
+/// braces, a mark in parentheses.
 ///
 /// The text may hold whatever names hold, and is to be escaped before it is shown.
 pub fn path_of(key: &[Element]) -> String {
@@ -141,14 +142,14 @@ fn write_part(part: &Element, out: &mut String) {
         }
         Element::Nested(parts) => match parts.as_slice() {
             [Element::Text(mark)] => {
-                out.push('<');
+                out.push('(');
                 out.push_str(mark);
-                out.push('>');
+                out.push(')');
             }
             [Element::Null, key] => {
-                out.push('[');
+                out.push('{');
                 out.push_str(&inline(&value_of(key)));
-                out.push(']');
+                out.push('}');
             }
             [first, Element::Integer(times)] => {
                 write_part(first, out);
@@ -212,7 +213,7 @@ mod tests {
             member(Value::Integer(7)),
             mark("!env"),
         ];
-        assert_eq!(path_of(&key), "agents[\"a b\"][0].x#2[7]<!env>");
+        assert_eq!(path_of(&key), "agents[\"a b\"][0].x#2{7}(!env)");
         assert_eq!(path_of(&[]), "");
     }
 

@@ -180,8 +180,13 @@ fn open_text(mut text: String, named: Option<Kind>) -> Opened {
             Ok(opened) => return opened,
             Err((back, why)) => {
                 text = back;
-                if Some(kind) == named {
+                let too_much = matches!(why, Some(ViewError::Limit { .. }));
+                if Some(kind) == named || too_much {
                     fell_back = why.map(|why| FellBack { seemed: kind, why });
+                }
+                // What is sound and beyond the bounds is nothing else. Tools are only looked for.
+                if too_much && kind != Kind::Tools {
+                    break;
                 }
             }
         }

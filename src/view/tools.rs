@@ -31,8 +31,10 @@ pub(super) fn view(content: Value) -> Result<Option<Document>, ViewError> {
     let Ok(rest) = take_tools(content, &mut tools) else {
         return Ok(None);
     };
-    let tools = tools.into_iter().map(|(name, fields)| (Element::Text(name), fields)).collect();
-    let mut tables = vec![(table("tools", &["tool", "field"]), Node::mapping(tools))];
+    let tools: Vec<_> =
+        tools.into_iter().map(|(name, fields)| (Element::Text(name), fields)).collect();
+    let tools = if tools.is_empty() { Node::Branch(tools) } else { Node::mapping(tools) };
+    let mut tables = vec![(table("tools", &["tool", "field"]), tools)];
     if let Some(rest) = rest {
         tables.insert(0, (table("other", &["path"]), Node::of(rest)));
     }

@@ -261,9 +261,10 @@ fn is_core(tag: &Tag, names: &[&str]) -> bool {
 
 /// The tag as it is resolved, with `!!` for those of YAML itself.
 fn tag_name(tag: &Tag) -> String {
-    match tag.core_suffix() {
+    let name = format!("{}{}", tag.handle(), tag.suffix());
+    match name.strip_prefix("tag:yaml.org,2002:") {
         Some(name) => format!("!!{name}"),
-        None => format!("{}{}", tag.handle(), tag.suffix()),
+        None => name,
     }
 }
 
@@ -275,11 +276,10 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Node {
     let Some(tag) = tag else {
         return Node::Leaf(value);
     };
-    let text = || Value::Text(text.clone().into_owned());
     if is_core(tag, &["str"]) || (tag.handle().is_empty() && tag.suffix() == "!") {
-        return Node::Leaf(text());
+        return Node::Leaf(Value::Text(text.into_owned()));
     }
-    let as_plain = plain(&text_of(&text()));
+    let as_plain = plain(&text);
     let fits = match &as_plain {
         Value::Null => is_core(tag, &["null"]),
         Value::Bool(_) => is_core(tag, &["bool"]),
@@ -288,13 +288,6 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Node {
         _ => false,
     };
     if fits { Node::Leaf(as_plain) } else { tagged(Node::Leaf(value), Some(tag_name(tag))) }
-}
-
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        _ => String::new(),
-    }
 }
 
 /// The value of a scalar without quotes and tag.

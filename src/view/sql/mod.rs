@@ -191,8 +191,7 @@ fn connect(
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection =
-        Connection::open_with_flags_and_vfs(sources[0].uri(), flags, vfs::NAME)?;
+    let connection = Connection::open_with_flags_and_vfs(sources[0].uri(), flags, vfs::NAME)?;
     for (limit, value) in LIMITS {
         connection.set_limit(limit, value)?;
     }

@@ -26,7 +26,7 @@ use aisr::sign::{
 use aisr::store::{Entry, Footer, PackKind, Trailer};
 use aisr::system::Manifest;
 use aisr::upkeep::Collected;
-use aisr::view::{GgufView, SafetensorsView};
+use aisr::view::{self, GgufView, Kind, SafetensorsView};
 use aisr::worktree::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 // Its library answers the calls that the instrumentation puts into every crate.
 use libfuzzer_sys as _;
@@ -77,11 +77,57 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
         "tuple" => tuple::decode(bytes).is_ok(),
         "view_gguf" => GgufView::open(Arc::new(bytes.to_vec())).is_ok(),
         "view_safetensors" => SafetensorsView::open(Arc::new(bytes.to_vec())).is_ok(),
-        _ => true,
+        target => view_kind(target)
+            .is_none_or(|kind| view::open_as(Arc::new(bytes.to_vec()), kind).is_ok()),
     }
 }
 
 type Seed = (&'static str, &'static str, Vec<u8>);
+
+/// Contents of each kind that is made of text.
+fn views() -> Vec<Seed> {
+    let texts = [
+        ("view_json", "all", r#"{"a": [1, -1.5e3, "\ud83d\ude00", null, {}], "a": true}"#),
+        ("view_toml", "all", "a.b = 0x1f\n[[c]]\nd = 1979-05-27T07:32:00Z\ne = [1.0, {f = 'g'}]\n"),
+        (
+            "view_yaml",
+            "all",
+            "a: &a [1, ~, !x y]\nb: {<<: *a, ? [c] : d}\ne: |\n  f\n  g\n---\n- 'h'\n",
+        ),
+        ("view_jsonl", "keyed", "{\"id\": 1, \"x\": [2]}\n{\"id\": 2}\n"),
+        ("view_jsonl", "multiset", "{\"a\": 1}\n{\"a\": 1}\n[2]\n"),
+        ("view_csv", "keyed", "id,b\n1,\"two, \"\"or\"\"\"\n2\n"),
+        ("view_csv", "multiset", "a;b\r\nx;y\r\nx;y\r\n"),
+        ("view_tools", "mcp", r#"{"tools": [{"name": "t", "description": "d", "inputSchema": {}}]}"#),
+        (
+            "view_tools",
+            "openai",
+            r#"[{"type": "function", "function": {"name": "t", "parameters": {"type": "object"}}}]"#,
+        ),
+        (
+            "view_tools",
+            "transcript",
+            "{\"jsonrpc\":\"2.0\",\"result\":{\"tools\":[{\"name\":\"t\",\"inputSchema\":{}}]}}\n",
+        ),
+        ("view_front_matter", "yaml", "---\nname: x\ntools: [a, b]\n---\nBody.\n"),
+        ("view_front_matter", "toml", "+++\nname = 'x'\n+++\nBody.\n"),
+    ];
+    texts.map(|(target, name, text)| (target, name, text.as_bytes().to_vec())).into()
+}
+
+/// The kind that a target for views reads.
+fn view_kind(target: &str) -> Option<Kind> {
+    Some(match target {
+        "view_json" => Kind::Json,
+        "view_toml" => Kind::Toml,
+        "view_yaml" => Kind::Yaml,
+        "view_jsonl" => Kind::JsonLines,
+        "view_csv" => Kind::Csv,
+        "view_tools" => Kind::Tools,
+        "view_front_matter" => Kind::FrontMatter,
+        _ => return None,
+    })
+}
 
 /// A component, an edge and something outside, with all that they can hold, and their keys.
 fn graph() -> Vec<Seed> {
@@ -158,6 +204,7 @@ fn seeds() -> Vec<Seed> {
     seeds.extend(maps());
     seeds.extend(graph());
     seeds.extend(tensors());
+    seeds.extend(views());
     seeds.extend(working_folder());
     seeds.push(("format_file", "plain", Format::default().encode().into_bytes()));
     let place = PlaceFile { repo: repository(), log: LogId::new([4; 16]) };
