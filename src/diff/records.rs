@@ -99,6 +99,11 @@ impl Counts {
         }
     }
 
+    /// How many differ in any way.
+    pub fn total(&self) -> u64 {
+        self.added.saturating_add(self.removed).saturating_add(self.changed)
+    }
+
     /// Whether nothing differs.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()

@@ -156,7 +156,13 @@ impl Patch {
                     writeln!(out, "{HEADER}--- {}{HEADER:#}", side("a/", old))?;
                     writeln!(out, "{HEADER}+++ {}{HEADER:#}", side("b/", new))?;
                 }
-                let style = HunkStyle { indent: "", places: true, words: self.words, exact: true };
+                let style = HunkStyle {
+                    indent: "",
+                    places: true,
+                    words: self.words,
+                    exact: true,
+                    ends: true,
+                };
                 style.draw(&hunks, out)
             }
             (Content::Moved, _) | (_, Content::Moved) => {

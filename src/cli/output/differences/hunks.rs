@@ -21,6 +21,8 @@ pub struct HunkStyle {
     pub words: bool,
     /// A program may apply it: the bytes as they are.
     pub exact: bool,
+    /// A last line without a line end is told.
+    pub ends: bool,
 }
 
 impl HunkStyle {
@@ -71,7 +73,7 @@ impl HunkStyle {
             }
             writeln!(out, "{}{style:#}", EscapedText(text.get(at..).unwrap_or_default()))?;
         }
-        if !ended && self.exact {
+        if !ended && self.ends {
             writeln!(out, "{}\\ No newline at end of file", self.indent)?;
         }
         Ok(())

@@ -141,8 +141,7 @@ fn rows(versions: &Versions, one: &str, many: &str) -> Result<String, CliError> 
             continue;
         }
         all += found.counts;
-        let only = found.counts.added + found.counts.removed + found.counts.changed == 1;
-        let word = if only { one } else { many };
+        let word = if found.counts.total() == 1 { one } else { many };
         let place = match (table.name.as_str(), is_apart && of_both, tables.after.is_some()) {
             ("", ..) => String::new(),
             (name, false, _) => format!(" in {}", Escaped(name.as_bytes())),

@@ -8,7 +8,7 @@ use aisr::diff::{
     Counts, FieldChange, RecordChange, RecordChanges, RecordsDiff, TablePair, TextOptions,
     diff_records, diff_text, field_changes, has_tensors, pair_tables,
 };
-use aisr::view::{Element, Kind, Table, Value, View, ViewError, value_of};
+use aisr::view::{Element, Kind, Table, Value, View, value_of};
 use aisr::worktree::Versions;
 
 use super::hunks::HunkStyle;
@@ -110,6 +110,7 @@ impl Drawing<'_> {
             _ => "",
         };
         let counts = counts_shown(found.counts);
+        let one = found.counts.total() == 1;
         match (self.versions.kind, self.table.name.as_str()) {
             (Kind::Sqlite, name) => {
                 let state = if state.is_empty() { "table " } else { state };
@@ -119,7 +120,9 @@ impl Drawing<'_> {
                     Escaped(name.as_bytes())
                 )?)
             }
-            (Kind::JsonLines | Kind::Csv, _) => Ok(writeln!(out, "  {counts} records")?),
+            (Kind::JsonLines | Kind::Csv, _) => {
+                Ok(writeln!(out, "  {counts} {}", if one { "record" } else { "records" })?)
+            }
             (_, "") => Ok(()),
             (_, name) => Ok(writeln!(out, "  {KIND}{state}{}{KIND:#}", Escaped(name.as_bytes()))?),
         }
@@ -269,7 +272,15 @@ impl Drawing<'_> {
             Some(Value::Text(text)) => text.clone(),
             Some(other) => inline(other),
         };
-        let (before, after) = (text(field.before), text(field.after));
+        let (mut before, mut after) = (text(field.before), text(field.after));
+        // Most texts in records end without a line end: what both lack is no difference.
+        let ends = before.ends_with('\n') || after.ends_with('\n');
+        if !ends {
+            [&mut before, &mut after]
+                .into_iter()
+                .filter(|t| !t.is_empty())
+                .for_each(|t| t.push('\n'));
+        }
         let words = self.options.words || out.has_colors();
         let options = TextOptions { context: self.options.context, words };
         let mut hunks = diff_text(before.as_bytes(), after.as_bytes(), options);
@@ -280,7 +291,8 @@ impl Drawing<'_> {
                 hunk.lines.truncate(TEXT_LINES);
             }
         }
-        let style = HunkStyle { indent, places: false, words: self.options.words, exact: false };
+        let style =
+            HunkStyle { indent, places: false, words: self.options.words, exact: false, ends };
         style.draw(&hunks, out)?;
         if left_out > 0 {
             writeln!(out, "{indent}… {}", plural(left_out as u64, "more line", "more lines"))?;
