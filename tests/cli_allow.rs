@@ -278,7 +278,7 @@ fn any_change_of_the_request_asks_again() {
         assert!(commit(&desk).contains("are not run"), "{changed}");
     }
     // What is no part of the request changes nothing.
-    desk.write("aisr.toml", format!("# why\n{base}timeout = 30\n[model.x]\npath = \"x\"\n"));
+    desk.write("aisr.toml", format!("# why\n{base}timeout = 30\n[model.x]\npath = \"stop.sh\"\n"));
     assert_eq!(commit(&desk), "");
     assert_eq!(traced(&trace), "ran\nran\n");
     desk.write("stop.sh", format!("echo other >> {}\n", trace.display()));

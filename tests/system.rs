@@ -168,6 +168,13 @@ fn lies(good: &Graph) -> Vec<(Graph, &'static str)> {
             "several things outside",
         ),
         (
+            with(&|g| {
+                let data = g.components.get_mut(&key("data:faq")).unwrap();
+                data.origins.push(path("more/c.md"));
+            }),
+            "stands on a path and on one inside it",
+        ),
+        (
             with(&|g| drop(g.components.remove(&key("model:base")))),
             "agent:desk runs model:base, but there is no model:base",
         ),

@@ -6,17 +6,20 @@ use std::path::{Path, PathBuf};
 use aisr::log::RefName;
 use aisr::remote::init_shared;
 use aisr::repo::{Identity, InitOptions, init};
-use aisr::worktree::{IGNORE_FILE, Proposals, write_first_ignore_file};
+use aisr::system::MANIFEST_FILE;
+use aisr::worktree::{
+    FirstManifest, IGNORE_FILE, Proposals, write_first_ignore_file, write_first_manifest,
+};
 
 use super::Answer;
 use super::context::{Context, MakeKey};
 use super::error::CliError;
-use super::output::{Escaped, Output, Paging, plural};
+use super::output::{Escaped, Output, Paging, draw_found, plural};
 
 /// How many lines that are not taken over are listed.
 const SHOWN: usize = 8;
 
-/// Make a repository of a folder, founded by your key.
+/// Make a repository of a folder, founded by your key, and a first aisr.toml of what lies there.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   aisr init
@@ -52,16 +55,21 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let founder = context.identity(MakeKey::IfNone)?;
     let repo = init(disk, &root, &InitOptions { founder: &founder, branch })?;
     let wrote = write_first_ignore_file(disk, repo.root())?;
+    let manifest = write_first_manifest(&repo)?;
     if context.quiet {
         return Ok(Answer::Yes);
     }
     let mut out = context.output(Paging::Off);
     writeln!(out, "Signing key   {}", describe(&founder))?;
     writeln!(out, "Repository    {} (branch {})", shown(repo.folder()), arguments.branch)?;
-    if let Some(proposals) = wrote {
-        draw(&proposals, &mut out)?;
+    if let FirstManifest::Nothing(found) | FirstManifest::Wrote(found) = &manifest {
+        draw_found(found, &mut out)?;
     }
+    draw_wrote(&manifest, wrote.as_ref(), &mut out)?;
     out.finish()?;
+    if matches!(manifest, FirstManifest::Kept) {
+        context.hint("aisr.toml was there and stays; `aisr system scan` proposes what it lacks");
+    }
     Ok(Answer::Yes)
 }
 
@@ -97,13 +105,21 @@ fn shown(path: &Path) -> String {
 }
 
 /// What was written, and what of git's file was not taken over, and why.
-fn draw(proposals: &Proposals, out: &mut Output) -> Result<(), CliError> {
-    let taken = match proposals.taken.len() as u64 {
-        0 => String::new(),
-        lines => format!(", with {} of .gitignore", plural(lines, "line", "lines")),
-    };
-    writeln!(out, "Wrote         {IGNORE_FILE}{taken}")?;
-    let left_out = &proposals.left_out;
+fn draw_wrote(
+    manifest: &FirstManifest,
+    proposals: Option<&Proposals>,
+    out: &mut Output,
+) -> Result<(), CliError> {
+    let manifest = matches!(manifest, FirstManifest::Wrote(_)).then(|| MANIFEST_FILE.to_owned());
+    let ignores = proposals.map(|proposals| match proposals.taken.len() as u64 {
+        0 => IGNORE_FILE.to_owned(),
+        lines => format!("{IGNORE_FILE}, with {} of .gitignore", plural(lines, "line", "lines")),
+    });
+    let wrote: Vec<_> = manifest.into_iter().chain(ignores).collect();
+    if !wrote.is_empty() {
+        writeln!(out, "Wrote         {}", wrote.join(", "))?;
+    }
+    let left_out = proposals.map_or(&[][..], |proposals| &proposals.left_out);
     if !left_out.is_empty() {
         let shown = left_out.iter().take(SHOWN).map(|line| Escaped(line).to_string());
         let shown = shown.collect::<Vec<_>>().join(", ");

@@ -49,6 +49,12 @@ pub enum SystemFault {
         /// The component.
         component: ComponentKey,
     },
+    /// One of its origins lies in another.
+    #[error("its system says that {component} stands on a path and on one inside it")]
+    NestedOrigins {
+        /// The component.
+        component: ComponentKey,
+    },
     /// An edge begins or ends at a component that is not there.
     #[error("its system says that {} {} {}, but there is no {missing}", edge.from, edge.relation, edge.to)]
     Dangling {
@@ -171,7 +177,11 @@ impl<'s, S: GraphSource> SystemChecker<'s, S> {
                         let origin = || path.to_string();
                         found.push((path, entry.ok_or_else(|| no_origin(key, origin()))?));
                     }
-                    content_id(found.into_iter())?
+                    let content = content_id(found)?;
+                    if content.is_none() && !origins.is_empty() {
+                        return Err(SystemFault::NestedOrigins { component: key.clone() });
+                    }
+                    content
                 }
             };
             if let (Some(said), Some(found)) = (component.content, found)

@@ -8,6 +8,7 @@
 mod borne_out;
 mod change;
 mod check;
+pub mod discover;
 mod manifest;
 mod maps;
 mod narrowed;

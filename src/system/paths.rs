@@ -42,11 +42,13 @@ struct Wanted<'p> {
     rest: &'p [u8],
 }
 
-fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The names of a path.
+pub(super) fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/')
 }
 
-fn first(path: &[u8]) -> &[u8] {
+/// The first of them.
+pub(super) fn first(path: &[u8]) -> &[u8] {
     parts(path).next().unwrap_or_default()
 }
 

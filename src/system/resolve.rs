@@ -12,7 +12,7 @@ use crate::store::StoreError;
 
 use super::manifest::{Declared, Glob};
 use super::maps::Graph;
-use super::paths::{Listings, entries_at};
+use super::paths::{Listings, entries_at, first, parts};
 
 /// A component of a manifest in a tree.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,8 +86,9 @@ where
 
 fn component(
     declared: &Declared,
-    found: BTreeMap<RepoPath, TreeEntry>,
+    mut found: BTreeMap<RepoPath, TreeEntry>,
 ) -> Result<Component, RepoError> {
+    without_nested(&mut found);
     let mut attributes = declared.attributes.clone();
     if let Some(at) = &declared.at {
         attributes.insert("at".into(), AttributeValue::Text(at.clone()));
@@ -101,21 +102,70 @@ fn component(
     })
 }
 
-/// The content id of what stands on these paths, ascending: the blob or tree of a single one, else
-/// the root of a map of schema `tree` from the whole paths to their entries. `None` of none.
+/// The content id of what stands on these paths: the blob or tree of a single one, else the tree
+/// that holds these paths and nothing else. `None` of none, and where a path lies in another.
 ///
 /// # Errors
-/// When the paths do not ascend.
+/// When a tree of them cannot be.
 pub fn content_id<'p>(
-    mut entries: impl Iterator<Item = (&'p RepoPath, TreeEntry)>,
+    entries: impl IntoIterator<Item = (&'p RepoPath, TreeEntry)>,
 ) -> Result<Option<Id>, RepoError> {
-    let Some(first) = entries.next() else { return Ok(None) };
-    let Some(second) = entries.next() else { return Ok(Some(first.1.id())) };
-    let mut map = Builder::new(Schema::Tree, |_, _: Vec<u8>| Ok::<_, StoreError>(()));
-    for (path, entry) in [first, second].into_iter().chain(entries) {
-        map.push(path.as_bytes(), ValueRef::Inline(&entry.encode()))?;
+    let mut placed: Vec<Placed<'_>> =
+        entries.into_iter().map(|(path, entry)| (path.as_bytes(), entry)).collect();
+    match placed[..] {
+        [] => return Ok(None),
+        [(_, entry)] => return Ok(Some(entry.id())),
+        _ => {}
     }
-    Ok(Some(map.finish()?.id.id()))
+    placed.sort_by(|(a, _), (b, _)| parts(a).cmp(parts(b)));
+    Ok(tree_of(&placed)?.map(|entry| entry.id()))
+}
+
+/// The rest of a path, and what is there.
+type Placed<'p> = (&'p [u8], TreeEntry);
+
+/// The directory that holds these and nothing else. `None` where one lies in another.
+fn tree_of(placed: &[Placed<'_>]) -> Result<Option<TreeEntry>, RepoError> {
+    let mut map = Builder::new(Schema::Tree, |_, _: Vec<u8>| Ok::<_, StoreError>(()));
+    for group in placed.chunk_by(|(a, _), (b, _)| first(a) == first(b)) {
+        let name = group.first().map(|(path, _)| first(path)).unwrap_or_default();
+        let rest: Vec<_> = group.iter().filter_map(|(path, e)| Some((after(path)?, *e))).collect();
+        let entry = match (group, &rest[..]) {
+            ([(_, entry)], []) => *entry,
+            (group, rest) if group.len() == rest.len() => match tree_of(rest)? {
+                Some(entry) => entry,
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        map.push(name, ValueRef::Inline(&entry.encode()))?;
+    }
+    let root = map.finish()?;
+    Ok(Some(TreeEntry::directory(root.id, root.bytes)))
+}
+
+/// What follows the first name of a path.
+fn after(path: &[u8]) -> Option<&[u8]> {
+    path.iter().position(|byte| *byte == b'/').and_then(|slash| path.get(slash + 1..))
+}
+
+/// Drops what lies in another of the paths.
+fn without_nested(found: &mut BTreeMap<RepoPath, TreeEntry>) {
+    if found.values().all(|entry| entry.root().is_none()) {
+        return;
+    }
+    let is_inside = |path: &RepoPath| {
+        let mut around = path.parent();
+        while let Some(folder) = around {
+            if found.contains_key(&folder) {
+                return true;
+            }
+            around = folder.parent();
+        }
+        false
+    };
+    let inside: Vec<RepoPath> = found.keys().filter(|path| is_inside(path)).cloned().collect();
+    inside.iter().for_each(|path| drop(found.remove(path)));
 }
 
 /// The graph that a manifest and what its components come to make up.

@@ -23,7 +23,7 @@ use super::quiesce::{Quiesce, Quiesced};
 use super::read_folder::Reading;
 use super::report::{CommitReport, Progress, Warning};
 use super::selection::Selection;
-use super::tree_system::{Anew, Before, store_fresh, tree_system};
+use super::tree_system::{Anew, Before, TreeSystem, store_fresh, tree_system};
 
 /// How often the scan is repeated because the branch moved meanwhile.
 pub(super) const ATTEMPTS: usize = 10;
@@ -126,6 +126,8 @@ fn capture(
             Onto::Amend => Some(&parent.as_ref().ok_or(WorktreeError::NothingToAmend)?.commit),
         };
 
+        // What HEAD holds is compared with; of a first commit without a manifest nothing is asked.
+        let has_system = files.is_some() || has_manifest(repo);
         let mut quiesced = Quiesced::begin(options.quiesce)?;
         let begun = now();
         let writer = repo.store().writer(&lease);
@@ -136,7 +138,7 @@ fn capture(
             progress: options.progress,
             list_ignored: false,
             guard: Some(&guard),
-            keep_nodes: has_manifest(repo),
+            keep_nodes: has_system,
         };
         let mut batch = Batch::new(&writer);
         // Of some paths alone not all nodes are those of the commit.
@@ -190,8 +192,13 @@ fn capture(
         let before = before.map(|(parent, files)| Before::of(repo, parent.commit.root, files));
         let mut fresh = Fresh::new(&seen);
         let warnings = &tree.warnings;
-        let system =
-            tree_system(repo, &mut fresh, before.transpose()?, root.id, warnings, Anew::Changed)?;
+        let system = match has_system {
+            true => {
+                let before = before.transpose()?;
+                tree_system(repo, &mut fresh, before, root.id, warnings, Anew::Changed)?
+            }
+            false => TreeSystem::default(),
+        };
         system.ensure_sound()?;
         store_fresh(&fresh, &mut batch)?;
         batch.flush()?;

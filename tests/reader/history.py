@@ -348,7 +348,25 @@ class History:
         entries = [(path, self.entry_at(files, path)) for _, path in origins]
         if len(entries) == 1:
             return entries[0][1][1]
-        return build.build_map("tree", [(path, entry[2]) for path, entry in entries])[0]
+        return self.tree_of([(path.split(b"/"), entry) for path, entry in entries])[0]
+
+    def tree_of(self, placed: list) -> tuple[bytes, int]:
+        """Root and size of the directory that holds these entries and nothing else."""
+        groups = {}
+        for names, entry in placed:
+            groups.setdefault(names[0], []).append((names[1:], entry))
+        items, total = [], 0
+        for name, group in sorted(groups.items()):
+            if len(group) == 1 and not group[0][0]:
+                value = group[0][1][2]
+            elif any(not names for names, _ in group):
+                raise Refused("an origin inside another")
+            else:
+                root, size = self.tree_of(group)
+                value = build.tree_value(maps.DIRECTORY, root, size)
+            items.append((name, value))
+            total += maps.decode_tree_entry(value[1])[2]
+        return build.build_map("tree", items)[0], total
 
     def entry_at(self, files: bytes, path: bytes) -> tuple:
         """Kind, id and value of what is at a path."""

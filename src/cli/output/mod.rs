@@ -5,6 +5,7 @@ mod color;
 mod commit_view;
 mod differences;
 mod escape;
+mod found_view;
 mod ids;
 mod json;
 mod numbers;
@@ -25,6 +26,7 @@ pub use differences::{
     parse_kind,
 };
 pub use escape::{Escaped, TerminalText};
+pub use found_view::{FoundView, draw_found, draw_rest};
 pub use ids::{Ids, Names};
 pub use json::{JsonList, PathText, write_json};
 pub use numbers::{count, plural, seconds, size};

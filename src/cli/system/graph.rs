@@ -17,6 +17,7 @@ use crate::cli::output::{
 use crate::cli::target;
 
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Arguments {
     /// The commit.
     #[arg(value_name = "REV", default_value = "HEAD")]

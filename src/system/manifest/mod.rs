@@ -176,10 +176,14 @@ impl Manifest {
             wrong.extend(errors.iter().map(|e| {
                 let at = e.span().map_or(0, |span| span.start);
                 match e.message() {
-                    "duplicate key" => twice(table.get_ref(), text, at, &lines),
+                    "duplicate key" => twice(text, at),
                     why => Wrong::new(at, why.replace('\n', ", ")),
                 }
             }));
+            // The keys of a table that is there twice may be there twice, too.
+            if wrong.iter().any(|wrong| wrong.hint.as_deref() == Some(JOIN)) {
+                wrong.retain(|wrong| !wrong.why.ends_with("is there twice"));
+            }
         }
         wrong.sort_by_key(|wrong| wrong.at);
         wrong.truncate(MOST_MISTAKES);
@@ -277,26 +281,30 @@ fn read(table: DeTable<'_>, text: &str, lines: &Lines, wrong: &mut Vec<Wrong>) -
     manifest
 }
 
-/// What stands twice: a component, if it is the head of its table, else a key.
-fn twice(root: &DeTable<'_>, text: &str, at: usize, lines: &Lines) -> Wrong {
-    let line_start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
-    let line = text.get(line_start..).unwrap_or_default();
-    let line = line.lines().next().unwrap_or_default().trim();
-    let head = line.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(head, _)| head);
-    if let Some((kind, name)) = head.and_then(|head| head.split_once('.')) {
-        let [kind, name] = [kind, name].map(|part| part.trim().trim_matches(['"', '\'']));
-        let first = root.get(kind).and_then(|kind| kind.get_ref().as_table());
-        let first = first.and_then(|table| table.get_key_value(name)).map(|(key, _)| key.span());
-        if let Some(first) = first {
-            let first = lines.of_offset(first.start);
-            return Wrong::new(at, format!("{kind}:{name} is there already, on line {first}"))
-                .hint("one table holds all that is said of a component: join the two");
-        }
+/// What stands twice at this offset: a component, if it is the head of its table, else a key.
+fn twice(text: &str, at: usize) -> Wrong {
+    let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+    let line = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
+    if let Some((kind, name)) = head(line) {
+        let first = text.lines().position(|line| head(line) == Some((kind, name)));
+        let first = first.map_or(1, |line| line + 1);
+        return Wrong::new(at, format!("{kind}:{name} is there already, on line {first}"))
+            .hint(JOIN);
     }
     let key = text.get(at..).unwrap_or_default();
     let end = key.find(|c: char| c.is_whitespace() || matches!(c, '=' | '.' | ']'));
     let key = key.get(..end.unwrap_or(key.len())).unwrap_or_default();
     Wrong::new(at, format!("the key {key} is there twice"))
+}
+
+/// What to do about a component that is there twice.
+const JOIN: &str = "one table holds all that is said of a component: join the two";
+
+/// Kind and name of the table that a line begins.
+fn head(line: &str) -> Option<(&str, &str)> {
+    let (head, _) = line.trim().strip_prefix('[')?.split_once(']')?;
+    let (kind, name) = head.split_once('.')?;
+    Some((kind.trim(), name.trim().trim_matches(['"', '\''])))
 }
 
 #[cfg(test)]
@@ -340,7 +348,8 @@ mod tests {
             ("[capture]\nquiesce = [\"a\"]\ntimeout = 0\n", 3, "from 1 to 3600"),
             ("[capture]\nquiesce = [\"a\"]\ntimeout = -1\n", 3, ""),
             ("[capture]\nquiesce = [\"a\"]\nshell = true\n", 3, "unknown field `shell`"),
-            ("a = 1\ncapture = 3\n", 2, ""),
+            ("capture = 3\n", 1, ""),
+            ("a = 1\ncapture = 3\n", 1, "nothing that stands outside of a table"),
             ("x\n", 1, ""),
         ] {
             match load(text).unwrap_err() {

@@ -116,8 +116,9 @@ impl Drawing<'_> {
                 let state = if state.is_empty() { "table " } else { state };
                 Ok(writeln!(
                     out,
-                    "  {KIND}{state}{}{KIND:#}  {counts} rows",
-                    Escaped(name.as_bytes())
+                    "  {KIND}{state}{}{KIND:#}  {counts} {}",
+                    Escaped(name.as_bytes()),
+                    if one { "row" } else { "rows" }
                 )?)
             }
             (Kind::JsonLines | Kind::Csv, _) => {
