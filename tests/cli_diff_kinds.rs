@@ -102,8 +102,9 @@ fn tools_are_shown_as_a_model_reads_them() {
     // Git's own form is there for the asking.
     let patch = desk.ok(["diff", "--patch"]);
     assert!(patch.contains("\n@@ -1,6 +1,6 @@\n"), "{patch}");
+    desk.write("tools/orders.json", TOOLS.replace("by its number", "by its colour"));
     let word = desk.ok(["diff", "--word"]);
-    assert!(word.contains("{+"), "{word}");
+    assert!(word.contains("[-number-]") && word.contains("{+colour+}"), "{word}");
 }
 
 #[test]
