@@ -35,7 +35,7 @@ pub fn diff_records(
         more: 0,
     };
     let mut changes = RecordChanges::of(before, after, tables)?;
-    while let Some(change) = changes.next()? {
+    while let Some(change) = changes.next_change()? {
         found.counts.add(&change);
         if found.first.len() < limit {
             found.first.push(change);
@@ -120,7 +120,7 @@ pub fn diff_tensors(
 ) -> Result<TensorsDiff, ViewError> {
     let (mut apart, mut alike) = (Vec::new(), Vec::new());
     let mut changes = RecordChanges::of(before, after, tables)?;
-    while let Some(RecordChange { key, before, after }) = changes.next()? {
+    while let Some(RecordChange { key, before, after }) = changes.next_change()? {
         let tensor = |value: Option<Value>| match value {
             Some(Value::Tensor(tensor)) => Some(tensor),
             _ => None,

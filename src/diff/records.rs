@@ -148,7 +148,7 @@ impl<'v> RecordChanges<'v> {
     ///
     /// # Errors
     /// When a content cannot be read, or breaks the rules of its kind.
-    pub fn next(&mut self) -> Result<Option<RecordChange>, ViewError> {
+    pub fn next_change(&mut self) -> Result<Option<RecordChange>, ViewError> {
         loop {
             self.before.fill()?;
             self.after.fill()?;

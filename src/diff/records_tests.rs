@@ -76,7 +76,7 @@ fn changes(a: &Memory, b: &Memory) -> Vec<RecordChange> {
     let mut out = Vec::new();
     for tables in pair_tables(Some(a), Some(b)) {
         let mut changes = RecordChanges::of(Some(a), Some(b), &tables).unwrap();
-        while let Some(change) = changes.next().unwrap() {
+        while let Some(change) = changes.next_change().unwrap() {
             out.push(change);
         }
     }

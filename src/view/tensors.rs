@@ -2,6 +2,7 @@
 //! surely have just so.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -37,10 +38,13 @@ pub fn tables() -> Vec<Table> {
 /// Adds `value` under `name`. Of a name that is there several times nothing is lost: the second
 /// one is told as (name, 2).
 pub fn insert_named<V>(all: &mut BTreeMap<Element, V>, name: Element, value: V) {
-    if !all.contains_key(&name) {
-        all.insert(name, value);
-        return;
-    }
+    let name = match all.entry(name) {
+        Entry::Vacant(entry) => {
+            entry.insert(value);
+            return;
+        }
+        Entry::Occupied(entry) => entry.key().clone(),
+    };
     let nth = |n: u64| Element::Nested(vec![name.clone(), Element::from(n)]);
     // Names that are there twice are rare, and a header has no room for many equal ones: the last
     // number is found by the order of the keys.

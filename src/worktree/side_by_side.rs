@@ -11,15 +11,15 @@ use crate::view::{Chunk, Source, ViewError};
 /// Contents below this are cheaper to read.
 const LEAST: u64 = 1 << 20;
 
+/// The first and the second content.
+type Pair = (Arc<dyn Source>, Arc<dyn Source>);
+
 /// Two contents that know where they differ from each other, if one of them is stored in chunks and
 /// the other is not; else both as they are.
 ///
 /// # Errors
 /// When the content that is not stored cannot be read, or the list of chunks of the other.
-pub fn side_by_side(
-    a: Arc<dyn Source>,
-    b: Arc<dyn Source>,
-) -> Result<(Arc<dyn Source>, Arc<dyn Source>), ViewError> {
+pub fn side_by_side(a: Arc<dyn Source>, b: Arc<dyn Source>) -> Result<Pair, ViewError> {
     if a.len().min(b.len()) < LEAST {
         return Ok((a, b));
     }

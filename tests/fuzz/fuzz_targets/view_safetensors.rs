@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
     // Beside itself nothing differs but what only the numbers can tell.
     for tables in pair_tables(Some(&view), Some(&view)) {
         let mut changes = RecordChanges::of(Some(&view), Some(&view), &tables).expect("memory");
-        while let Some(change) = changes.next().expect("bytes in memory") {
+        while let Some(change) = changes.next_change().expect("bytes in memory") {
             assert!(matches!(change.before, Some(Value::Tensor(_))) && change.before == change.after);
         }
     }

@@ -208,7 +208,7 @@ impl Serialize for Seq<'_> {
                 return serializer.collect_seq(std::iter::empty::<()>());
             }
         };
-        let next = || match changes.borrow_mut().next() {
+        let next = || match changes.borrow_mut().next_change() {
             Ok(change) => change,
             Err(error) => {
                 fail(error);

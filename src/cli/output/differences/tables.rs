@@ -77,7 +77,7 @@ impl Drawing<'_> {
         };
         if self.options.limit.is_none() && found.more > 0 {
             let mut all = RecordChanges::of(before, after, self.tables).map_err(view_error)?;
-            while let Some(change) = all.next().map_err(view_error)? {
+            while let Some(change) = all.next_change().map_err(view_error)? {
                 one(&change, out)?;
             }
             return Ok(true);
@@ -368,7 +368,7 @@ impl ToolCounts {
         let shown = |key: &[Element]| key_shown(Kind::Tools, table, &[], key);
         let mut last = None;
         let mut changes = RecordChanges::of(before, after, tables).map_err(view_error)?;
-        while let Some(change) = changes.next().map_err(view_error)? {
+        while let Some(change) = changes.next_change().map_err(view_error)? {
             let Some((tool, rest)) = change.key.split_first() else { continue };
             let is_new = last.as_ref() != Some(tool);
             let name = shown(std::slice::from_ref(tool));
