@@ -168,6 +168,9 @@ impl CliError {
                 "take letters; not main, not temp, each name once, and at most ten of them".into(),
             ),
             SqlError::View(_) => Some("`aisr fsck` names what is damaged".into()),
+            SqlError::Sqlite(_) if text.contains("no such table") => {
+                Some("`PRAGMA table_list` as the query lists them".into())
+            }
             SqlError::Sqlite(_) => None,
         };
         let error = match error {

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use aisr::view::sql::ValueRef;
 use anstyle::Style;
+use serde::{Serialize, Serializer};
 
 use super::escape::Escaped;
 use super::stream::Output;
@@ -48,20 +49,20 @@ impl<'o> RowWriter<'o> {
     /// The names of the columns.
     pub fn begin(&mut self, columns: &[String]) -> Result<(), CliError> {
         self.columns = columns.to_vec();
-        if self.format == RowFormat::Csv {
-            let names: Vec<_> = columns.iter().map(|name| quoted(name.as_bytes())).collect();
-            self.csv(&names)?;
+        match self.format {
+            RowFormat::Csv => self.csv(columns.iter().map(|name| name.as_bytes().to_vec())),
+            RowFormat::Json => {
+                self.columns = distinct(columns);
+                Ok(())
+            }
+            RowFormat::Table => Ok(()),
         }
-        Ok(())
     }
 
     /// A row.
     pub fn row(&mut self, values: &[ValueRef<'_>]) -> Result<(), CliError> {
         match self.format {
-            RowFormat::Csv => {
-                let values: Vec<_> = values.iter().map(|value| quoted(&plain(value))).collect();
-                self.csv(&values)?;
-            }
+            RowFormat::Csv => self.csv(values.iter().map(plain))?,
             RowFormat::Json => self.json(values)?,
             RowFormat::Table => {
                 let shown = values.iter().map(cell).collect();
@@ -90,17 +91,21 @@ impl<'o> RowWriter<'o> {
         Ok(())
     }
 
-    fn csv(&mut self, values: &[Vec<u8>]) -> Result<(), CliError> {
-        self.out.write_raw(&values.join(&b","[..]))?;
+    /// On a terminal nothing that it obeys is written; a program gets the bytes as they are.
+    fn csv(&mut self, fields: impl Iterator<Item = Vec<u8>>) -> Result<(), CliError> {
+        let terminal = self.out.is_terminal();
+        let safe = |field: Vec<u8>| match terminal {
+            true => Escaped(&field).to_string().into_bytes(),
+            false => field,
+        };
+        let fields: Vec<_> = fields.map(|field| quoted(&safe(field))).collect();
+        self.out.write_raw(&fields.join(&b","[..]))?;
         Ok(self.out.write_raw(b"\r\n")?)
     }
 
     fn json(&mut self, values: &[ValueRef<'_>]) -> Result<(), CliError> {
-        let names = distinct(&self.columns);
-        let object: serde_json::Map<_, _> =
-            names.into_iter().zip(values.iter().map(json_value)).collect();
         self.out.write_all(if self.rows == 0 { b"[\n" } else { b",\n" })?;
-        let text = serde_json::to_vec(&object)?;
+        let text = serde_json::to_vec(&JsonRow { names: &self.columns, values })?;
         Ok(self.out.write_raw(&text)?)
     }
 
@@ -131,6 +136,18 @@ impl<'o> RowWriter<'o> {
             }
         }
         Ok(writeln!(self.out, "{style}{line}{style:#}")?)
+    }
+}
+
+/// A row as an object, its columns in their order.
+struct JsonRow<'r, 'v> {
+    names: &'r [String],
+    values: &'r [ValueRef<'v>],
+}
+
+impl Serialize for JsonRow<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.names.iter().zip(self.values.iter().map(json_value)))
     }
 }
 

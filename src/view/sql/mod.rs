@@ -44,9 +44,10 @@ const LIMITS: [(Limit, i32); 9] = [
     (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 10),
 ];
 /// The pragmas that only say something.
-const PRAGMAS: [&str; 16] = [
+const PRAGMAS: [&str; 17] = [
     "application_id",
     "collation_list",
+    "data_version",
     "encoding",
     "foreign_key_list",
     "freelist_count",
@@ -64,6 +65,9 @@ const PRAGMAS: [&str; 16] = [
 ];
 /// Functions that reach out of the database, or into memory.
 const FORBIDDEN: [&str; 3] = ["fts3_tokenizer", "load_extension", "readfile"];
+
+/// How SQLite's answer to such a one begins.
+const FORBIDDEN_FUNCTION: &str = "not authorized to use function";
 
 /// Why a query has no answer.
 #[derive(Debug, Error)]
@@ -235,6 +239,9 @@ fn explain(error: rusqlite::Error, sources: &[NamedSource], late: Option<Duratio
             SqlError::Timeout(timeout)
         }
         (Some(rusqlite::ErrorCode::NotADatabase), _) => SqlError::NotADatabase,
+        _ if error.to_string().contains(FORBIDDEN_FUNCTION) => {
+            SqlError::NotAllowed(error.to_string())
+        }
         (
             Some(
                 rusqlite::ErrorCode::AuthorizationForStatementDenied
@@ -245,3 +252,6 @@ fn explain(error: rusqlite::Error, sources: &[NamedSource], late: Option<Duratio
         _ => SqlError::Sqlite(error),
     }
 }
+
+#[cfg(test)]
+mod tests;
