@@ -200,7 +200,8 @@ fn the_kind_is_found_by_content_first() {
 fn broken_content_is_text_and_says_so() {
     let deep = "[".repeat(129) + &"]".repeat(129);
     let many = format!("[{}1]", "1,".repeat(1 << 20));
-    let cases: [(&str, &[u8], &str, Kind); 10] = [
+    let flow = "{a: ".repeat(200);
+    let cases: [(&str, &[u8], &str, Kind); 11] = [
         (
             "a.json",
             b"{\"a\": 1,}",
@@ -218,6 +219,7 @@ fn broken_content_is_text_and_says_so() {
         ),
         ("a.toml", b"a = 1\na = 2\n", "not a sound TOML: duplicate key (at byte 6)", Kind::Text),
         ("a.yaml", b"a: [1\n", "not a sound YAML", Kind::Text),
+        ("a.yaml", flow.as_bytes(), "nesting beyond what is looked at: 128 levels", Kind::Text),
         (
             "a.yaml",
             b"a: &a [*a]\n",
@@ -268,6 +270,7 @@ fn a_content_beyond_the_bounds_is_bytes_and_is_not_read() {
 fn a_text_is_its_lines() {
     let opened = open("a.txt", b"one\r\n\xfftwo\nthree");
     assert_eq!(opened.view.kind(), Kind::Text);
+    assert!(opened.fell_back.is_none());
     let values: Vec<_> = records(&*opened.view, 0).into_iter().map(|(_, value)| value).collect();
     let expected = [
         Value::Text("one\r\n".into()),

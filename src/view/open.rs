@@ -76,7 +76,9 @@ pub fn open(source: Arc<dyn Source>, name: &[u8]) -> Result<Opened, ViewError> {
         Err(error) => {
             let at = error.utf8_error().valid_up_to() as u64;
             let why = ViewError::Malformed { what: "text", why: "not UTF-8".to_owned(), at };
-            let fell_back = Some(FellBack { seemed: named.unwrap_or(Kind::Text), why });
+            // Text it is all the same, line by line, if its name says no more.
+            let named = named.filter(|kind| *kind != Kind::Text);
+            let fell_back = named.map(|seemed| FellBack { seemed, why });
             Opened { fell_back, ..Opened::of(Text::new(error.into_bytes())) }
         }
     })
