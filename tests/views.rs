@@ -192,8 +192,12 @@ fn the_kind_is_found_by_content_first() {
         assert_eq!(opened.view.kind(), kind, "{name} {content:?}");
         assert!(opened.fell_back.is_none(), "{name} {content:?} {:?}", opened.fell_back);
     }
-    let sqlite = open("a.json", b"SQLite format 3\0rest");
-    assert!(sqlite.fell_back.is_none());
+    let database = open("a.json", data("memory/langgraph.sqlite"));
+    assert!(database.fell_back.is_none(), "{:?}", database.fell_back);
+    assert_eq!(database.view.kind(), Kind::Sqlite);
+    let broken = open("a.json", b"SQLite format 3\0rest");
+    assert_eq!(broken.view.kind(), Kind::Bytes);
+    assert_eq!(broken.fell_back.unwrap().seemed, Kind::Sqlite);
 }
 
 #[test]
@@ -610,6 +614,27 @@ proptest! {
                 prop_assert_eq!(told, rows.len() as u64);
                 prop_assert_eq!(different, count(rows).len());
             }
+        }
+    }
+
+    #[test]
+    fn no_content_makes_opening_fail(
+        parts in prop::collection::vec(prop_oneof![
+            prop::sample::select(vec![
+                "{", "}", "[", "]", ":", ": ", ",", "\"", "'", "\n", "\r\n", "  ", "- ", "? ", "---\n",
+                "+++\n", "&a ", "*a", "!t ", "|\n", ">\n", "<<: ", "#", "id", "\"id\": 1", "1", "1.5",
+                " = ", "[[", "]]", ".", "\\u", "d83d", "null", "%TAG ! x\n", "\u{feff}", "\"name\": \"t\"",
+                "\"tools\": [", "\"inputSchema\": {}", "\"result\": {", "é", "\0",
+            ]).prop_map(|part| part.as_bytes().to_vec()),
+            prop::collection::vec(any::<u8>(), 0..3),
+        ], 0..24),
+        name in prop::sample::select(vec![
+            "a.json", "a.jsonl", "a.toml", "a.yaml", "a.csv", "a.md", "a.txt", "a",
+        ]),
+    ) {
+        let opened = open(name, parts.concat());
+        for at in 0..opened.view.tables().len() {
+            records(&*opened.view, at);
         }
     }
 

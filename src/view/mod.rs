@@ -18,6 +18,9 @@ mod number;
 mod open;
 mod records;
 mod source;
+pub mod sql;
+pub mod sqlite;
+mod stored;
 mod text;
 mod toml;
 mod tools;
@@ -28,6 +31,7 @@ pub use element::{element_of, path_of, value_of};
 pub use error::ViewError;
 pub use open::{FellBack, Opened, common, open, open_as};
 pub use source::{Chunk, Source};
+pub use stored::StoredSource;
 pub use value::{Element, Key, Record, Tensor, Value};
 
 use std::any::Any;
@@ -87,6 +91,12 @@ pub trait View: Any + Send + Sync {
 
     /// Its tables, in the order of their names.
     fn tables(&self) -> &[Table];
+
+    /// The names of the parts of a record in a table without keys, in order, as far as parts have
+    /// names.
+    fn columns(&self, _table: &Table) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The records of one of its tables, in the order of their keys.
     ///

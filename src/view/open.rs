@@ -7,6 +7,7 @@ use super::error::ViewError;
 use super::limits::CONTENT;
 use super::records::Records;
 use super::source::Source;
+use super::sqlite::{MAGIC, SqliteView};
 use super::text::{Bytes, Text, is_text};
 use super::value::{Key, Value};
 use super::{Kind, View, content, front_matter, json, toml, tools, yaml};
@@ -124,7 +125,7 @@ pub fn common(a: Kind, b: Kind) -> Kind {
 
 /// The kinds whose contents begin with a mark of their own.
 fn marked(head: &[u8], len: u64) -> Option<Kind> {
-    if head.starts_with(b"SQLite format 3\0") {
+    if head.starts_with(MAGIC) {
         return Some(Kind::Sqlite);
     }
     if head.starts_with(b"GGUF") && head.get(5..8) == Some(&[0; 3]) {
@@ -135,9 +136,20 @@ fn marked(head: &[u8], len: u64) -> Option<Kind> {
     (rest.first() == Some(&b'{') && ends <= len).then_some(Kind::Safetensors)
 }
 
-/// Where the views of these kinds are made. Without one of its own, a content is bytes.
-fn open_marked(_kind: Kind, _source: Arc<dyn Source>) -> Result<Opened, ViewError> {
-    Ok(Opened::of(Bytes))
+/// The view of a content that has the mark of a kind. A broken one is bytes; so is one of a kind
+/// that no view reads.
+fn open_marked(seemed: Kind, source: Arc<dyn Source>) -> Result<Opened, ViewError> {
+    let view = match seemed {
+        Kind::Sqlite => SqliteView::open(source).map(Opened::of),
+        _ => Ok(Opened::of(Bytes)),
+    };
+    match view {
+        Err(why @ (ViewError::Malformed { .. } | ViewError::Limit { .. })) => {
+            let fell_back = Some(FellBack { seemed, why });
+            Ok(Opened { fell_back, ..Opened::of(Bytes) })
+        }
+        view => view,
+    }
 }
 
 fn not_text() -> ViewError {
