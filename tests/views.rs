@@ -192,15 +192,20 @@ fn the_kind_is_found_by_content_first() {
         assert_eq!(opened.view.kind(), kind, "{name} {content:?}");
         assert!(opened.fell_back.is_none(), "{name} {content:?} {:?}", opened.fell_back);
     }
-    let sqlite = open("a.json", b"SQLite format 3\0rest");
-    assert!(sqlite.fell_back.is_none());
+    let database = open("a.json", data("memory/langgraph.sqlite"));
+    assert!(database.fell_back.is_none(), "{:?}", database.fell_back);
+    assert_eq!(database.view.kind(), Kind::Sqlite);
+    let broken = open("a.json", b"SQLite format 3\0rest");
+    assert_eq!(broken.view.kind(), Kind::Bytes);
+    assert_eq!(broken.fell_back.unwrap().seemed, Kind::Sqlite);
 }
 
 #[test]
 fn broken_content_is_text_and_says_so() {
     let deep = "[".repeat(129) + &"]".repeat(129);
     let many = format!("[{}1]", "1,".repeat(1 << 20));
-    let cases: [(&str, &[u8], &str, Kind); 10] = [
+    let flow = "{a: ".repeat(200);
+    let cases: [(&str, &[u8], &str, Kind); 11] = [
         (
             "a.json",
             b"{\"a\": 1,}",
@@ -218,6 +223,7 @@ fn broken_content_is_text_and_says_so() {
         ),
         ("a.toml", b"a = 1\na = 2\n", "not a sound TOML: duplicate key (at byte 6)", Kind::Text),
         ("a.yaml", b"a: [1\n", "not a sound YAML", Kind::Text),
+        ("a.yaml", flow.as_bytes(), "nesting beyond what is looked at: 128 levels", Kind::Text),
         (
             "a.yaml",
             b"a: &a [*a]\n",
@@ -268,6 +274,7 @@ fn a_content_beyond_the_bounds_is_bytes_and_is_not_read() {
 fn a_text_is_its_lines() {
     let opened = open("a.txt", b"one\r\n\xfftwo\nthree");
     assert_eq!(opened.view.kind(), Kind::Text);
+    assert!(opened.fell_back.is_none());
     let values: Vec<_> = records(&*opened.view, 0).into_iter().map(|(_, value)| value).collect();
     let expected = [
         Value::Text("one\r\n".into()),
@@ -607,6 +614,27 @@ proptest! {
                 prop_assert_eq!(told, rows.len() as u64);
                 prop_assert_eq!(different, count(rows).len());
             }
+        }
+    }
+
+    #[test]
+    fn no_content_makes_opening_fail(
+        parts in prop::collection::vec(prop_oneof![
+            prop::sample::select(vec![
+                "{", "}", "[", "]", ":", ": ", ",", "\"", "'", "\n", "\r\n", "  ", "- ", "? ", "---\n",
+                "+++\n", "&a ", "*a", "!t ", "|\n", ">\n", "<<: ", "#", "id", "\"id\": 1", "1", "1.5",
+                " = ", "[[", "]]", ".", "\\u", "d83d", "null", "%TAG ! x\n", "\u{feff}", "\"name\": \"t\"",
+                "\"tools\": [", "\"inputSchema\": {}", "\"result\": {", "é", "\0",
+            ]).prop_map(|part| part.as_bytes().to_vec()),
+            prop::collection::vec(any::<u8>(), 0..3),
+        ], 0..24),
+        name in prop::sample::select(vec![
+            "a.json", "a.jsonl", "a.toml", "a.yaml", "a.csv", "a.md", "a.txt", "a",
+        ]),
+    ) {
+        let opened = open(name, parts.concat());
+        for at in 0..opened.view.tables().len() {
+            records(&*opened.view, at);
         }
     }
 

@@ -25,10 +25,15 @@ impl Shape {
         self.header.is_some()
     }
 
+    /// What reads its records.
+    pub(super) fn reader(&self) -> Fields {
+        Fields::new(self.delimiter)
+    }
+
     /// The one record that lies in a part of the content. Every field is text.
-    pub(super) fn record(&self, text: &str) -> Result<Value, ViewError> {
+    pub(super) fn record(&self, text: &str, reader: &mut Fields) -> Result<Value, ViewError> {
         let mut fields = Vec::new();
-        Fields::new(self.delimiter).next(text.as_bytes(), &mut fields)?;
+        reader.next(text.as_bytes(), &mut fields)?;
         let name = |at: usize| {
             let named = self.header.as_ref().and_then(|header| header.get(at));
             let named = named.filter(|name| !name.is_empty());
@@ -100,8 +105,9 @@ fn delimiter_of(content: &[u8]) -> u8 {
     most.map_or(b',', |(delimiter, _)| *delimiter)
 }
 
-/// Reads fields, with memory that is bounded by [`COLUMNS`] and the record itself.
-struct Fields {
+/// Reads fields, with memory that is bounded by [`COLUMNS`] and the longest record. It is made once
+/// for many records: its tables cost more than a short record.
+pub(super) struct Fields {
     reader: Reader,
     text: Vec<u8>,
     ends: Vec<usize>,
@@ -118,6 +124,7 @@ impl Fields {
     fn next(&mut self, content: &[u8], fields: &mut Vec<String>) -> Result<usize, ViewError> {
         let (mut at, mut written, mut ended) = (0, 0, 0);
         fields.clear();
+        self.reader.reset();
         loop {
             let rest = content.get(at..).unwrap_or_default();
             let text = self.text.get_mut(written..).unwrap_or_default();

@@ -9,7 +9,7 @@ use super::limits::CONTENT;
 use super::records::Records;
 use super::safetensors::SafetensorsView;
 use super::source::Source;
-use super::sqlite::SqliteView;
+use super::sqlite::{MAGIC, SqliteView};
 use super::text::{Bytes, Text, is_text};
 use super::value::{Key, Value};
 use super::{Kind, View, content, front_matter, json, toml, tools, yaml};
@@ -79,7 +79,9 @@ pub fn open(source: Arc<dyn Source>, name: &[u8]) -> Result<Opened, ViewError> {
         Err(error) => {
             let at = error.utf8_error().valid_up_to() as u64;
             let why = ViewError::Malformed { what: "text", why: "not UTF-8".to_owned(), at };
-            let fell_back = Some(FellBack { seemed: named.unwrap_or(Kind::Text), why });
+            // Text it is all the same, line by line, if its name says no more.
+            let named = named.filter(|kind| *kind != Kind::Text);
+            let fell_back = named.map(|seemed| FellBack { seemed, why });
             Opened { fell_back, ..Opened::of(Text::new(error.into_bytes())) }
         }
     })
@@ -125,7 +127,7 @@ pub fn common(a: Kind, b: Kind) -> Kind {
 
 /// The kinds whose contents begin with a mark of their own.
 fn marked(head: &[u8], len: u64) -> Option<Kind> {
-    if head.starts_with(b"SQLite format 3\0") {
+    if head.starts_with(MAGIC) {
         return Some(Kind::Sqlite);
     }
     if head.starts_with(b"GGUF") && head.get(5..8) == Some(&[0; 3]) {

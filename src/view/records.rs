@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use crate::object::tuple;
 
-use super::csv::{self, Shape};
+use super::csv::{self, Fields, Shape};
 use super::document::table;
 use super::element::element_of;
 use super::error::ViewError;
@@ -71,18 +71,12 @@ impl Records {
         Ok(records)
     }
 
-    fn read(&self, range: &Range<usize>) -> Result<Value, ViewError> {
-        let text = self.content.get(range.clone()).unwrap_or_default();
-        match &self.format {
-            Format::JsonLines => json::parse(text).map_err(|error| match error {
-                ViewError::Malformed { why, at, .. } => {
-                    let at = at.saturating_add(range.start as u64);
-                    ViewError::Malformed { what: "JSON lines", why, at }
-                }
-                error => error,
-            }),
-            Format::Csv(shape) => shape.record(text),
-        }
+    fn reader(&self) -> Reader<'_> {
+        let csv = match &self.format {
+            Format::JsonLines => None,
+            Format::Csv(shape) => Some((shape, shape.reader())),
+        };
+        Reader { content: &self.content, csv }
     }
 
     /// Reads every record once: so a content that opens is sound to its end.
@@ -92,8 +86,9 @@ impl Records {
         if matches!(&self.format, Format::Csv(shape) if !shape.has_header()) {
             candidates.clear();
         }
+        let mut reader = self.reader();
         for range in &self.ranges {
-            let value = self.read(range)?;
+            let value = reader.read(range)?;
             candidates.retain_mut(|(name, keys)| match key_of(&value, name) {
                 Some(key) if keys.first().is_none_or(|first| is_one_type(first, &key)) => {
                     keys.push(key);
@@ -113,8 +108,9 @@ impl Records {
     /// The places of equal records, in their order, and how often each is there.
     fn counted(&self) -> Result<Vec<(Range<usize>, u64)>, ViewError> {
         let mut keyed = Vec::with_capacity(self.ranges.len());
+        let mut reader = self.reader();
         for range in &self.ranges {
-            keyed.push((tuple::encode(&[element_of(&self.read(range)?)]), range.clone()));
+            keyed.push((tuple::encode(&[element_of(&reader.read(range)?)]), range.clone()));
         }
         keyed.sort_by(|a, b| a.0.cmp(&b.0));
         let equal = keyed.chunk_by(|a, b| a.0 == b.0);
@@ -126,6 +122,28 @@ impl Records {
         let beside: &dyn Any = beside?.as_any();
         let beside: &Self = beside.downcast_ref()?;
         (self.tables == beside.tables && self.format == beside.format).then_some(beside)
+    }
+}
+
+/// Reads single records.
+struct Reader<'v> {
+    content: &'v str,
+    csv: Option<(&'v Shape, Fields)>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, range: &Range<usize>) -> Result<Value, ViewError> {
+        let text = self.content.get(range.clone()).unwrap_or_default();
+        if let Some((shape, fields)) = &mut self.csv {
+            return shape.record(text, fields);
+        }
+        json::parse(text).map_err(|error| match error {
+            ViewError::Malformed { why, at, .. } => {
+                let at = at.saturating_add(range.start as u64);
+                ViewError::Malformed { what: "JSON lines", why, at }
+            }
+            error => error,
+        })
     }
 }
 
@@ -181,11 +199,12 @@ impl View for Records {
     ) -> Result<Box<dyn Cursor + 'v>, ViewError> {
         if table.is_multiset() || self.places.is_empty() {
             let counted = self.counted()?.into_iter();
-            return Ok(Box::new(Counted { records: self, counted }));
+            return Ok(Box::new(Counted { reader: self.reader(), counted }));
         }
         let beside = self.comparable(beside);
         let other = beside.map_or(&[][..], |beside| beside.places.as_slice()).iter();
-        Ok(Box::new(Keyed { records: self, places: self.places.iter(), beside, other }))
+        let places = self.places.iter();
+        Ok(Box::new(Keyed { records: self, reader: self.reader(), places, beside, other }))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -196,6 +215,7 @@ impl View for Records {
 /// Records by key, without those that the other version has in the same bytes.
 struct Keyed<'v> {
     records: &'v Records,
+    reader: Reader<'v>,
     places: std::slice::Iter<'v, Place>,
     beside: Option<&'v Records>,
     other: std::slice::Iter<'v, Place>,
@@ -224,7 +244,7 @@ impl Cursor for Keyed<'_> {
     fn next(&mut self) -> Result<Option<Record>, ViewError> {
         while let Some(place) = self.places.next() {
             if !self.is_shared(place) {
-                let value = self.records.read(&place.range)?;
+                let value = self.reader.read(&place.range)?;
                 return Ok(Some(Record { key: vec![place.key.clone()], value }));
             }
         }
@@ -234,7 +254,7 @@ impl Cursor for Keyed<'_> {
 
 /// Records without keys.
 struct Counted<'v> {
-    records: &'v Records,
+    reader: Reader<'v>,
     counted: std::vec::IntoIter<(Range<usize>, u64)>,
 }
 
@@ -243,7 +263,7 @@ impl Cursor for Counted<'_> {
         let Some((range, times)) = self.counted.next() else {
             return Ok(None);
         };
-        let key = vec![element_of(&self.records.read(&range)?)];
+        let key = vec![element_of(&self.reader.read(&range)?)];
         Ok(Some(Record { key, value: Value::Count(times) }))
     }
 }

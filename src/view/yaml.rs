@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Tag};
+use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Tag};
 
 use super::document::Node;
 use super::element::{element_of, mark, member, member_of};
@@ -38,6 +38,9 @@ fn options() -> Options {
 }
 
 fn malformed(error: &ScanError) -> ViewError {
+    if *error.kind() == ErrorKind::RecursionLimitExceeded {
+        return too_deep();
+    }
     let at = error.marker().byte_offset().unwrap_or(0) as u64;
     ViewError::Malformed { what: "YAML", why: error.info(), at }
 }
