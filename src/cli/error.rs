@@ -76,6 +76,11 @@ impl CliError {
         Self { kind: Kind::Failure, error: Box::new(error), details: Vec::new(), hints }
     }
 
+    /// The error itself, if it is of this type.
+    pub fn downcast<E: Error + 'static>(&self) -> Option<&E> {
+        self.error.downcast_ref()
+    }
+
     /// Prints it to stderr.
     pub fn print(&self) {
         if self.kind == Kind::ClosedPipe {

@@ -11,7 +11,8 @@ use super::Answer;
 use super::context::{Context, revisions};
 use super::error::CliError;
 use super::output::{
-    CommitView, Ids, Names, Output, Paging, ReportView, TagView, size, write_json,
+    CommitView, Ids, Names, Output, Paging, ReportView, TagView, draw_commit, draw_commit_stat,
+    size, write_json,
 };
 use super::{cat, ls, target};
 
@@ -20,11 +21,18 @@ use super::{cat, ls, target};
 #[command(after_help = "Examples:
   aisr show
   aisr show v1
+  aisr show --diff main~2
   aisr show main~2:prompts/triage.md")]
 pub struct Arguments {
     /// What to show.
     #[arg(value_name = "REV|REV:PATH", default_value = "HEAD")]
     target: OsString,
+    /// Show what the commit changed, as `aisr diff` does.
+    #[arg(long, conflicts_with = "json")]
+    diff: bool,
+    /// Show how much the commit changed in each file.
+    #[arg(long, conflicts_with_all = ["json", "diff"])]
+    stat: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -50,7 +58,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     let found = target::object(&repo, &revisions, revision)?;
     let mut out = context.output(paging);
-    let shown = Shown { context, repo: &repo, revisions: &revisions };
+    let shown = Shown { context, repo: &repo, revisions: &revisions, arguments };
     match arguments.json {
         true => shown.json(found, &mut out)?,
         false => shown.text(found, &mut out)?,
@@ -63,6 +71,7 @@ struct Shown<'a> {
     context: &'a Context,
     repo: &'a Repository,
     revisions: &'a Revisions<'a>,
+    arguments: &'a Arguments,
 }
 
 impl Shown<'_> {
@@ -99,6 +108,14 @@ impl Shown<'_> {
             writeln!(out, "capture  {}", ReportView::draw(report, commit.committed))?;
         }
         writeln!(out, "cause    {}", commit.cause.kind)?;
+        let parent = commit.parents.first().copied();
+        if self.arguments.stat {
+            writeln!(out)?;
+            draw_commit_stat(self.context, self.repo, parent, id, out)?;
+        } else if self.arguments.diff {
+            writeln!(out)?;
+            draw_commit(self.context, self.repo, parent, id, out)?;
+        }
         Ok(())
     }
 
