@@ -14,6 +14,7 @@ use super::record::Stored;
 use super::scan::Scan;
 use super::schema::Judge;
 use super::sharing::{Pair, Side, Unshared};
+use super::tokens::virtual_table;
 use super::virtual_table::{Shown, Tree, Trees, understood};
 
 /// The table that says which tables, indexes, triggers and views there are, and how they were made.
@@ -101,7 +102,7 @@ impl SqliteView {
         self.contents.get(nth)
     }
 
-    fn tree(&self, name: &str) -> Option<&Tree> {
+    pub(super) fn tree(&self, name: &str) -> Option<&Tree> {
         match self.content(name)? {
             Content::Shown(Shown::Rows(tree)) => Some(tree),
             _ => None,
@@ -130,7 +131,7 @@ impl SqliteView {
     }
 
     /// The rows of a table that are wanted beside another version of it, and their shape.
-    fn rows<'v>(&'v self, tree: &'v Tree, beside: Option<(&'v Self, &'v Tree)>) -> Wanted<'v> {
+    pub(super) fn rows<'v>(&'v self, tree: &'v Tree, beside: Option<(&'v Self, &'v Tree)>) -> Wanted<'v> {
         let rows = |pages| Rows {
             source: self.source.as_ref(),
             header: self.header,
@@ -154,7 +155,7 @@ impl SqliteView {
     }
 }
 
-type Wanted<'v> = Result<(Rows<'v>, Shape), ViewError>;
+pub(super) type Wanted<'v> = Result<(Rows<'v>, Shape), ViewError>;
 
 impl View for SqliteView {
     fn kind(&self) -> Kind {
@@ -246,6 +247,9 @@ fn stored_tables(entries: &[Entry]) -> Result<Trees, ViewError> {
             none => none.insert(Judge::new()?),
         };
         let statement = entry.statement.as_deref().unwrap_or_default();
+        if virtual_table(statement).is_some() {
+            return Err(malformed(format!("the virtual table {:?} has pages", entry.name), 0));
+        }
         let layout = judge.layout(&entry.name, statement)?;
         let tree = Tree { root: entry.root, layout };
         if trees.insert(entry.name.to_ascii_lowercase(), tree).is_some() {
