@@ -8,6 +8,7 @@
 
 mod error;
 mod source;
+pub mod sql;
 pub mod sqlite;
 mod stored;
 mod value;
