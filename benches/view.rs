@@ -49,7 +49,7 @@ fn versions() -> (PathBuf, [BlobId; 2]) {
     .expect("rows");
     let before = keep(&store, &path);
     for n in 0..CHANGED {
-        let row = 1 + u64::from(n) * 7_919 * 401 % u64::from(ROWS);
+        let row = 1 + i64::from(n) * 7_919 * 401 % i64::from(ROWS);
         let sql = "UPDATE memories SET text = text || ' changed' WHERE id = ?1";
         db.execute(sql, [row]).expect("a row");
     }

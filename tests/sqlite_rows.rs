@@ -75,8 +75,18 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-const TYPES: [&str; 10] =
-    ["INTEGER", "TEXT", "REAL", "BLOB", "NUMERIC", "", "INT", "DOUBLE PRECISION", "VARCHAR(20)", "FLOATING POINT"];
+const TYPES: [&str; 10] = [
+    "INTEGER",
+    "TEXT",
+    "REAL",
+    "BLOB",
+    "NUMERIC",
+    "",
+    "INT",
+    "DOUBLE PRECISION",
+    "VARCHAR(20)",
+    "FLOATING POINT",
+];
 const STRICT_TYPES: [&str; 6] = ["INTEGER", "TEXT", "REAL", "BLOB", "INT", "ANY"];
 
 /// The statement of a table that may be any.
@@ -113,7 +123,13 @@ fn create(random: &mut Random, name: &str) -> String {
         let stored = if random.one_in(2) { "STORED" } else { "VIRTUAL" };
         let at = random.below(parts.len() as u64 + 1) as usize;
         let kind = if strict { "ANY" } else { "" };
-        parts.insert(at, format!("\"gen\" {kind} GENERATED ALWAYS AS (hex({}) || '!') {stored}", quoted(&names[0])));
+        parts.insert(
+            at,
+            format!(
+                "\"gen\" {kind} GENERATED ALWAYS AS (hex({}) || '!') {stored}",
+                quoted(&names[0])
+            ),
+        );
     }
     let mut options = Vec::new();
     if kind >= 3 && kind <= 5 {
@@ -135,7 +151,8 @@ fn create(random: &mut Random, name: &str) -> String {
 
 /// The columns of a table that rows can be written to, and its others that are stored.
 fn columns(db: &Connection, table: &str) -> Vec<(String, i64, i64)> {
-    let mut found = db.prepare("SELECT name, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid").unwrap();
+    let mut found =
+        db.prepare("SELECT name, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid").unwrap();
     let rows = found.query_map([table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
     rows.map(Result::unwrap).collect()
 }
@@ -158,10 +175,14 @@ fn change(db: &Connection, random: &mut Random, page: usize) {
     }
     let table = random.pick(&all).clone();
     let of = quoted(&table);
-    let written: Vec<String> = columns(db, &table).into_iter().filter(|c| c.2 == 0).map(|c| c.0).collect();
+    let written: Vec<String> =
+        columns(db, &table).into_iter().filter(|c| c.2 == 0).map(|c| c.0).collect();
     let column = quoted(random.pick::<String>(&written));
     let large = *random.pick(&[20, 200, page, 3 * page]);
-    let some = format!("rowid IN (SELECT rowid FROM {of} WHERE abs(random()) % {} = 0)", 1 + random.below(20));
+    let some = format!(
+        "rowid IN (SELECT rowid FROM {of} WHERE abs(random()) % {} = 0)",
+        1 + random.below(20)
+    );
     // Without row ids there is no such name.
     let some = match db.prepare(&format!("SELECT rowid FROM {of}")) {
         Ok(_) => some,
@@ -198,7 +219,9 @@ fn change(db: &Connection, random: &mut Random, page: usize) {
         8..=10 => drop(db.execute_batch(&format!("DELETE FROM {of} WHERE {some}"))),
         11 => {
             let value = random.literal(large);
-            drop(db.execute_batch(&format!("UPDATE OR IGNORE {of} SET {column} = {value} WHERE {some}")));
+            drop(db.execute_batch(&format!(
+                "UPDATE OR IGNORE {of} SET {column} = {value} WHERE {some}"
+            )));
         }
         12..=14 => {
             // The same length: SQLite writes in place, and perhaps only where a row goes on.
@@ -209,10 +232,15 @@ fn change(db: &Connection, random: &mut Random, page: usize) {
             drop(db.execute_batch(&sql));
         }
         15..=17 => {
-            let sql = format!("SELECT rowid FROM {of} WHERE typeof({column}) = 'blob' AND length({column}) > 0 ORDER BY random() LIMIT 1");
+            let sql = format!(
+                "SELECT rowid FROM {of} WHERE typeof({column}) = 'blob' AND length({column}) > 0 ORDER BY random() LIMIT 1"
+            );
             let Ok(row) = db.query_row(&sql, [], |row| row.get::<_, i64>(0)) else { return };
             let name = column[1..column.len() - 1].replace("\"\"", "\"");
-            let Ok(mut blob) = db.blob_open(MAIN_DB, table.as_str(), name.as_str(), row, false) else { return };
+            let Ok(mut blob) = db.blob_open(MAIN_DB, table.as_str(), name.as_str(), row, false)
+            else {
+                return;
+            };
             let at = blob.len() - 1;
             let _ = blob.write_at(&[random.next() as u8], at);
         }
@@ -223,7 +251,9 @@ fn change(db: &Connection, random: &mut Random, page: usize) {
             for _ in 0..rows {
                 let values: Vec<String> = written.iter().map(|_| random.literal(large)).collect();
                 let (list, values) = (list.join(", "), values.join(", "));
-                drop(db.execute_batch(&format!("INSERT OR IGNORE INTO {of} ({list}) VALUES ({values})")));
+                drop(db.execute_batch(&format!(
+                    "INSERT OR IGNORE INTO {of} ({list}) VALUES ({values})"
+                )));
             }
         }
     }
@@ -240,7 +270,8 @@ fn open(random: &mut Random, path: &Path) -> (Connection, usize) {
          PRAGMA user_version = 1; PRAGMA foreign_keys = OFF;"
     );
     db.execute_batch(&settings).unwrap();
-    let quick = "PRAGMA secure_delete = OFF; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;";
+    let quick =
+        "PRAGMA secure_delete = OFF; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;";
     if random.one_in(4) {
         drop(db);
         // SQLite has no statement for it: a part of each page that it does not use.
@@ -302,7 +333,8 @@ struct Oracle {
 fn oracle(db: &Connection, table: &str) -> Oracle {
     let all = columns(db, table);
     let stored: Vec<String> = all.iter().filter(|c| c.2 != 2).map(|c| c.0.clone()).collect();
-    let mut key: Vec<(i64, String)> = all.iter().filter(|c| c.1 > 0).map(|c| (c.1, c.0.clone())).collect();
+    let mut key: Vec<(i64, String)> =
+        all.iter().filter(|c| c.1 > 0).map(|c| (c.1, c.0.clone())).collect();
     key.sort();
     let list: Vec<String> = stored.iter().map(|name| quoted(name)).collect();
     let sql = format!("SELECT {} FROM {} NOT INDEXED", list.join(", "), quoted(table));
@@ -317,7 +349,8 @@ fn oracle(db: &Connection, table: &str) -> Oracle {
             ValueRef::Text(text) => Stored::Text(String::from_utf8(text.into()).unwrap()),
             ValueRef::Blob(bytes) => Stored::Blob(bytes.into()),
         };
-        all_rows.push(stored.iter().enumerate().map(|(n, name)| (name.clone(), value(n))).collect());
+        all_rows
+            .push(stored.iter().enumerate().map(|(n, name)| (name.clone(), value(n))).collect());
     }
     let sql = "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'";
     let without: bool = db.query_row(sql, [table], |row| row.get(0)).unwrap();
@@ -380,7 +413,9 @@ fn differences(
     let mut found = BTreeMap::new();
     for key in a.keys().chain(b.keys()) {
         let change = match (a.get(key), b.get(key)) {
-            (Some(Value::Count(a)), Some(Value::Count(b))) => format!("{:+}", *b as i64 - *a as i64),
+            (Some(Value::Count(a)), Some(Value::Count(b))) => {
+                format!("{:+}", *b as i64 - *a as i64)
+            }
             (Some(Value::Count(a)), None) => format!("{:+}", -(*a as i64)),
             (None, Some(Value::Count(b))) => format!("{:+}", *b as i64),
             (a, b) if a == b => continue,
@@ -397,7 +432,11 @@ fn table<'v>(view: &'v SqliteView, name: &str) -> Option<&'v Table> {
     view.tables().iter().find(|table| table.name == name)
 }
 
-fn compare(seed: u64, before: (&SqliteView, &BTreeMap<String, Oracle>), after: (&SqliteView, &BTreeMap<String, Oracle>)) {
+fn compare(
+    seed: u64,
+    before: (&SqliteView, &BTreeMap<String, Oracle>),
+    after: (&SqliteView, &BTreeMap<String, Oracle>),
+) {
     for (name, theirs) in after.1 {
         let case = format!("seed {seed}, {name}");
         let there = table(after.0, name).expect(&case);

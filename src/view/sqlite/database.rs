@@ -131,7 +131,11 @@ impl SqliteView {
     }
 
     /// The rows of a table that are wanted beside another version of it, and their shape.
-    pub(super) fn rows<'v>(&'v self, tree: &'v Tree, beside: Option<(&'v Self, &'v Tree)>) -> Wanted<'v> {
+    pub(super) fn rows<'v>(
+        &'v self,
+        tree: &'v Tree,
+        beside: Option<(&'v Self, &'v Tree)>,
+    ) -> Wanted<'v> {
         let rows = |pages| Rows {
             source: self.source.as_ref(),
             header: self.header,

@@ -61,7 +61,8 @@ impl TreePage {
     /// When it is none of a b-tree, or its cells do not fit in.
     pub fn parse(header: &Header, number: u32, bytes: Vec<u8>) -> Result<Self, ViewError> {
         let base = header.offset(number);
-        let bad = |why: &str, at: usize| malformed(format!("page {number}: {why}"), base + at as u64);
+        let bad =
+            |why: &str, at: usize| malformed(format!("page {number}: {why}"), base + at as u64);
         let start = if number == 1 { 100 } else { 0 };
         let (is_table, is_leaf) = match bytes.get(start) {
             Some(0x0d) => (true, true),
@@ -88,7 +89,8 @@ impl TreePage {
             if at < end {
                 return Err(outside());
             }
-            let (cell, len) = Cell::parse(header, used, at, is_table, is_leaf).ok_or_else(outside)?;
+            let (cell, len) =
+                Cell::parse(header, used, at, is_table, is_leaf).ok_or_else(outside)?;
             taken += len;
             // Cells that share bytes would make a small page a large table.
             if taken > used.len() {

@@ -114,7 +114,8 @@ impl<'r> Fields<'r> {
                 return Err(bad());
             }
             places.push((kind, start));
-            start = usize::try_from(size).ok().and_then(|s| start.checked_add(s)).ok_or_else(bad)?;
+            start =
+                usize::try_from(size).ok().and_then(|s| start.checked_add(s)).ok_or_else(bad)?;
         }
         if start as u64 != whole {
             return Err(bad());
@@ -180,7 +181,8 @@ fn text(bytes: &[u8], encoding: Encoding) -> Stored {
     };
     let (pairs, rest) = bytes.as_chunks();
     let whole = rest.is_empty();
-    let text: Result<String, _> = char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).collect();
+    let text: Result<String, _> =
+        char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).collect();
     match text {
         Ok(text) if whole => Stored::Text(text),
         _ => Stored::BrokenText(bytes.to_vec()),

@@ -164,11 +164,7 @@ impl<'p> Scan<'p> {
 ///
 /// # Errors
 /// When the tree is not sound.
-pub fn seek(
-    pages: &Pages<'_>,
-    root: u32,
-    id: i64,
-) -> Result<Option<(TreePage, usize)>, ViewError> {
+pub fn seek(pages: &Pages<'_>, root: u32, id: i64) -> Result<Option<(TreePage, usize)>, ViewError> {
     let mut number = root;
     for _ in 0..DEPTH {
         let page = TreePage::read(pages, number)?;

@@ -66,7 +66,8 @@ impl Judge {
         // An index beside a table's tree ends with the row's id, which is no column.
         let has_row_ids = order.is_empty() || order.contains(&-1);
         declared.retain(|column| column.hidden != VIRTUAL);
-        let mut key: Vec<(i64, usize)> = declared.iter().enumerate().map(|(n, c)| (c.key, n)).collect();
+        let mut key: Vec<(i64, usize)> =
+            declared.iter().enumerate().map(|(n, c)| (c.key, n)).collect();
         key.retain(|(place, _)| *place > 0);
         key.sort_unstable();
         let key: Vec<usize> = key.into_iter().map(|(_, column)| column).collect();

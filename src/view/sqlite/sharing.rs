@@ -112,7 +112,8 @@ struct Changed {
 impl Changed {
     fn contains(&self, page: u32) -> bool {
         let nth = self.ranges.partition_point(|range| range.end <= page);
-        self.ranges.get(nth).is_some_and(|range| range.contains(&page)) || self.leaves.contains(&page)
+        self.ranges.get(nth).is_some_and(|range| range.contains(&page))
+            || self.leaves.contains(&page)
     }
 
     fn push(&mut self, page: u32) {
@@ -148,7 +149,8 @@ impl Changed {
                     continue;
                 }
                 changed.push(page);
-                let in_tree = [&ours, &theirs].iter().any(|p| p.first().is_some_and(|f| is_tree_flag(*f)));
+                let in_tree =
+                    [&ours, &theirs].iter().any(|p| p.first().is_some_and(|f| is_tree_flag(*f)));
                 let other = page == 1
                     || page == a.header.lock_page()
                     || a.header.is_pointer_map(page)

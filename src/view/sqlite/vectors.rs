@@ -176,7 +176,9 @@ impl Chunks<'_> {
     ) -> Result<Vec<(String, Value)>, ViewError> {
         let row = self.stored(&vectors.chunks, chunk)?;
         let size = match row.get(vectors.size) {
-            Some(Stored::Integer(size)) => usize::try_from(*size).ok().filter(|size| *size > offset),
+            Some(Stored::Integer(size)) => {
+                usize::try_from(*size).ok().filter(|size| *size > offset)
+            }
             _ => None,
         };
         let size = size.ok_or_else(|| self.wrong("a chunk of vectors has no such row", chunk))?;

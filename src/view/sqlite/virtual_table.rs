@@ -108,9 +108,9 @@ fn fts5(serving: &Serving<'_>, arguments: &[Vec<Token>]) -> Virtual {
         return Virtual { shown: rows(tree, renamed), hidden };
     }
     // Without content the sizes of the texts say which there are.
-    let shown = serving.find("docsize").map(|tree| {
-        rows(tree, |stored| (stored == "id").then(|| "rowid".to_owned()))
-    });
+    let shown = serving
+        .find("docsize")
+        .map(|tree| rows(tree, |stored| (stored == "id").then(|| "rowid".to_owned())));
     Virtual { shown: shown.unwrap_or_else(nothing), hidden }
 }
 

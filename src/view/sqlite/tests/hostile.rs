@@ -19,7 +19,9 @@ fn image() -> Vec<u8> {
         INSERT INTO t SELECT i, 'row ' || i FROM r;
         INSERT INTO w SELECT a, id FROM t;
         INSERT INTO l VALUES (zeroblob(3000)), (zeroblob(100));";
-    Database::new(script).image()
+    let image = Database::new(script).image();
+    assert_eq!(image[16..18], (PAGE as u16).to_be_bytes());
+    image
 }
 
 /// Reads all there is, alone and beside another version.
@@ -82,7 +84,9 @@ fn records_that_go_on_in_a_circle_end() {
     let beside = SqliteView::open(Arc::new(image())).unwrap();
     let mut image = image();
     // The first page with zeros after its pointer goes on in the middle of the long record.
-    let next = |image: &[u8], n: usize| u32::from_be_bytes(image[(n - 1) * PAGE..][..4].try_into().unwrap());
+    let next = |image: &[u8], n: usize| {
+        u32::from_be_bytes(image[(n - 1) * PAGE..][..4].try_into().unwrap())
+    };
     let pages = image.len() / PAGE;
     let on = (2..=pages).find(|n| {
         image[(n - 1) * PAGE + 4..n * PAGE].iter().all(|b| *b == 0) && next(&image, *n) != 0

@@ -27,9 +27,9 @@ impl Database {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("db");
         let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(statements).unwrap();
         let quick = "PRAGMA secure_delete = OFF; PRAGMA synchronous = OFF;";
         connection.execute_batch(quick).unwrap();
-        connection.execute_batch(statements).unwrap();
         Self { _folder: folder, path, connection }
     }
 

@@ -67,7 +67,10 @@ fn the_memory_of_real_programs_is_read() {
     let view = sample("langgraph.sqlite");
     assert_eq!(names(&view), ["checkpoints", "sqlite_schema", "writes"]);
     assert_eq!(keys(&view, "checkpoints"), ["thread_id", "checkpoint_ns", "checkpoint_id"]);
-    assert_eq!((rows(&view, "checkpoints", None).len(), rows(&view, "writes", None).len()), (128, 256));
+    assert_eq!(
+        (rows(&view, "checkpoints", None).len(), rows(&view, "writes", None).len()),
+        (128, 256)
+    );
     let view = sample("chroma/chroma.sqlite3");
     assert!(names(&view).contains(&"embedding_fulltext_search"));
     assert!(!names(&view).iter().any(|name| name.starts_with("embedding_fulltext_search_")));
