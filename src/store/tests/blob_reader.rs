@@ -60,8 +60,8 @@ fn differences_are_the_chunks_that_differ() {
     let versions = [
         (content(&[]), vec![CHUNK]),
         (content(&[3, 4, 1999, 4999]), vec![CHUNK]),
-        // Another cut of the same bytes, and one that is in step again.
-        (content(&[]), vec![50]),
+        // Cut elsewhere.
+        (content(&[1]), vec![50]),
         ([content(&[7]), b"more".to_vec()].concat(), vec![CHUNK]),
         (content(&[0])[..999].to_vec(), vec![1000]),
     ];
@@ -105,7 +105,7 @@ fn equal_nodes_are_not_read() {
     let reader = |id| BlobReader::open(Arc::clone(&store), id).unwrap();
     let (a, b) = (reader(ids[0]), reader(ids[1]));
     let found = a.differences(&b).unwrap();
-    assert_eq!(found, [100_000..100_040]);
+    assert_eq!((found.len(), &found[0]), (1, &(100_000..100_040)));
     // One leaf of the recipe, and at most one node of each level above, on either side.
     assert!(a.nodes_read() <= 3, "{}", a.nodes_read());
     drop(folder);

@@ -44,7 +44,7 @@ pub struct SqliteView {
 
 enum Content {
     Schema,
-    Shown(Shown),
+    Shown(Box<Shown>),
 }
 
 /// A row of the schema.
@@ -79,13 +79,16 @@ impl SqliteView {
                 Shown::Vectors(vectors) => vec![vectors.key.clone()],
                 Shown::Nothing(key) => key.clone(),
             };
-            shown.push((Table { name: entry.name.clone(), key }, Content::Shown(found.shown)));
+            shown.push((
+                Table { name: entry.name.clone(), key },
+                Content::Shown(Box::new(found.shown)),
+            ));
         }
         entries.retain(|entry| !hidden.contains(&entry.table.to_ascii_lowercase()));
         for entry in entries.iter().filter(|entry| entry.kind == "table" && entry.root != 0) {
             let Some(tree) = trees.get(&entry.name.to_ascii_lowercase()) else { continue };
             let table = Table { name: entry.name.clone(), key: tree.layout.key_names() };
-            shown.push((table, Content::Shown(Shown::Rows(tree.clone()))));
+            shown.push((table, Content::Shown(Box::new(Shown::Rows(tree.clone())))));
         }
         let schema = schema_records(&entries)?;
         let key = vec!["type".to_owned(), "name".to_owned()];
@@ -104,8 +107,11 @@ impl SqliteView {
 
     pub(super) fn tree(&self, name: &str) -> Option<&Tree> {
         match self.content(name)? {
-            Content::Shown(Shown::Rows(tree)) => Some(tree),
-            _ => None,
+            Content::Shown(shown) => match shown.as_ref() {
+                Shown::Rows(tree) => Some(tree),
+                _ => None,
+            },
+            Content::Schema => None,
         }
     }
 
@@ -182,13 +188,15 @@ impl View for SqliteView {
         beside: Option<&'v dyn View>,
     ) -> Result<Box<dyn Cursor + 'v>, ViewError> {
         let source = self.source.as_ref();
-        let tree = match self.content(&table.name) {
-            None | Some(Content::Shown(Shown::Nothing(_))) => return Ok(Box::new(Empty)),
+        let shown = match self.content(&table.name) {
+            None => return Ok(Box::new(Empty)),
             Some(Content::Schema) => return Ok(Box::new(AtHand(self.schema.clone().into_iter()))),
-            Some(Content::Shown(Shown::Vectors(vectors))) => {
-                return vectors.cursor(source, self.header);
-            }
-            Some(Content::Shown(Shown::Rows(tree))) => tree,
+            Some(Content::Shown(shown)) => shown.as_ref(),
+        };
+        let tree = match shown {
+            Shown::Nothing(_) => return Ok(Box::new(Empty)),
+            Shown::Vectors(vectors) => return vectors.cursor(source, self.header),
+            Shown::Rows(tree) => tree,
         };
         let other = beside.and_then(|view| view.as_any().downcast_ref::<Self>());
         let theirs = other.and_then(|other| Some((other, other.tree(&table.name)?)));

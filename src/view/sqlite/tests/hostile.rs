@@ -96,12 +96,13 @@ fn records_that_go_on_in_a_circle_end() {
     // The length bounds it: a circle gives wrong bytes, not more of them.
     assert!(read(image.clone(), &beside).is_ok());
     // A payload longer than the database.
-    let leaf = (2..=pages).rfind(|n| {
+    let first_cell = |page: &[u8]| usize::from(u16::from_be_bytes([page[8], page[9]]));
+    let leaf = (2..=pages).find(|n| {
         let page = &image[(n - 1) * PAGE..n * PAGE];
-        page[0] == 0x0d && u16::from_be_bytes([page[3], page[4]]) == 2
+        page[0] == 0x0d && page[3..5] == [0, 1] && page[first_cell(page)] >= 0x80
     });
     let bytes = page(&mut image, leaf.unwrap());
-    let cell = usize::from(u16::from_be_bytes([bytes[8], bytes[9]]));
+    let cell = first_cell(bytes);
     bytes[cell..cell + 5].copy_from_slice(&[0xff, 0xff, 0xff, 0xff, 0x7f]);
     is_malformed(read(image, &beside), "longer than the database");
 }
