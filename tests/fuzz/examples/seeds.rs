@@ -248,6 +248,8 @@ fn seeds() -> Vec<Seed> {
         held: true,
     };
     seeds.push(("upkeep_file", "collected", state.encode().into_bytes()));
+    let database = include_bytes!("../../data/memory/small-pages.sqlite");
+    seeds.push(("view_sqlite", "small", database.to_vec()));
     seeds.push(("log_frame", "entry", [&[5, 0, 0, 0][..], &[0; 8], b"entry"].concat()));
     seeds
 }
