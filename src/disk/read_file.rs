@@ -12,6 +12,9 @@ use rustix::fs::{CWD, Mode, OFlags};
 use super::dir::regular_len;
 use super::error::{Action, DiskError, Result, failed};
 
+/// Up to this length memory is taken before it is known that the file has so many bytes.
+const TAKEN_UNASKED: u64 = 64 << 10;
+
 /// A regular file open for reading at offsets; several threads may read from it at once.
 #[derive(Debug)]
 pub struct ReadFile {
@@ -82,10 +85,13 @@ impl ReadFile {
         }
     }
 
-    /// The bytes of a range; the file's length is checked before memory is taken.
+    /// The bytes of a range; the file's length is checked before more than a little memory is
+    /// taken.
     pub fn read_vec_at(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
         let end = offset.checked_add(len);
-        if end.is_none_or(|end| end > i64::MAX as u64) || end > Some(self.len()?) {
+        if end.is_none_or(|end| end > i64::MAX as u64)
+            || (!(1..=TAKEN_UNASKED).contains(&len) && end > Some(self.len()?))
+        {
             return Err(self.too_short(offset, len)?);
         }
         let Ok(wanted) = usize::try_from(len) else {

@@ -20,7 +20,7 @@ pub use color::{
     ADDED, BAD, BRANCH, ColorWhen, ERROR, GOOD, HINT, ID_REST, KIND, REMOVED, WARNING,
     choose_colors,
 };
-pub use commit_view::{CommitView, ReportView, TagView, draw_made, id_and_subject};
+pub use commit_view::{CommitView, Judged, ReportView, TagView, draw_made, id_and_subject};
 pub use escape::{Escaped, TerminalText};
 pub use git_patch::{FileTexts, Patch, git_path};
 pub use ids::{Ids, Names};
