@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::chunk::ContentHint;
 use crate::object::{BlobId, Id, RecipeId};
-use crate::store::{Batch, RecipeWriter, Seen, check_recipes};
+use crate::store::{Batch, Known, RecipeWriter, Seen, check_recipes};
 
 use super::store_with;
 
@@ -43,7 +43,7 @@ fn true_and_false_recipes_of_long_blobs_are_told_apart_and_shared_windows_read_o
         read.fetch_add(bytes, Ordering::Relaxed);
     };
     let seen = Seen::default();
-    let checked = check_recipes(&store, &recipes, 1, &seen, &advance);
+    let checked = check_recipes(&store, &recipes, Known::default(), 1, &seen, &advance);
     assert_eq!(checked.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false]);
     let text = checked[2].as_ref().unwrap_err().to_string();
     assert!(text.contains(&BlobId::of(&versions[0]).to_hex()), "{text}");
