@@ -7,7 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::dir::regular_len;
 use super::error::{Action, DiskError, Result, failed};
@@ -101,8 +103,17 @@ impl ReadFile {
                 limit: usize::MAX as u64,
             });
         };
-        let mut bytes = vec![0; wanted];
-        self.read_exact_at(offset, &mut bytes)?;
+        let mut bytes = Vec::with_capacity(wanted);
+        while bytes.len() < wanted {
+            let at = offset + bytes.len() as u64;
+            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), at) {
+                Ok(0) => return Err(self.too_short(offset, len)?),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(failed(Action::Read, &self.path)(error)),
+            }
+        }
+        // An allocator may give more than it was asked for.
+        bytes.truncate(wanted);
         Ok(bytes)
     }
 
