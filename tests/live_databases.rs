@@ -303,6 +303,78 @@ fn a_database_at_rest_is_captured_byte_for_byte_and_nothing_is_made_beside_it() 
     assert!(desk.nothing() && desk.is_clean());
 }
 
+/// Tries something once, at the moment when content of a database begins to be hashed and coded.
+struct Meanwhile<F>(Mutex<Option<F>>);
+
+impl<F: FnOnce() + Send> Progress for Meanwhile<F> {
+    fn total(&self, _: u64) {}
+    fn advance(&self, _: u64, bytes: u64) {
+        if let Some(attempt) = self.0.lock().unwrap().take_if(|_| bytes > 0) {
+            attempt();
+        }
+    }
+}
+
+/// A database of 8 MB, and what is left of the repository's first commit of it.
+fn commit_while(journal: &str, attempt: impl FnOnce(&Connection) + Send) {
+    let desk = Desk::new();
+    let path = desk.path("memory.db");
+    let mut db = database(&path, journal);
+    db.execute_batch("CREATE TABLE big AS SELECT randomblob(7000000) AS x").unwrap();
+    step(&mut db, 1).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let tried = AtomicBool::new(false);
+    let other = Connection::open(&path).unwrap();
+    other.busy_timeout(Duration::ZERO).unwrap();
+    let is_tried = &tried;
+    let meanwhile = Meanwhile(Mutex::new(Some(move || {
+        attempt(&other);
+        is_tried.store(true, SeqCst);
+    })));
+    let options = CommitOptions {
+        identity: &desk.me,
+        message: Some("state".into()),
+        author: None,
+        acting_for: Vec::new(),
+        allow_empty: false,
+        paths: &[],
+        level: Level::Snapshot,
+        allowed_secrets: &[],
+        quiesce: None,
+        threads: 2,
+        progress: &meanwhile,
+    };
+    let CommitOutcome::Made(report) = commit(&desk.repo, &options).unwrap() else { panic!() };
+    assert!(tried.load(SeqCst), "nothing was tried");
+    assert_eq!(report.commit.report.as_ref().unwrap().level, Level::Snapshot);
+    assert_eq!(report.warnings, []);
+    let captured = desk.content(report.id, "memory.db").unwrap();
+    assert_eq!(transactions(&captured), 1);
+    if journal == "delete" {
+        assert!(captured == before, "not the bytes of the moment");
+    }
+    let packs = std::fs::read_dir(desk.path(".aisr/packs")).unwrap();
+    let left: Vec<_> = packs.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("tmp-")), "{left:?}");
+}
+
+#[test]
+fn a_writer_with_a_journal_goes_on_while_a_large_database_is_coded() {
+    commit_while("delete", |db| {
+        db.execute("UPDATE t SET n = 2", []).expect("the lock is gone");
+    });
+}
+
+#[test]
+fn a_checkpoint_goes_through_while_a_large_database_that_is_new_is_coded() {
+    commit_while("wal", |db| {
+        db.execute("UPDATE t SET n = 2", []).unwrap();
+        let busy: i64 =
+            db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+        assert_eq!(busy, 0, "the place in the log is still held");
+    });
+}
+
 #[test]
 fn pages_of_every_size_come_back() {
     for size in [512, 4096, 65536] {

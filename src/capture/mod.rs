@@ -11,6 +11,7 @@ mod pool;
 pub mod secrets;
 mod small;
 mod sqlite;
+mod sqlite_aside;
 mod sqlite_btree;
 mod sqlite_header;
 mod sqlite_main_file;

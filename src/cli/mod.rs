@@ -38,6 +38,7 @@ mod repair;
 mod restore;
 mod run_command;
 mod show;
+mod sql;
 mod status;
 mod surroundings;
 mod tag;
@@ -103,6 +104,7 @@ enum Command {
     Show(show::Arguments),
     Ls(ls::Arguments),
     Cat(cat::Arguments),
+    Sql(sql::Arguments),
     Checkout(checkout::Arguments),
     Clone(clone::Arguments),
     Remote(remote::Arguments),
@@ -161,6 +163,7 @@ pub fn run() -> ExitCode {
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),
+        Command::Sql(arguments) => sql::run(&context, &arguments),
         Command::Checkout(arguments) => checkout::run(&context, &arguments),
         Command::Clone(arguments) => clone::run(&context, &arguments),
         Command::Remote(arguments) => remote::run(&context, &arguments),

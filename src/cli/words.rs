@@ -9,8 +9,8 @@ use clap::{Args, Command, CommandFactory, FromArgMatches};
 
 use super::{
     Arguments, Global, allow, branch, bug_report, cat, checkout, clone, commit, config, diff,
-    fetch, fsck, gc, init, key, log, ls, op, pull, push, remote, repair, restore, show, status,
-    tag, trust, undo, untrack, verify, version,
+    fetch, fsck, gc, init, key, log, ls, op, pull, push, remote, repair, restore, show, sql,
+    status, tag, trust, undo, untrack, verify, version,
 };
 
 /// Adds the arguments of one command.
@@ -42,11 +42,12 @@ fn alone(name: &OsStr) -> Option<Command> {
 }
 
 /// The commands that people call; others are found among all.
-const COMMANDS: [(&str, Augment); 30] = [
+const COMMANDS: [(&str, Augment); 31] = [
     ("init", init::Arguments::augment_args),
     ("commit", commit::Arguments::augment_args),
     ("allow", allow::Arguments::augment_args),
     ("log", log::Arguments::augment_args),
+    ("sql", sql::Arguments::augment_args),
     ("status", status::Arguments::augment_args),
     ("diff", diff::Arguments::augment_args),
     ("show", show::Arguments::augment_args),

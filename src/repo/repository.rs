@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::disk::{Disk, ReadFile};
 use crate::log::{Append, LogError, PlaceLog};
@@ -25,7 +25,7 @@ pub struct Repository {
     folder: PathBuf,
     disk: Disk,
     format: Format,
-    store: Store,
+    store: Arc<Store>,
     trust: TrustState,
     checked: CheckedSignatures,
     arrivals: OnceLock<Arrivals>,
@@ -109,7 +109,7 @@ impl Repository {
         if let Some(what) = format.unmet() {
             return Err(RepoError::Requires { what });
         }
-        let store = Store::open(disk.clone(), &folder)?;
+        let store = Arc::new(Store::open(disk.clone(), &folder)?);
         let log = PlaceLog::open_knowing(disk.clone(), &folder, &checked)?;
         let (id, in_force) = (log.repository(), log.trust_root());
         let trust = TrustState::load_knowing(&store, id, in_force, &checked)?;
@@ -139,6 +139,11 @@ impl Repository {
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The store, for what outlives this handle.
+    pub fn shared_store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
     }
 
     /// The trust root in force.

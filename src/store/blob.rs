@@ -219,8 +219,7 @@ impl Store {
         }
         // Finds out which recipe is true, where that is not known yet.
         self.blob(id)?;
-        let roots = self.recipe_roots(id)?;
-        let root = roots.into_iter().find(|root| self.verified().contains(*root, id));
+        let root = self.true_root(id)?;
         let root = root.ok_or_else(|| self.absent("blob", id.id(), Reason::Missing))?;
         let mut stack = vec![root];
         while let Some(node) = stack.pop() {
@@ -268,6 +267,12 @@ impl Store {
             roots.extend(pack.recipes_of(id.id())?);
         }
         Ok(roots)
+    }
+
+    /// A recipe that is known to build the blob.
+    pub(super) fn true_root(&self, id: BlobId) -> Result<Option<RecipeId>> {
+        let roots = self.recipe_roots(id)?;
+        Ok(roots.into_iter().find(|root| self.verified().contains(*root, id)))
     }
 
     /// Whether the recipe `root` is known to build the blob `id`.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::chunk::Codec;
-use crate::disk::Disk;
+use crate::disk::{Disk, NewFile};
 use crate::object::{BlobId, Id, ObjectType, PackId};
 
 use super::cache::BlockCache;
@@ -128,6 +128,15 @@ impl Store {
 
     pub(super) fn disk(&self) -> &Disk {
         &self.disk
+    }
+
+    /// A file beside the packs for what is needed for a moment; one that a crash leaves is
+    /// collected.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create_temporary(&self) -> Result<NewFile> {
+        Ok(self.disk.create_temporary(&self.packs_dir, 0o600)?)
     }
 
     pub(super) fn packs_dir(&self) -> &Path {

@@ -6,6 +6,7 @@
 
 mod batch;
 mod blob;
+mod blob_reader;
 mod cache;
 mod check;
 mod copier;
@@ -32,6 +33,7 @@ mod tests;
 
 pub use batch::Batch;
 pub use blob::{Blob, ChunkRef, Chunks};
+pub use blob_reader::BlobReader;
 pub use check::{PackCheck, PackProblem, PackReport, SpanReport, check_pack};
 pub use copier::Copier;
 pub use error::{PackDamage, StoreError};

@@ -8,10 +8,14 @@
 
 mod error;
 mod source;
+pub mod sql;
+pub mod sqlite;
+mod stored;
 mod value;
 
 pub use error::ViewError;
 pub use source::{Chunk, Source};
+pub use stored::StoredSource;
 pub use value::{Element, Key, Record, Tensor, Value};
 
 use std::any::Any;
@@ -71,6 +75,12 @@ pub trait View: Any + Send + Sync {
 
     /// Its tables, in the order of their names.
     fn tables(&self) -> &[Table];
+
+    /// The names of the parts of a record in a table without keys, in order, as far as parts have
+    /// names.
+    fn columns(&self, _table: &Table) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The records of one of its tables, in the order of their keys.
     ///

@@ -69,6 +69,7 @@ impl Source for Vec<u8> {
         buffer[..len].copy_from_slice(&rest[..len]);
         Ok(len)
     }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

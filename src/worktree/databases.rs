@@ -165,26 +165,33 @@ impl One<'_> {
             };
             let progress = |bytes| self.reading.progress.advance(0, bytes);
             let head = self.head_entry(path)?.and_then(|entry| entry.blob());
-            let image = database.capture(self.pool, batch, head, &progress);
+            let aside = self.set_aside(&database, head.is_none());
+            let mut image = None;
+            if aside.is_none() {
+                image = Some(database.capture(self.pool, batch, head, &progress));
+            }
             self.read.held = self.read.held.max(database.held());
             let whole = database.is_whole();
             let (state, racy, made) = (database.state(), database.racy(), database.made_files());
             self.ended.push(database.close());
+            if let Some(aside) = aside.filter(|_| whole) {
+                image = Some(aside.capture(self.pool, batch, head, &progress));
+            }
             match image {
-                Ok(image) if whole => {
+                Some(Ok(image)) if whole => {
                     if made {
                         self.read.warnings.push(Warning::MadeShared { path: path.clone() });
                     }
                     let now = KnownDatabase { state, racy, image };
                     return self.settle(path, now);
                 }
-                Err(error @ CaptureError::Store(_) | error @ CaptureError::Stopped) => {
+                Some(Err(error @ (CaptureError::Store(_) | CaptureError::Stopped))) => {
                     return Err(error.into());
                 }
-                Err(CaptureError::Database { source, .. }) if whole => {
+                Some(Err(CaptureError::Database { source, .. })) if whole => {
                     return self.refuse(path, Refused::Unreadable(source.to_string()));
                 }
-                Err(error) if whole => return Err(error.into()),
+                Some(Err(error)) if whole => return Err(error.into()),
                 _ => {}
             }
             if attempt == 1 {
@@ -195,6 +202,14 @@ impl One<'_> {
                 .and_then(|mode| OpenDatabase::begin(&file, path.clone(), mode));
         }
         self.refuse(path, Refused::Locked)
+    }
+
+    /// The database, copied, where its writers are held up for less long by that.
+    fn set_aside(&self, database: &OpenDatabase, is_new: bool) -> Option<OpenDatabase> {
+        if !database.is_worth_setting_aside(is_new) {
+            return None;
+        }
+        database.set_aside(self.repo.store().create_temporary().ok()?)
     }
 
     /// Keeps the id that HEAD has, where it is of the same state.
