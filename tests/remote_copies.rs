@@ -439,21 +439,41 @@ fn a_branch_is_taken_away_at_the_place() {
     team.other(["branch", "review"], &team.path());
     team.other(["push", "origin", "review"], &team.path());
     team.desk.ok(["fetch"]);
-    assert_snapshot!(team.shown(["push", "--delete", "main"]), @"");
-    assert_snapshot!(team.shown(["push", "--delete", "revue"]), @"");
-    assert_snapshot!(team.shown(["push", "--delete"]), @"");
-    assert_snapshot!(team.shown(["push", "--delete", "review"]), @"");
-    let here = team.other(["branch", "-a"], &team.path());
-    assert!(here.contains("review") && !here.contains("origin/review"), "{here}");
+    assert_snapshot!(team.shown(["push", "--delete", "main"]), @r"
+    error: refs/heads/main is the branch that HEAD is on at <dir>/team
+    hint: every clone of the place begins with it, so it stays
+    [3]
+    ");
+    assert_snapshot!(team.shown(["push", "--delete", "revue"]), @r"
+    error: there is no refs/heads/revue at <dir>/team
+    hint: `aisr fetch --prune` forgets branches that are gone there
+    [3]
+    ");
+    assert_snapshot!(team.shown(["push", "--delete"]), @r"
+    error: no branch is named that shall go
+    hint: name it: `aisr push --delete BRANCH`
+    [2]
+    ");
+    assert_snapshot!(team.shown(["push", "--delete", "review"]), @r"
+    To <dir>/team: 0 objects
+      review  gone, was at <id>
+    [0]
+    ");
+    assert!(team.other(["branch"], &team.path()).contains("review"), "it stays here");
+    assert_eq!(team.run_in(["show", "origin/review"], &team.path()).code, Some(3));
     assert!(!team.other(["branch"], &team.place()).contains("review"));
-    assert_snapshot!(team.shown(["push", "origin", "--delete", "review"]), @"");
+    assert_snapshot!(team.shown(["push", "origin", "--delete", "review"]), @r"
+    error: there is no refs/heads/review at <dir>/team
+    hint: `aisr fetch --prune` forgets branches that are gone there
+    [3]
+    ");
     let log = team.other(["op", "log", "-n", "1", "--json"], &team.place());
     let log: serde_json::Value = serde_json::from_str(&log).unwrap();
     let change = &log[0]["changes"][0];
     assert_eq!(change["ref"], "refs/heads/review", "{log}");
     assert_eq!(change["kind"], "delete", "{log}");
     assert!(team.desk.ok(["fetch", "--prune"]).contains("origin/review  gone"));
-    // Both come back by a push of what is here.
+    // It comes back by a push of what is here.
     team.other(["push", "origin", "review"], &team.path());
     sound(&team.place());
     sound(&team.path());

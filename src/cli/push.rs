@@ -37,7 +37,7 @@ pub struct Arguments {
     #[arg(short, long)]
     force: bool,
     /// Take the branches away there; a single name is a branch.
-    #[arg(short, long, requires = "remote", conflicts_with_all = ["all", "tags", "force"])]
+    #[arg(short, long, conflicts_with_all = ["all", "tags", "force"])]
     delete: bool,
     /// Print JSON.
     #[arg(long)]
@@ -128,6 +128,10 @@ fn meant<'a>(
     };
     if arguments.delete {
         let (remote, delete) = match (remote, &branches[..]) {
+            (None, _) => {
+                return Err(CliError::usage("no branch is named that shall go")
+                    .hint("name it: `aisr push --delete BRANCH`"));
+            }
             (Some(only), []) => (None, named(std::slice::from_ref(only))?),
             (remote, names) => (remote.as_ref(), named(names)?),
         };

@@ -106,7 +106,6 @@ mod tests {
             &["aisr", "log", "-q", "-v"],
             &["aisr", "log", "--color", "red"],
             &["aisr", "remote", "ad"],
-            &["aisr", "remote"],
             &["aisr", "clone"],
             &["aisr", "log", "--version"],
             &["aisr", "log", "--help"],

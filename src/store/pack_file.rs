@@ -180,12 +180,7 @@ impl PackFile {
     /// When the footer cannot be read or is damaged.
     pub fn find(&self, id: Id) -> Result<Option<Entry>> {
         if self.index.get().is_none() {
-            let few = match self.short.get() {
-                // It is in memory already.
-                Some(_) => self.head.objects,
-                None => self.head.objects / OBJECTS_PER_PROBE,
-            };
-            let few = few.max(PROBES_BEFORE_LOADING);
+            let few = PROBES_BEFORE_LOADING.max(self.head.objects / OBJECTS_PER_PROBE);
             if u64::from(self.probes.fetch_add(1, Ordering::Relaxed)) < few {
                 return self.probe(id);
             }
