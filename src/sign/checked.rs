@@ -196,7 +196,7 @@ mod tests {
     fn the_ninth_of_a_row_takes_the_place_of_one() {
         let dir = tempfile::tempdir().unwrap();
         // 0x47 and 0x07 name one row.
-        let nth = |n: u8| id([7, if n % 2 == 0 { 0x47 } else { 7 }], n);
+        let nth = |n: u8| id([7, if n.is_multiple_of(2) { 0x47 } else { 7 }], n);
         for n in 1..=9 {
             let checked = open(dir.path());
             checked.add(nth(n));
