@@ -476,6 +476,8 @@ fn remote_hints(error: &RemoteError) -> Vec<String> {
             "nothing moved here; `aisr -C PLACE fsck` tells what is wrong there"
         }
         RemoteError::NotForward { .. } => "fetch first, and push again; or --force",
+        RemoteError::NotThere { .. } => "`aisr fetch --prune` forgets branches that are gone there",
+        RemoteError::CurrentThere { .. } => "every clone of the place begins with it, so it stays",
         RemoteError::Contended { .. } => "push again",
         RemoteError::NoRemote { .. } => {
             "`aisr remote list` lists them, `aisr remote add NAME PLACE` adds one"

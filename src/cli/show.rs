@@ -11,8 +11,8 @@ use super::Answer;
 use super::context::{Context, revisions};
 use super::error::CliError;
 use super::output::{
-    CommitView, Ids, Names, Output, Paging, ReportView, TagView, draw_commit, draw_commit_stat,
-    size, write_json,
+    CommitView, Ids, Judged, Names, Output, Paging, ReportView, TagView, draw_commit,
+    draw_commit_stat, size, write_json,
 };
 use super::{cat, ls, target};
 
@@ -39,7 +39,7 @@ pub struct Arguments {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
-    let repo = context.repository()?;
+    let repo = context.repository_to_show()?;
     let revisions = revisions(&repo)?;
     let paging = if arguments.json { Paging::Off } else { Paging::Auto };
     let (revision, path) = target::parts(&arguments.target)?;
@@ -64,6 +64,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         false => shown.text(found, &mut out)?,
     }
     out.finish()?;
+    repo.checked_signatures().keep();
     Ok(Answer::Yes)
 }
 
@@ -94,7 +95,7 @@ impl Shown<'_> {
     fn commit(&self, id: CommitId, ids: &Ids<'_>, out: &mut Output) -> Result<(), CliError> {
         let names = Names::load(self.revisions);
         let stored = self.repo.commit(id)?;
-        CommitView::new(self.repo, &stored, &names).draw(out, &stored, ids, &names)?;
+        Judged::new(self.repo, &stored).draw(out, &stored, ids, &names)?;
         let commit = &stored.commit;
         let files = self.repo.files(commit)?;
         let bytes = self.repo.map(files, Schema::Tree)?.root().bytes;
@@ -124,7 +125,8 @@ impl Shown<'_> {
             ObjectType::Commit => {
                 let stored = self.repo.commit(CommitId::from_id(found.id))?;
                 let names = Names::load(self.revisions);
-                write_json(out, &CommitView::new(self.repo, &stored, &names))
+                let judged = Judged::new(self.repo, &stored);
+                write_json(out, &CommitView::new(judged, &stored, &names))
             }
             ObjectType::Tag => {
                 let stored = self.repo.tag(TagId::from_id(found.id))?;

@@ -20,7 +20,7 @@ mod warning;
 
 pub use change_view::{ChangeView, change_word};
 pub use color::{BAD, BRANCH, ColorWhen, ERROR, GOOD, HINT, ID_REST, KIND, WARNING, choose_colors};
-pub use commit_view::{CommitView, ReportView, TagView, draw_made, id_and_subject};
+pub use commit_view::{CommitView, Judged, ReportView, TagView, draw_made, id_and_subject};
 pub use differences::{
     Differences, DrawOptions, KindFilter, SystemPart, draw_commit, draw_commit_stat, git_path,
     parse_kind,
