@@ -8,9 +8,9 @@ use std::ffi::OsStr;
 use clap::{Args, Command, CommandFactory, FromArgMatches};
 
 use super::{
-    Arguments, Global, allow, branch, bug_report, cat, checkout, clone, commit, config, diff,
-    fetch, fsck, gc, init, key, log, ls, op, pull, push, remote, repair, restore, show, sql,
-    status, tag, trust, undo, untrack, verify, version,
+    Arguments, Global, allow, branch, bug_report, cat, check, checkout, clone, commit, config,
+    diff, fetch, fsck, gc, init, key, log, ls, op, pull, push, remote, repair, restore, show, sql,
+    status, system, tag, trust, undo, untrack, verify, version,
 };
 
 /// Adds the arguments of one command.
@@ -42,7 +42,7 @@ fn alone(name: &OsStr) -> Option<Command> {
 }
 
 /// The commands that people call; others are found among all.
-const COMMANDS: [(&str, Augment); 31] = [
+const COMMANDS: [(&str, Augment); 33] = [
     ("init", init::Arguments::augment_args),
     ("commit", commit::Arguments::augment_args),
     ("allow", allow::Arguments::augment_args),
@@ -53,6 +53,7 @@ const COMMANDS: [(&str, Augment); 31] = [
     ("show", show::Arguments::augment_args),
     ("ls", ls::Arguments::augment_args),
     ("cat", cat::Arguments::augment_args),
+    ("check", check::Arguments::augment_args),
     ("checkout", checkout::Arguments::augment_args),
     ("clone", clone::Arguments::augment_args),
     ("remote", remote::Arguments::augment_args),
@@ -62,6 +63,7 @@ const COMMANDS: [(&str, Augment); 31] = [
     ("restore", restore::Arguments::augment_args),
     ("undo", undo::Arguments::augment_args),
     ("branch", branch::Arguments::augment_args),
+    ("system", system::Arguments::augment_args),
     ("tag", tag::Arguments::augment_args),
     ("untrack", untrack::Arguments::augment_args),
     ("op", op::Arguments::augment_args),
