@@ -26,10 +26,12 @@ impl TablePair {
 
 /// The tables of two versions, in the order of their names.
 ///
-/// A table whose records have other keys than before is gone, and a new one stands in its place:
-/// its records cannot be told apart by what they no longer have.
+/// A table whose records have other keys than before is compared without them, where its views can
+/// do that. Else it is gone, and a new one stands in its place.
 pub fn pair_tables(before: Option<&dyn View>, after: Option<&dyn View>) -> Vec<TablePair> {
     let tables = |view: Option<&dyn View>| view.map_or(Vec::new(), |view| view.tables().to_vec());
+    let without_keys =
+        [before, after].into_iter().all(|view| view.is_some_and(View::reads_without_keys));
     let (mut before, mut after) = (tables(before), tables(after));
     before.sort_by(|a, b| a.name.cmp(&b.name));
     after.sort_by(|a, b| a.name.cmp(&b.name));
@@ -48,6 +50,10 @@ pub fn pair_tables(before: Option<&dyn View>, after: Option<&dyn View>) -> Vec<T
             Ordering::Equal => (old.next(), new.next()),
         };
         match (before, after) {
+            (Some(a), Some(b)) if a.key != b.key && without_keys => {
+                let keyless = |table: Table| Some(Table { key: Vec::new(), ..table });
+                out.push(TablePair { before: keyless(a), after: keyless(b) });
+            }
             (Some(a), Some(b)) if a.key != b.key => {
                 out.push(TablePair { before: Some(a), after: None });
                 out.push(TablePair { before: None, after: Some(b) });

@@ -125,6 +125,13 @@ pub trait View: Any + Send + Sync {
         None
     }
 
+    /// Whether [`View::cursor`] takes a table without a key for one that has one, and then gives its
+    /// records as those of a multiset: so two versions whose records have different keys can be
+    /// compared.
+    fn reads_without_keys(&self) -> bool {
+        false
+    }
+
     /// This view, for the implementation that knows how to share with one of its own kind.
     fn as_any(&self) -> &dyn Any;
 }

@@ -1,7 +1,7 @@
 //! Contents that are a sequence of records: JSON lines and CSV.
 //!
 //! What a record is keyed by is found in the records: the first of [`KEYS`] that all of them have,
-//! with values of one type (text or whole number), each once. Where there is none the table is a
+//! as text or a whole number, each once. Where there is none the table is a
 //! multiset of records. Only the places of the records stay in memory beside the content; each is
 //! read again when a cursor comes to it.
 
@@ -90,11 +90,11 @@ impl Records {
         for range in &self.ranges {
             let value = reader.read(range)?;
             candidates.retain_mut(|(name, keys)| match key_of(&value, name) {
-                Some(key) if keys.first().is_none_or(|first| is_one_type(first, &key)) => {
+                Some(key) => {
                     keys.push(key);
                     true
                 }
-                _ => false,
+                None => false,
             });
         }
         let unique = |(_, keys): &(&str, Vec<Element>)| {
@@ -174,10 +174,6 @@ fn key_of(record: &Value, name: &str) -> Option<Element> {
     }
 }
 
-fn is_one_type(a: &Element, b: &Element) -> bool {
-    std::mem::discriminant(a) == std::mem::discriminant(b)
-}
-
 impl View for Records {
     fn kind(&self) -> Kind {
         match self.format {
@@ -190,8 +186,10 @@ impl View for Records {
         &self.tables
     }
 
-    /// With a table that has no key, the records come as a multiset even where they have keys: so
-    /// two versions of which only one has them are compared.
+    fn reads_without_keys(&self) -> bool {
+        true
+    }
+
     fn cursor<'v>(
         &'v self,
         table: &Table,

@@ -174,6 +174,19 @@ impl Patch {
     }
 }
 
+/// Above what is drawn by meaning, for a person: where it is, and was. Nothing that could be taken
+/// for a patch.
+pub fn draw_path(found: &FileChange, out: &mut Output) -> Result<(), CliError> {
+    let path = Escaped(found.change.path.as_bytes());
+    match &found.from {
+        Some(from) => {
+            writeln!(out, "{HEADER}{} → {path}{HEADER:#}", Escaped(from.as_bytes()))?;
+        }
+        None => writeln!(out, "{HEADER}{path}{HEADER:#}")?,
+    }
+    Ok(())
+}
+
 /// Says that contents differ which are no texts.
 pub fn draw_binary(found: &FileChange, out: &mut Output) -> Result<(), CliError> {
     let change = &found.change;

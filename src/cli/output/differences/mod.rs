@@ -33,7 +33,9 @@ pub use git_patch::git_path;
 pub use kinds::{KindFilter, kind_name, parse_kind};
 pub use system::SystemPart;
 
-use git_patch::{FileTexts, Patch, draw_binary, draw_directory, draw_header, has_equal_contents};
+use git_patch::{
+    FileTexts, Patch, draw_binary, draw_directory, draw_header, draw_path, has_equal_contents,
+};
 
 /// How differences are drawn.
 #[derive(Clone)]
@@ -92,9 +94,13 @@ impl<'r> Differences<'r> {
         if !is_drawn_by_meaning(versions.kind) || (!is_both && !is_binary(versions.kind)) {
             return patch.draw(found, &self.texts(found)?, out);
         }
-        draw_header(found, out)?;
-        if is_binary(versions.kind) {
-            draw_binary(found, out)?;
+        if out.is_terminal() {
+            draw_path(found, out)?;
+        } else {
+            draw_header(found, out)?;
+            if is_binary(versions.kind) {
+                draw_binary(found, out)?;
+            }
         }
         match tables::draw_tables(&versions, &self.options, out) {
             Ok(true) => Ok(()),

@@ -80,6 +80,10 @@ pub fn name_shown(name: &str) -> String {
 
 /// The key of a record: a path in documents, `name value` of each part in tables.
 pub fn key_shown(kind: Kind, table: &Table, columns: &[String], key: &[Element]) -> String {
+    // Names of tensors have dots of their own, and are no paths.
+    if let (Kind::Gguf | Kind::Safetensors, [Element::Text(name)]) = (kind, key) {
+        return Escaped(name.as_bytes()).to_string();
+    }
     let is_document = matches!(
         kind,
         Kind::Json
