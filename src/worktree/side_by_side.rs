@@ -121,7 +121,7 @@ mod tests {
                 len: bytes.len() as u64,
                 id: BlobId::of(bytes),
             };
-            Ok(Some(self.0.chunks(self.1).enumerate().map(chunk).collect()))
+            Ok(Some(self.0.as_slice().chunks(self.1).enumerate().map(chunk).collect()))
         }
 
         fn as_any(&self) -> &dyn Any {
