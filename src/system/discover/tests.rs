@@ -90,7 +90,8 @@ fn documents_that_are_broken_or_too_deep_are_told_and_the_others_are_found() {
 #[test]
 fn agents_that_say_very_much_are_followed_so_far_and_the_rest_is_told() {
     let many = |i: usize| format!("t{i}, ").repeat(1000);
-    let crew = |n: usize| (0..90).map(|i| format!("a{n}-{i}: {{role: r, tools: [{}]}}\n", many(i)));
+    let crew =
+        |n: usize| (0..90).map(move |i| format!("a{n}-{i}: {{role: r, tools: [{}]}}\n", many(i)));
     let mut files = InMemory::default();
     for n in 0..8 {
         files = files.with(&format!("agents/c{n}.yaml"), crew(n).collect::<String>());
