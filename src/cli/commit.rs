@@ -5,13 +5,13 @@ use std::io::Write;
 
 use aisr::capture::secrets::AllowedSecrets;
 use aisr::history::add_to_commit_graph;
-use aisr::object::{CommitId, Level};
+use aisr::object::{BlobId, CommitId, Level};
 use aisr::repo::{Identity, Repository};
 use aisr::system::{Manifest, Severity, check_names};
 use aisr::trust::Standing;
 use aisr::worktree::{
-    CommitOptions, CommitOutcome, CommitReport, Quiesce, TreeSystem, Warning, WorktreeError, amend,
-    commit,
+    CommitOptions, CommitOutcome, CommitReport, Quiesce, ReadManifest, TreeSystem, Warning,
+    WorktreeError, amend, commit,
 };
 
 use super::Answer;
@@ -64,9 +64,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     let repo = context.working_repository()?;
     let paths = repo_paths(context, &repo, &arguments.paths)?;
-    let manifest = Manifest::load(context.disk(), repo.root())?;
+    let (manifest, text) = Manifest::load_text(context.disk(), repo.root())?;
+    let read = ReadManifest { manifest, id: BlobId::of(text.unwrap_or_default().as_bytes()) };
+    let manifest = &read.manifest;
     if paths.is_empty() {
-        ensure_names(&manifest)?;
+        ensure_names(manifest)?;
     }
     let message = match &arguments.messages[..] {
         [] if arguments.amend => None,
@@ -89,6 +91,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let progress = context.progress("Capturing");
     let allowed = AllowedSecrets::load(&surroundings()?.config_dir)?;
     let options = CommitOptions {
+        manifest: Some(&read),
         identity: &identity,
         message,
         author: arguments.author.clone(),

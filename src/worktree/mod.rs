@@ -57,7 +57,7 @@ pub use restore::{RestoreOptions, restore};
 pub use stat_cache::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 pub use status::{Status, StatusOptions, status};
 pub use survey::{FirstManifest, survey, write_first_manifest};
-pub use tree_system::{Anew, Before, TreeSystem};
+pub use tree_system::{ReadManifest, TreeSystem};
 pub use understand::{Versions, understand};
 pub use undo::{Direction, UndoOptions, Undone, undo};
 pub use untrack::{Untracked, untrack};
