@@ -34,7 +34,7 @@ pub struct Arguments {
     #[arg(value_name = "KIND:NAME[@REV]|[REV:]PATH")]
     target: OsString,
     /// One statement that reads.
-    #[arg(value_name = "SELECT …")]
+    #[arg(value_name = "QUERY")]
     query: String,
     /// Attach another one under NAME; of a revision alone, what the first is in it.
     #[arg(long = "with", value_name = "NAME=REV|TARGET")]

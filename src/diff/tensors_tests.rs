@@ -79,6 +79,7 @@ fn what_moved_most_comes_first() {
     assert_eq!(all, [delta(1, 0.0, 1), delta(1, 0.5, 0), delta(9, 0.1, 0), none]);
 }
 
+#[expect(clippy::single_range_in_vec_init, reason = "lists of one range are meant")]
 #[test]
 fn stretches_grow_to_whole_units() {
     assert_eq!(whole_units(&[1..2, 5..6, 6..9, 20..23], 4, 23), [0..12, 20..23]);

@@ -217,6 +217,7 @@ pub fn read_head(source: &dyn Source, len: u64) -> Result<Vec<u8>, ViewError> {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "lists of one range are meant")]
 mod tests {
     use super::*;
     use crate::object::BlobId;
