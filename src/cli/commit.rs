@@ -20,8 +20,9 @@ use super::context::{Context, MakeKey};
 use super::editor::{clean, write_message};
 use super::error::CliError;
 use super::output::{
-    CommitView, Escaped, Ids, Output, Paging, WARNING, clock, draw_made, draw_narrowed,
-    draw_system_changes, plural, seconds, size, warn, warn_of_finding, warn_of_folder,
+    CommitView, Escaped, Ids, Output, Paging, WARNING, clock, draw_commit_stat, draw_made,
+    draw_narrowed, draw_system_changes, plural, seconds, size, warn, warn_of_finding,
+    warn_of_folder,
 };
 use super::pathspec::repo_paths;
 use super::permission::commands_around;
@@ -33,6 +34,7 @@ use super::surroundings::surroundings;
   aisr commit -m "Answer in the language of the request"
   aisr commit -m "New prompt" prompts/triage.md
   aisr commit --amend
+  aisr commit -v -m "Nightly"  (and how much changed in each file)
   aisr commit -m "Nightly" --acting-for desk-bot"#)]
 pub struct Arguments {
     /// What to say of it; each further one is a paragraph. Without any, an editor opens.
@@ -115,6 +117,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
             add_to_commit_graph(&repo, report.id);
             if !context.quiet {
                 draw(context, &repo, &identity, &report, &mut out)?;
+                if context.verbose {
+                    let parent = report.commit.parents.first().copied();
+                    draw_commit_stat(context, &repo, parent, report.id, &mut out)?;
+                }
                 if let Some(commands) = &commands {
                     let held = seconds(commands.held());
                     writeln!(out, "  writers  held still for {held}")?;

@@ -50,6 +50,7 @@ mod undo;
 mod untrack;
 mod verify;
 mod version;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -154,7 +155,7 @@ enum Answer {
 
 /// Runs the command of this process.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = words::parse();
     choose_colors(arguments.global.color);
     let result = Context::new(arguments.global).and_then(|context| match arguments.command {
         Command::Init(arguments) => init::run(&context, &arguments),
