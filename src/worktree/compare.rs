@@ -153,7 +153,8 @@ fn system_of_folder(
 ) -> Result<Result<SystemDifference, ManifestError>, WorktreeError> {
     let before = before.map(|id| before_of(repo, id)).transpose()?;
     let mut fresh = Fresh::new(now);
-    let found = tree_system(repo, &mut fresh, before, now.root.id, &now.warnings, Anew::Changed(None));
+    let found =
+        tree_system(repo, &mut fresh, before, now.root.id, &now.warnings, Anew::Changed(None));
     let found = match found {
         Ok(found) => found,
         Err(WorktreeError::Manifest(e)) => return Ok(Err(e)),
