@@ -228,6 +228,14 @@ fn state() -> impl Strategy<Value = BTreeMap<String, Thing>> {
         let folders: Vec<String> =
             state.keys().filter_map(|path| Some(path.split_once('/')?.0.to_owned())).collect();
         folders.iter().for_each(|folder| drop(state.remove(folder)));
+        // No link that leads to a link: git cannot look past one that leads to itself.
+        let is_link = |thing: &Thing| matches!(thing, Thing::Link(_));
+        let links: Vec<String> = state
+            .iter()
+            .filter(|(_, thing)| is_link(thing))
+            .map(|(path, _)| path.clone())
+            .collect();
+        state.retain(|_, thing| !matches!(thing, Thing::Link(to) if links.contains(to)));
         state
     })
 }

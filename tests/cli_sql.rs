@@ -78,6 +78,31 @@ fn a_version_is_queried_without_a_checkout_and_beside_others() {
 }
 
 #[test]
+fn a_component_is_named_as_such_in_any_version() {
+    let desk = desk();
+    desk.write(
+        "aisr.toml",
+        "[memory.store]\npath = \"memory/store.sqlite\"\n\n[memory.all]\npath = [\"memory/store.sqlite\", \"more\"]\n\n[memory.far]\n",
+    );
+    desk.write("more", "text\n");
+    desk.ok(["commit", "-m", "components"]);
+    let count = "SELECT count(*) AS n FROM memories";
+    assert_snapshot!(desk.shown(["sql", "memory:store", count, "--csv"]), @r"
+    n
+    4
+    [0]
+    ");
+    let both = "SELECT count(*) AS n FROM old.memories";
+    for old in ["old=@~:memory/store.sqlite", "old=memory:store@@", "old=HEAD"] {
+        assert!(desk.ok(["sql", "memory:store", "--with", old, both, "--csv"]).contains('4'));
+    }
+    assert_snapshot!("component_of_two", desk.shown(["sql", "memory:all", count]));
+    assert_snapshot!("component_of_none", desk.shown(["sql", "memory:far", count]));
+    assert_snapshot!("component_before", desk.shown(["sql", "memory:store@@~", count]));
+    assert_snapshot!("component_unknown", desk.shown(["sql", "memory:stor", count]));
+}
+
+#[test]
 fn what_cannot_be_asked_is_told_with_the_way_out() {
     let desk = desk();
     desk.write("notes.txt", "no database\n");

@@ -91,11 +91,13 @@ fn the_graph_shows_as_tree_table_dot_mermaid_and_json() {
     let json = desk.json(["system", "--json"]);
     assert_eq!(json["components"].as_array().unwrap().len(), 8);
     assert_eq!(json["edges"].as_array().unwrap().len(), 7);
-    let tool = &json["components"][7];
-    assert_eq!(tool["key"], "tool:orders");
+    let components = json["components"].as_array().unwrap();
+    let tool = components.iter().find(|component| component["key"] == "tool:orders").unwrap();
     assert_eq!(tool["attributes"]["at"], "/mcpServers/orders");
     assert_eq!(tool["origins"][0]["path"], ".mcp.json");
-    assert_eq!(json["edges"][5]["declared"]["mode"], "rw", "{}", json["edges"]);
+    let edges = json["edges"].as_array().unwrap();
+    let remembers = edges.iter().find(|edge| edge["relation"] == "remembers-in").unwrap();
+    assert_eq!(remembers["declared"]["mode"], "rw");
 }
 
 #[test]
@@ -193,7 +195,6 @@ fn an_edge_that_leads_to_nothing_refuses_the_commit_and_names_both_ends() {
     // Of some paths alone, HEAD's manifest counts.
     desk.write("prompts/triage.md", "Sort each.\n");
     desk.ok(["commit", "-m", "Each", "prompts"]);
-    assert!(!desk.run(["commit", "-m", "tune", "aisr.toml"]).text().is_empty());
     assert_snapshot!(desk.shown(["commit", "-m", "tune", "aisr.toml"]));
 }
 

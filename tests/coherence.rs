@@ -57,6 +57,7 @@ impl Desk {
     fn commit(&self, level: Level, act: impl FnMut(u64, u64) + Send) -> Box<CommitReport> {
         let acts = Acts(Mutex::new(Box::new(act)));
         let options = CommitOptions {
+            manifest: None,
             identity: &self.me,
             message: None,
             author: None,

@@ -32,6 +32,7 @@ fn commits_made_at_once_all_end_in_history() {
                 for round in 0..EACH {
                     write(root, name, &[round as u8; 20]);
                     let options = CommitOptions {
+                        manifest: None,
                         identity: me,
                         message: Some(format!("{name} {round}")),
                         author: None,
@@ -106,6 +107,7 @@ fn a_branch_that_moves_during_a_capture_is_not_reverted() {
     let other = Repository::open(Disk::new(), root).unwrap();
     let mover = Mover { repo: &other, to: first, done: AtomicBool::new(false) };
     let options = CommitOptions {
+        manifest: None,
         identity: &me,
         message: None,
         author: None,
@@ -210,6 +212,7 @@ fn what_a_commit_that_came_meanwhile_tracks_stays_captured() {
     write(root, "a", b"2");
     let mover = Mover { repo: &other, to: third, done: AtomicBool::new(false) };
     let options = CommitOptions {
+        manifest: None,
         identity: &me,
         message: None,
         author: None,

@@ -34,6 +34,7 @@ fn options() -> GcOptions {
 
 fn must_amend(repo: &Repository, me: &Identity) -> CommitId {
     let options = CommitOptions {
+        manifest: None,
         identity: me,
         message: Some("amended".into()),
         author: None,

@@ -42,6 +42,7 @@ fn collect(root: &Path, options: &GcOptions) -> GcReport {
 
 fn options<'a>(me: &'a Identity, message: &str, progress: &'a dyn Progress) -> CommitOptions<'a> {
     CommitOptions {
+        manifest: None,
         identity: me,
         message: Some(message.into()),
         author: None,

@@ -332,6 +332,7 @@ fn commit_while(journal: &str, attempt: impl FnOnce(&Connection) + Send) {
         is_tried.store(true, SeqCst);
     })));
     let options = CommitOptions {
+        manifest: None,
         identity: &desk.me,
         message: Some("state".into()),
         author: None,
@@ -532,6 +533,7 @@ fn a_log_that_comes_while_the_main_file_is_read_alone_is_seen() {
     let main = std::fs::read(&path).unwrap();
     let progress = WritesMeanwhile { path: path.clone(), writer: Mutex::new(None) };
     let options = CommitOptions {
+        manifest: None,
         identity: &desk.me,
         message: Some("state".into()),
         author: None,

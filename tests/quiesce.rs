@@ -53,6 +53,7 @@ fn try_quiesced(
     writer: &Writer<'_>,
 ) -> Result<CommitOutcome, WorktreeError> {
     let options = CommitOptions {
+        manifest: None,
         identity: me,
         message: Some("x".into()),
         author: None,

@@ -379,3 +379,102 @@ fn of_those_who_push_at_once_none_is_lost() {
     }
     sound(&team.path());
 }
+
+#[test]
+fn of_two_who_push_one_branch_at_once_one_is_refused_and_nothing_is_lost() {
+    const ROUNDS: usize = 6;
+    let team = Team::new();
+    team.other(["clone", "../team", "../second"], &team.desk.path());
+    let roots = [team.path(), team.desk.outside("second")];
+    for round in 0..ROUNDS {
+        for (n, root) in roots.iter().enumerate() {
+            support::write(root, "notes.md", format!("{n} in round {round}").as_bytes());
+            team.other(["commit", "-m", &format!("{n} in round {round}")], root);
+        }
+        let ready = std::sync::Barrier::new(roots.len());
+        let pushed: Vec<Ran> = std::thread::scope(|scope| {
+            let push = |root| {
+                ready.wait();
+                team.run_in(["push"], root)
+            };
+            let pushers: Vec<_> =
+                roots.iter().map(|root| scope.spawn(move || push(root))).collect();
+            pushers.into_iter().map(|pusher| pusher.join().unwrap()).collect()
+        });
+        let mut codes: Vec<_> = pushed.iter().map(|ran| ran.code).collect();
+        codes.sort_unstable();
+        assert_eq!(codes, [Some(0), Some(3)], "round {round}: one is refused");
+        let refused = pushed.iter().position(|ran| ran.code == Some(3)).unwrap();
+        let said = &pushed[refused].stderr;
+        assert!(said.contains("holds what the one here does not"), "{said}");
+        let winner = team.other(["log", "-n", "1", "--json", "main"], &roots[1 - refused]);
+        let there = team.other(["log", "-n", "1", "--json", "main"], &team.place());
+        let id = |json: &str| {
+            let log: serde_json::Value = serde_json::from_str(json).unwrap();
+            log[0]["id"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(id(&there), id(&winner), "round {round}: the place has the other's");
+        // What was refused is still here, and goes under another name.
+        let branch = format!("refused-{round}");
+        team.other(["branch", &branch], &roots[refused]);
+        team.other(["push", "origin", &branch], &roots[refused]);
+        team.other(["fetch"], &roots[refused]);
+        team.other(["checkout", "-b", &format!("next-{round}"), "origin/main"], &roots[refused]);
+        team.other(["branch", "-D", "main"], &roots[refused]);
+        team.other(["branch", "-m", &format!("next-{round}"), "main"], &roots[refused]);
+    }
+    sound(&team.place());
+    let entries = team.other(["op", "log", "--json"], &team.place());
+    let entries: serde_json::Value = serde_json::from_str(&entries).unwrap();
+    assert_eq!(entries.as_array().unwrap().len(), 2 + 2 * ROUNDS);
+    let main = team.other(["log", "--json", "main"], &team.place());
+    let main: serde_json::Value = serde_json::from_str(&main).unwrap();
+    assert_eq!(main.as_array().unwrap().len(), 1 + ROUNDS);
+    roots.iter().for_each(|root| sound(root));
+}
+
+#[test]
+fn a_branch_is_taken_away_at_the_place() {
+    let team = Team::new();
+    team.other(["branch", "review"], &team.path());
+    team.other(["push", "origin", "review"], &team.path());
+    team.desk.ok(["fetch"]);
+    assert_snapshot!(team.shown(["push", "--delete", "main"]), @r"
+    error: refs/heads/main is the branch that HEAD is on at <dir>/team
+    hint: every clone of the place begins with it, so it stays
+    [3]
+    ");
+    assert_snapshot!(team.shown(["push", "--delete", "revue"]), @r"
+    error: there is no refs/heads/revue at <dir>/team
+    hint: `aisr fetch --prune` forgets branches that are gone there
+    [3]
+    ");
+    assert_snapshot!(team.shown(["push", "--delete"]), @r"
+    error: no branch is named that shall go
+    hint: name it: `aisr push --delete BRANCH`
+    [2]
+    ");
+    assert_snapshot!(team.shown(["push", "--delete", "review"]), @r"
+    To <dir>/team: 0 objects
+      review  gone, was at <id>
+    [0]
+    ");
+    assert!(team.other(["branch"], &team.path()).contains("review"), "it stays here");
+    assert_eq!(team.run_in(["show", "origin/review"], &team.path()).code, Some(3));
+    assert!(!team.other(["branch"], &team.place()).contains("review"));
+    assert_snapshot!(team.shown(["push", "origin", "--delete", "review"]), @r"
+    error: there is no refs/heads/review at <dir>/team
+    hint: `aisr fetch --prune` forgets branches that are gone there
+    [3]
+    ");
+    let log = team.other(["op", "log", "-n", "1", "--json"], &team.place());
+    let log: serde_json::Value = serde_json::from_str(&log).unwrap();
+    let change = &log[0]["changes"][0];
+    assert_eq!(change["ref"], "refs/heads/review", "{log}");
+    assert_eq!(change["kind"], "delete", "{log}");
+    assert!(team.desk.ok(["fetch", "--prune"]).contains("origin/review  gone"));
+    // It comes back by a push of what is here.
+    team.other(["push", "origin", "review"], &team.path());
+    sound(&team.place());
+    sound(&team.path());
+}

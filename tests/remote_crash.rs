@@ -37,7 +37,8 @@ fn try_push(disk: &Disk, base: &Path, me: &Identity) -> Result<PushReport, Remot
     let repo = Repository::open(disk.clone(), &base.join("mine"))?;
     let place = FolderPlace::open(disk, &base.join("team"))?;
     let refs = [main_branch()];
-    let options = PushOptions { identity: me, refs: &refs, force: false, progress: &Quiet };
+    let options =
+        PushOptions { identity: me, refs: &refs, delete: &[], force: false, progress: &Quiet };
     push(&repo, "origin", &place, &options)
 }
 

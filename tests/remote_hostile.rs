@@ -39,7 +39,8 @@ fn main_branch() -> RefName {
 
 fn push_main(repo: &Repository, place: &dyn Place, me: &Identity) {
     let refs = [main_branch()];
-    let options = PushOptions { identity: me, refs: &refs, force: false, progress: &Quiet };
+    let options =
+        PushOptions { identity: me, refs: &refs, delete: &[], force: false, progress: &Quiet };
     push(repo, "origin", place, &options).unwrap();
 }
 

@@ -107,7 +107,8 @@ fn through_a_place(repo: &Repository, me: &Identity, target: &Path) -> Result<()
     let place = MemoryPlace::default();
     let refs = [RefName::branch("main").unwrap()];
     create_place(repo, &place, &refs[0], me).unwrap();
-    let options = PushOptions { identity: me, refs: &refs, force: false, progress: &Quiet };
+    let options =
+        PushOptions { identity: me, refs: &refs, delete: &[], force: false, progress: &Quiet };
     push(repo, "origin", &place, &options).unwrap();
     let remote = Remote { name: "origin".into(), place: "/memory".into() };
     let (branch, checkout, threads, progress) = (None, true, 2, &Quiet);

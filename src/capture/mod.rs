@@ -2,7 +2,8 @@
 //!
 //! A small file is read whole by one worker. A large one is read once, in order, by the caller;
 //! workers hash and code it piece by piece. A guard may be asked before a file is stored. What is
-//! read through SQLite is also written back through it. Uses `chunk`, `object` and `store`.
+//! read through SQLite is also written back through it. Uses `chunk`, `object`,
+//! `store` and `view`.
 
 mod error;
 mod large;
@@ -20,6 +21,7 @@ mod sqlite_main_file_tests;
 mod sqlite_owner;
 mod sqlite_pages;
 mod sqlite_secrets;
+mod sqlite_source;
 mod sqlite_write;
 mod stat;
 
@@ -32,5 +34,6 @@ pub use sqlite::{
 };
 pub use sqlite_header::{DatabaseHeader, HEADER_LEN};
 pub use sqlite_pages::{DatabaseImage, ImageHasher, StateId, state_of_blob};
+pub use sqlite_source::DatabaseSource;
 pub use sqlite_write::{LockedDatabase, PageWriter};
 pub use stat::{CLOCK_STEP, StatKey, now_nanos};

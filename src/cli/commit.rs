@@ -5,13 +5,13 @@ use std::io::Write;
 
 use aisr::capture::secrets::AllowedSecrets;
 use aisr::history::add_to_commit_graph;
-use aisr::object::{CommitId, Level};
+use aisr::object::{BlobId, CommitId, Level};
 use aisr::repo::{Identity, Repository};
 use aisr::system::{Manifest, Severity, check_names};
 use aisr::trust::Standing;
 use aisr::worktree::{
-    CommitOptions, CommitOutcome, CommitReport, Quiesce, TreeSystem, Warning, WorktreeError, amend,
-    commit,
+    CommitOptions, CommitOutcome, CommitReport, Quiesce, ReadManifest, TreeSystem, Warning,
+    WorktreeError, amend, commit,
 };
 
 use super::Answer;
@@ -20,8 +20,9 @@ use super::context::{Context, MakeKey};
 use super::editor::{clean, write_message};
 use super::error::CliError;
 use super::output::{
-    CommitView, Escaped, Ids, Output, Paging, WARNING, clock, draw_made, draw_narrowed,
-    draw_system_changes, plural, seconds, size, warn, warn_of_finding, warn_of_folder,
+    CommitView, Escaped, Ids, Output, Paging, WARNING, clock, draw_commit_stat, draw_made,
+    draw_narrowed, draw_system_changes, plural, seconds, size, warn, warn_of_finding,
+    warn_of_folder,
 };
 use super::pathspec::repo_paths;
 use super::permission::commands_around;
@@ -33,6 +34,7 @@ use super::surroundings::surroundings;
   aisr commit -m "Answer in the language of the request"
   aisr commit -m "New prompt" prompts/triage.md
   aisr commit --amend
+  aisr commit -v -m "Nightly"  (and how much changed in each file)
   aisr commit -m "Nightly" --acting-for desk-bot"#)]
 pub struct Arguments {
     /// What to say of it; each further one is a paragraph. Without any, an editor opens.
@@ -62,9 +64,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     let repo = context.working_repository()?;
     let paths = repo_paths(context, &repo, &arguments.paths)?;
-    let manifest = Manifest::load(context.disk(), repo.root())?;
+    let (manifest, text) = Manifest::load_text(context.disk(), repo.root())?;
+    let read = ReadManifest { manifest, id: BlobId::of(text.unwrap_or_default().as_bytes()) };
+    let manifest = &read.manifest;
     if paths.is_empty() {
-        ensure_names(&manifest)?;
+        ensure_names(manifest)?;
     }
     let message = match &arguments.messages[..] {
         [] if arguments.amend => None,
@@ -87,6 +91,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let progress = context.progress("Capturing");
     let allowed = AllowedSecrets::load(&surroundings()?.config_dir)?;
     let options = CommitOptions {
+        manifest: Some(&read),
         identity: &identity,
         message,
         author: arguments.author.clone(),
@@ -112,6 +117,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
             add_to_commit_graph(&repo, report.id);
             if !context.quiet {
                 draw(context, &repo, &identity, &report, &mut out)?;
+                if context.verbose {
+                    let parent = report.commit.parents.first().copied();
+                    draw_commit_stat(context, &repo, parent, report.id, &mut out)?;
+                }
                 if let Some(commands) = &commands {
                     let held = seconds(commands.held());
                     writeln!(out, "  writers  held still for {held}")?;

@@ -15,7 +15,7 @@ use aisr::worktree::{Recovered, recover};
 use super::Global;
 use super::error::CliError;
 use super::output::{Escaped, HINT, Output, Paging, Progress, WARNING};
-use super::surroundings::{ask_passphrase, surroundings};
+use super::surroundings::{ask_passphrase, cache_dir, surroundings, user_config};
 
 /// What a command works in.
 pub struct Context {
@@ -53,8 +53,17 @@ impl Context {
 
     /// The repository that the folder belongs to.
     pub fn repository(&self) -> Result<Repository, CliError> {
-        let config = surroundings()?.config;
+        let (config, _) = user_config()?;
         Ok(Repository::discover(self.disk.clone(), &self.directory, &config)?)
+    }
+
+    /// The repository, to show what is in it: what this user's aisr found well signed before is not
+    /// checked again.
+    pub fn repository_to_show(&self) -> Result<Repository, CliError> {
+        let Some(cache) = cache_dir() else { return self.repository() };
+        let (config, _) = user_config()?;
+        let (disk, here) = (self.disk.clone(), &self.directory);
+        Ok(Repository::discover_to_show(disk, here, &config, &cache)?)
     }
 
     /// The repository, whose folder is looked at and left as it is.

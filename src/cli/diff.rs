@@ -3,22 +3,21 @@
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 
-use aisr::diff::{FileChange, Hunk, LineKind, TextOptions, count_lines, diff_text};
+use aisr::diff::FileChange;
 use aisr::history::{HistoryError, Revisions};
-use aisr::object::{CommitId, RepoPath, TreeEntry};
+use aisr::object::{CommitId, RepoPath};
 use aisr::repo::Repository;
-use aisr::worktree::{CompareOptions, Content, Side, compare, read_text};
-use bstr::ByteSlice;
-use serde::Serialize;
+use aisr::worktree::{CompareOptions, Side, SystemDifference, compare};
 
 use super::Answer;
 use super::context::{Context, revisions};
 use super::error::CliError;
 use super::output::{
-    ADDED, ChangeView, Escaped, FileTexts, JsonList, KIND, Output, Paging, Patch, REMOVED,
-    change_word, count, git_path, plural, size, warn_of_folder,
+    Differences, DrawOptions, Escaped, JsonList, KindFilter, Paging, SystemPart, git_path,
+    parse_kind, warn_of_folder, warn_of_manifest,
 };
 use super::pathspec::{repo_path, repo_paths};
+use super::system::key_of;
 use super::target;
 
 /// Show what differs between the folder and a commit, or between two commits.
@@ -29,6 +28,8 @@ use super::target;
   aisr diff
   aisr diff @~2 prompts
   aisr diff v1..main --stat
+  aisr diff --patch > change.patch
+  aisr diff v1 v2 --kind sqlite --limit all
   aisr diff --exit-code --name-only")]
 pub struct Arguments {
     /// What is compared, and which paths.
@@ -40,6 +41,22 @@ pub struct Arguments {
     /// Show N equal lines around each change.
     #[arg(short = 'U', long = "unified", value_name = "N", default_value_t = 3)]
     context: u32,
+    /// Show everything as git does: lines of text, and nothing of what they mean.
+    #[arg(short, long, conflicts_with_all = ["stat", "name_only", "json"])]
+    patch: bool,
+    /// Mark the words that differ.
+    #[arg(long, conflicts_with_all = ["stat", "name_only", "json"])]
+    word: bool,
+    /// Only this component, and the files that it stands on.
+    #[arg(long, value_name = "KIND:NAME")]
+    component: Option<String>,
+    /// Only contents of this kind (as sqlite, tools), or components of it (as prompt); may be given
+    /// more than once.
+    #[arg(long = "kind", value_name = "KIND", value_parser = parse_kind)]
+    kinds: Vec<KindFilter>,
+    /// Show N changes of each table, or `all`; without it 20, and all in JSON.
+    #[arg(long, value_name = "N", value_parser = parse_limit)]
+    limit: Option<Limit>,
     /// Show how much changed in each file.
     #[arg(long, conflicts_with_all = ["name_only", "json"])]
     stat: bool,
@@ -58,32 +75,90 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let repo = context.repository()?;
     let (before, after, paths) = sides(context, &repo, arguments)?;
     let progress = context.progress("Reading");
-    let options = CompareOptions { paths: &paths, threads: context.threads(), progress: &progress };
-    let found = compare(&repo, before, after, &options)?;
+    let component = arguments.component.as_deref().map(key_of).transpose()?;
+    let options = CompareOptions {
+        paths: &paths,
+        component: component.as_ref(),
+        threads: context.threads(),
+        progress: &progress,
+    };
+    let mut found = compare(&repo, before, after, &options)?;
     progress.finish();
+    let mut system = SystemDifference::default();
+    match std::mem::replace(&mut found.system, Ok(SystemDifference::default())) {
+        Ok(known) => system = known,
+        Err(e) => warn_of_manifest(&e),
+    }
+    if let Some(key) = component.as_ref().filter(|_| !system.knows_component) {
+        return Err(CliError::usage(format!("neither state has the component {key}"))
+            .hint("`aisr system` lists those that there are"));
+    }
+    let system = SystemPart::new(system, &paths, component, &arguments.kinds);
+    let options = options_of(context, arguments);
+    let limit = options.limit;
+    let differences = Differences::new(&repo, options);
+    let mut changes: Vec<&FileChange> = Vec::new();
+    for found in &found.changes {
+        if system.passes(found) && differences.passes(found, &system.of_file(found))? {
+            changes.push(found);
+        }
+    }
     let mut out = context.output(if arguments.json { Paging::Off } else { Paging::Auto });
-    let changes = &found.changes[..];
     if arguments.json {
         let mut list = JsonList::begin(&mut out);
-        for change in changes {
-            write_view(&repo, change, arguments.context, &mut list)?;
+        system.write_json(&mut list)?;
+        for change in &changes {
+            differences.write_json(change, &mut list)?;
         }
         list.end()?;
     } else if arguments.name_only {
-        for found in changes {
+        for found in &changes {
             writeln!(out, "{}", git_path("", found.change.path.as_bytes()))?;
         }
     } else if arguments.stat {
-        draw_stat(&repo, changes, &mut out)?;
+        system.draw(limit, &mut out)?;
+        differences.draw_stat(&changes, &mut out)?;
     } else {
-        let patch = Patch { context: arguments.context };
-        for change in changes {
-            patch.draw(change, &texts(&repo, change)?, &mut out)?;
+        if !arguments.patch {
+            system.draw(limit, &mut out)?;
+        }
+        for change in &changes {
+            if !arguments.patch {
+                system.draw_owners(change, &mut out)?;
+            }
+            differences.draw(change, &mut out)?;
         }
     }
     out.finish()?;
     warn_of_folder(&found.warnings, context.verbose);
-    Ok(if arguments.exit_code && !changes.is_empty() { Answer::No } else { Answer::Yes })
+    Ok(if arguments.exit_code && !(changes.is_empty() && system.is_empty()) {
+        Answer::No
+    } else {
+        Answer::Yes
+    })
+}
+
+/// How many changes are shown.
+#[derive(Clone, Copy)]
+struct Limit(Option<usize>);
+
+fn parse_limit(text: &str) -> Result<Limit, String> {
+    match text {
+        "all" => Ok(Limit(None)),
+        text => text.parse().map(|n| Limit(Some(n))).map_err(|_| "a number or `all`".into()),
+    }
+}
+
+fn options_of(context: &Context, arguments: &Arguments) -> DrawOptions {
+    let default = if arguments.json { None } else { Some(DrawOptions::LIMIT) };
+    DrawOptions {
+        context: arguments.context,
+        words: arguments.word,
+        patch: arguments.patch,
+        limit: arguments.limit.map_or(default, |Limit(limit)| limit),
+        kinds: arguments.kinds.clone(),
+        threads: context.threads(),
+    }
 }
 
 /// The two states, and the paths that count.
@@ -150,117 +225,5 @@ fn commits_of(
         Err(HistoryError::Unknown { .. } | HistoryError::Syntax { .. }) if is_path => Ok(None),
         Err(HistoryError::Unknown { .. }) if !text.contains("..") => Ok(None),
         Err(e) => Err(e.into()),
-    }
-}
-
-/// What both sides of a change hold.
-fn texts(repo: &Repository, found: &FileChange) -> Result<FileTexts, CliError> {
-    let change = &found.change;
-    let read = |path: &RepoPath, entry: Option<TreeEntry>| match entry {
-        Some(entry) if entry.blob().is_some() => read_text(repo, path, &entry),
-        _ => Ok(Content::Text(Vec::new())),
-    };
-    // Equal contents have nothing to show, and need no reading.
-    if let (Some(a), Some(b)) = (change.before, change.after)
-        && a.id() == b.id()
-    {
-        return Ok(FileTexts { before: Content::Binary, after: Content::Binary });
-    }
-    let before = read(found.from.as_ref().unwrap_or(&change.path), change.before)?;
-    Ok(FileTexts { before, after: read(&change.path, change.after)? })
-}
-
-fn draw_stat(repo: &Repository, changes: &[FileChange], out: &mut Output) -> Result<(), CliError> {
-    let (mut all_added, mut all_removed) = (0, 0);
-    for found in changes {
-        let change = &found.change;
-        let path = match &found.from {
-            Some(from) => {
-                format!("{} → {}", Escaped(from.as_bytes()), Escaped(change.path.as_bytes()))
-            }
-            None => Escaped(change.path.as_bytes()).to_string(),
-        };
-        let how_much = match (texts(repo, found)?, change.before, change.after) {
-            (_, Some(a), Some(b)) if a.id() == b.id() => match a.kind() == b.kind() {
-                true => String::new(),
-                false => format!("  {} → {}", a.kind().name(), b.kind().name()),
-            },
-            (FileTexts { before: Content::Text(a), after: Content::Text(b) }, ..) => {
-                let (added, removed) = count_lines(&a, &b);
-                all_added += added;
-                all_removed += removed;
-                let (added, removed) = (count(added), count(removed));
-                format!("  {ADDED}+{added}{ADDED:#} {REMOVED}−{removed}{REMOVED:#} lines")
-            }
-            (_, a, b) => {
-                let shown = |entry: Option<TreeEntry>| size(entry.map_or(0, |entry| entry.size()));
-                format!("  {} → {}", shown(a), shown(b))
-            }
-        };
-        writeln!(out, "  {KIND}{:<8}{KIND:#} {path}{how_much}", change_word(found))?;
-    }
-    if !changes.is_empty() {
-        let files = plural(changes.len() as u64, "path", "paths");
-        let added = plural(all_added, "line", "lines");
-        writeln!(out, "{files}, {added} added, {} removed", count(all_removed))?;
-    }
-    Ok(())
-}
-
-#[derive(Serialize)]
-struct DiffView<'t> {
-    #[serde(flatten)]
-    change: ChangeView,
-    /// Absent where a side is no text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hunks: Option<Vec<HunkView<'t>>>,
-}
-
-#[derive(Serialize)]
-struct HunkView<'t> {
-    /// First line, counted from 1, and number of lines.
-    before: [u32; 2],
-    after: [u32; 2],
-    lines: Vec<LineView<'t>>,
-}
-
-#[derive(Serialize)]
-struct LineView<'t> {
-    kind: &'static str,
-    text: std::borrow::Cow<'t, str>,
-}
-
-fn write_view(
-    repo: &Repository,
-    found: &FileChange,
-    context: u32,
-    list: &mut JsonList<'_>,
-) -> Result<(), CliError> {
-    let texts = texts(repo, found)?;
-    let hunks = match (&texts.before, &texts.after) {
-        (Content::Text(before), Content::Text(after)) => {
-            let options = TextOptions { context, words: false };
-            Some(diff_text(before, after, options).iter().map(HunkView::of).collect())
-        }
-        _ => None,
-    };
-    list.push(&DiffView { change: ChangeView::of(found), hunks })
-}
-
-impl<'t> HunkView<'t> {
-    fn of(hunk: &Hunk<'t>) -> Self {
-        let lines = hunk.lines.iter().map(|line| LineView {
-            kind: match line.kind {
-                LineKind::Context => "context",
-                LineKind::Removed => "removed",
-                LineKind::Added => "added",
-            },
-            text: line.text.to_str_lossy(),
-        });
-        Self {
-            before: [hunk.before.start + 1, hunk.before.len() as u32],
-            after: [hunk.after.start + 1, hunk.after.len() as u32],
-            lines: lines.collect(),
-        }
     }
 }

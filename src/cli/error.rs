@@ -76,6 +76,11 @@ impl CliError {
         Self { kind: Kind::Failure, error: Box::new(error), details: Vec::new(), hints }
     }
 
+    /// The error itself, if it is of this type.
+    pub fn downcast<E: Error + 'static>(&self) -> Option<&E> {
+        self.error.downcast_ref()
+    }
+
     /// Prints it to stderr.
     pub fn print(&self) {
         if self.kind == Kind::ClosedPipe {
@@ -471,6 +476,8 @@ fn remote_hints(error: &RemoteError) -> Vec<String> {
             "nothing moved here; `aisr -C PLACE fsck` tells what is wrong there"
         }
         RemoteError::NotForward { .. } => "fetch first, and push again; or --force",
+        RemoteError::NotThere { .. } => "`aisr fetch --prune` forgets branches that are gone there",
+        RemoteError::CurrentThere { .. } => "every clone of the place begins with it, so it stays",
         RemoteError::Contended { .. } => "push again",
         RemoteError::NoRemote { .. } => {
             "`aisr remote list` lists them, `aisr remote add NAME PLACE` adds one"

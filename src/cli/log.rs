@@ -12,7 +12,7 @@ use super::Answer;
 use super::context::{Context, revisions};
 use super::error::CliError;
 use super::output::{
-    CommitView, Escaped, Ids, JsonList, Names, Output, Paging, draw_system_changes,
+    CommitView, Escaped, Ids, JsonList, Judged, Names, Output, Paging, draw_system_changes,
 };
 use super::pathspec::{repo_path, repo_paths};
 use super::system::key_of;
@@ -53,7 +53,7 @@ pub struct Arguments {
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
-    let repo = context.repository()?;
+    let repo = context.repository_to_show()?;
     let revisions = revisions(&repo)?;
     let (range, paths) = meant(context, &repo, &revisions, arguments)?;
     let names = Names::load(&revisions);
@@ -68,13 +68,15 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     if arguments.json {
         let mut list = JsonList::begin(&mut out);
         while let Some(Batch { commits, failed, .. }) = batches.read() {
-            for view in CommitView::of_all(&repo, &commits, &names, context.threads()) {
-                list.push(&view)?;
+            let judged = Judged::of_all(&repo, &commits, context.threads());
+            for (stored, judged) in commits.iter().zip(judged) {
+                list.push(&CommitView::new(judged, stored, &names))?;
             }
             failed.map_or(Ok(()), Err)?;
         }
         list.end()?;
         out.finish()?;
+        repo.checked_signatures().keep();
         return Ok(Answer::Yes);
     }
     let ids = Ids::new(&repo, context.verbose);
@@ -83,12 +85,12 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         if arguments.oneline {
             draw_lines(&commits, &ids, &names, &mut out)?;
         } else {
-            let views = CommitView::of_all(&repo, &commits, &names, context.threads());
-            for (n, (stored, view)) in commits.iter().zip(views).enumerate() {
+            let judged = Judged::of_all(&repo, &commits, context.threads());
+            for (n, (stored, judged)) in commits.iter().zip(judged).enumerate() {
                 if shown + n > 0 {
                     writeln!(out)?;
                 }
-                view.draw(&mut out, stored, &ids, &names)?;
+                judged.draw(&mut out, stored, &ids, &names)?;
                 if let Some(changes) = changes.get(n) {
                     writeln!(out)?;
                     draw_system_changes(changes, usize::MAX, &mut out)?;
@@ -99,6 +101,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         failed.map_or(Ok(()), Err)?;
     }
     out.finish()?;
+    repo.checked_signatures().keep();
     let followed = arguments.component.as_ref().or(arguments.edge.as_ref());
     if let Some(followed) = followed.filter(|_| shown == 0 && !context.quiet) {
         anstream::eprintln!("No commit here changed {}.", Escaped(followed.as_bytes()));

@@ -50,6 +50,7 @@ mod undo;
 mod untrack;
 mod verify;
 mod version;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -107,7 +108,6 @@ enum Command {
     Ls(ls::Arguments),
     Cat(cat::Arguments),
     Sql(sql::Arguments),
-    System(system::Arguments),
     Check(check::Arguments),
     Checkout(checkout::Arguments),
     Clone(clone::Arguments),
@@ -155,7 +155,7 @@ enum Answer {
 
 /// Runs the command of this process.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = words::parse();
     choose_colors(arguments.global.color);
     let result = Context::new(arguments.global).and_then(|context| match arguments.command {
         Command::Init(arguments) => init::run(&context, &arguments),
@@ -169,7 +169,6 @@ pub fn run() -> ExitCode {
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),
         Command::Sql(arguments) => sql::run(&context, &arguments),
-        Command::System(arguments) => system::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
         Command::Checkout(arguments) => checkout::run(&context, &arguments),
         Command::Clone(arguments) => clone::run(&context, &arguments),

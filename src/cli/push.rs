@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use aisr::log::RefName;
+use aisr::log::{RefName, Refs};
 use aisr::remote::{PushOptions, push, set_upstream};
 use serde::Serialize;
 
@@ -13,7 +13,14 @@ use super::output::{Escaped, Ids, Paging, plural, write_json};
 use super::place::{UpdateView, draw_trust_root, draw_updates, moved_text, open, remote};
 
 /// Bring commits to a shared place, and move its branches.
+///
+/// With --delete, take branches away there. They stay here.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  aisr push
+  aisr push origin main review
+  aisr push --delete review
+  aisr push origin --delete review")]
 pub struct Arguments {
     /// The remote; the one that the branch goes with by default.
     remote: Option<String>,
@@ -29,6 +36,9 @@ pub struct Arguments {
     /// Replace what the place has, even if that is not behind what is here.
     #[arg(short, long)]
     force: bool,
+    /// Take the branches away there; a single name is a branch.
+    #[arg(short, long, conflicts_with_all = ["all", "tags", "force"])]
+    delete: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -50,26 +60,19 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let log = repo.log()?;
     let head = log.refs().head.branch().cloned();
     let here = log.refs().refs.keys();
-    let mut refs: Vec<RefName> = match (arguments.all, &arguments.branches[..], &head) {
-        (true, ..) => here.clone().filter(|name| name.is_branch()).cloned().collect(),
-        (false, [], Some(head)) => vec![head.clone()],
-        (false, [], None) => return Err(aisr::remote::RemoteError::Detached.into()),
-        (false, names, _) => {
-            let names = names.iter().map(|name| RefName::branch(name));
-            names.collect::<Result<Vec<_>, _>>().map_err(|e| CliError::usage(e.to_string()))?
-        }
-    };
-    let branches = refs.clone();
+    let Meant { remote: name, branches, delete } = meant(arguments, head.as_ref(), log.refs())?;
+    let mut refs = branches.clone();
     if arguments.tags {
         refs.extend(here.filter(|name| name.is_tag()).cloned());
     }
-    let remote = remote(&repo, arguments.remote.as_ref(), head.as_ref())?;
+    let remote = remote(&repo, name, head.as_ref())?;
     let place = open(context, &remote.place)?;
     let identity = context.identity(MakeKey::Never)?;
     let progress = context.progress("Pushing");
     let options = PushOptions {
         identity: &identity,
         refs: &refs,
+        delete: &delete,
         force: arguments.force,
         progress: &progress,
     };
@@ -104,4 +107,41 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     out.finish()?;
     Ok(Answer::Yes)
+}
+
+/// What the words mean.
+struct Meant<'a> {
+    remote: Option<&'a String>,
+    branches: Vec<RefName>,
+    delete: Vec<RefName>,
+}
+
+fn meant<'a>(
+    arguments: &'a Arguments,
+    head: Option<&RefName>,
+    refs: &Refs,
+) -> Result<Meant<'a>, CliError> {
+    let Arguments { remote, branches, .. } = arguments;
+    let named = |names: &[String]| {
+        let names = names.iter().map(|name| RefName::branch(name));
+        names.collect::<Result<Vec<_>, _>>().map_err(|e| CliError::usage(e.to_string()))
+    };
+    if arguments.delete {
+        let (remote, delete) = match (remote, &branches[..]) {
+            (None, _) => {
+                return Err(CliError::usage("no branch is named that shall go")
+                    .hint("name it: `aisr push --delete BRANCH`"));
+            }
+            (Some(only), []) => (None, named(std::slice::from_ref(only))?),
+            (remote, names) => (remote.as_ref(), named(names)?),
+        };
+        return Ok(Meant { remote, branches: Vec::new(), delete });
+    }
+    let branches = match (arguments.all, &branches[..], head) {
+        (true, ..) => refs.refs.keys().filter(|name| name.is_branch()).cloned().collect(),
+        (false, [], Some(head)) => vec![head.clone()],
+        (false, [], None) => return Err(aisr::remote::RemoteError::Detached.into()),
+        (false, names, _) => named(names)?,
+    };
+    Ok(Meant { remote: remote.as_ref(), branches, delete: Vec::new() })
 }

@@ -11,7 +11,8 @@ use super::Answer;
 use super::context::{Context, revisions};
 use super::error::CliError;
 use super::output::{
-    CommitView, Ids, Names, Output, Paging, ReportView, TagView, size, write_json,
+    CommitView, Ids, Judged, Names, Output, Paging, ReportView, TagView, draw_commit,
+    draw_commit_stat, size, write_json,
 };
 use super::{cat, ls, target};
 
@@ -20,18 +21,25 @@ use super::{cat, ls, target};
 #[command(after_help = "Examples:
   aisr show
   aisr show v1
+  aisr show --diff main~2
   aisr show main~2:prompts/triage.md")]
 pub struct Arguments {
     /// What to show.
     #[arg(value_name = "REV|REV:PATH", default_value = "HEAD")]
     target: OsString,
+    /// Show what the commit changed, as `aisr diff` does.
+    #[arg(long, conflicts_with = "json")]
+    diff: bool,
+    /// Show how much the commit changed in each file.
+    #[arg(long, conflicts_with_all = ["json", "diff"])]
+    stat: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
-    let repo = context.repository()?;
+    let repo = context.repository_to_show()?;
     let revisions = revisions(&repo)?;
     let paging = if arguments.json { Paging::Off } else { Paging::Auto };
     let (revision, path) = target::parts(&arguments.target)?;
@@ -50,12 +58,13 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     let found = target::object(&repo, &revisions, revision)?;
     let mut out = context.output(paging);
-    let shown = Shown { context, repo: &repo, revisions: &revisions };
+    let shown = Shown { context, repo: &repo, revisions: &revisions, arguments };
     match arguments.json {
         true => shown.json(found, &mut out)?,
         false => shown.text(found, &mut out)?,
     }
     out.finish()?;
+    repo.checked_signatures().keep();
     Ok(Answer::Yes)
 }
 
@@ -63,6 +72,7 @@ struct Shown<'a> {
     context: &'a Context,
     repo: &'a Repository,
     revisions: &'a Revisions<'a>,
+    arguments: &'a Arguments,
 }
 
 impl Shown<'_> {
@@ -85,7 +95,7 @@ impl Shown<'_> {
     fn commit(&self, id: CommitId, ids: &Ids<'_>, out: &mut Output) -> Result<(), CliError> {
         let names = Names::load(self.revisions);
         let stored = self.repo.commit(id)?;
-        CommitView::new(self.repo, &stored, &names).draw(out, &stored, ids, &names)?;
+        Judged::new(self.repo, &stored).draw(out, &stored, ids, &names)?;
         let commit = &stored.commit;
         let files = self.repo.files(commit)?;
         let bytes = self.repo.map(files, Schema::Tree)?.root().bytes;
@@ -99,6 +109,14 @@ impl Shown<'_> {
             writeln!(out, "capture  {}", ReportView::draw(report, commit.committed))?;
         }
         writeln!(out, "cause    {}", commit.cause.kind)?;
+        let parent = commit.parents.first().copied();
+        if self.arguments.stat {
+            writeln!(out)?;
+            draw_commit_stat(self.context, self.repo, parent, id, out)?;
+        } else if self.arguments.diff {
+            writeln!(out)?;
+            draw_commit(self.context, self.repo, parent, id, out)?;
+        }
         Ok(())
     }
 
@@ -107,7 +125,8 @@ impl Shown<'_> {
             ObjectType::Commit => {
                 let stored = self.repo.commit(CommitId::from_id(found.id))?;
                 let names = Names::load(self.revisions);
-                write_json(out, &CommitView::new(self.repo, &stored, &names))
+                let judged = Judged::new(self.repo, &stored);
+                write_json(out, &CommitView::new(judged, &stored, &names))
             }
             ObjectType::Tag => {
                 let stored = self.repo.tag(TagId::from_id(found.id))?;

@@ -1,15 +1,16 @@
 //! `aisr sql`: a query over a stored version of a database.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aisr::history::Revisions;
+use aisr::object::ComponentKey;
 use aisr::repo::Repository;
 use aisr::view::sql::{SqlError, SqlSession};
 use aisr::view::{Source, StoredSource};
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BString, ByteSlice};
 
 use super::Answer;
 use super::context::{Context, revisions};
@@ -24,18 +25,19 @@ use super::target;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   aisr sql memory/store.sqlite \"SELECT count(*) FROM memories\"
+  aisr sql memory:store@v1 \"SELECT max(id) FROM memories\"
   aisr sql v1:memory/store.sqlite \"SELECT * FROM memories WHERE id = 777\" --json
   aisr sql memory/store.sqlite --with old=v1 \\
       \"SELECT * FROM memories EXCEPT SELECT * FROM old.memories\"")]
 pub struct Arguments {
     /// The database; without a revision, as HEAD holds it.
-    #[arg(value_name = "[REV:]PATH")]
+    #[arg(value_name = "KIND:NAME[@REV]|[REV:]PATH")]
     target: OsString,
     /// One statement that reads.
-    #[arg(value_name = "SELECT …")]
+    #[arg(value_name = "QUERY")]
     query: String,
-    /// Attach under NAME what REV:PATH holds, or, of a revision alone, the same path in it.
-    #[arg(long = "with", value_name = "NAME=REV[:PATH]")]
+    /// Attach another one under NAME; of a revision alone, what the first is in it.
+    #[arg(long = "with", value_name = "NAME=REV|TARGET")]
     others: Vec<String>,
     /// How rows are printed: a table to be read, or one of csv and json.
     #[arg(long, value_name = "FORMAT", default_value = "table")]
@@ -54,7 +56,14 @@ pub struct Arguments {
 /// Where a database lies in history.
 struct Target {
     revision: String,
-    path: BString,
+    place: Place,
+}
+
+/// What it is called in a commit.
+#[derive(Clone)]
+enum Place {
+    Component(ComponentKey),
+    Path(BString),
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
@@ -113,24 +122,28 @@ impl From<CliError> for Ended {
     }
 }
 
-/// `REV:PATH`, or a path in HEAD.
-fn target(argument: &OsString) -> Result<Target, CliError> {
+/// A component, `REV:PATH`, or a path in HEAD.
+fn target(argument: &OsStr) -> Result<Target, CliError> {
+    if let Some((key, revision)) = argument.to_str().and_then(target::component) {
+        return Ok(Target { revision: revision.into(), place: Place::Component(key) });
+    }
     let (revision, path) = target::parts(argument)?;
+    let whole: BString = argument.as_encoded_bytes().into();
     Ok(match path {
-        Some(path) => Target { revision: revision.into(), path: path.into() },
-        None => Target { revision: "HEAD".into(), path: argument.as_encoded_bytes().into() },
+        Some(path) => Target { revision: revision.into(), place: Place::Path(path.into()) },
+        None => Target { revision: "HEAD".into(), place: Place::Path(whole) },
     })
 }
 
-/// What `NAME=REV[:PATH]` stands for beside `main`.
+/// What `NAME=REV` or `NAME=TARGET` stands for beside `main`.
 fn beside(main: &Target, argument: &str) -> Result<(String, Target), CliError> {
     let Some((name, other)) = argument.split_once('=').filter(|(name, _)| !name.is_empty()) else {
         return Err(CliError::usage(format!("`--with {argument}` names no database"))
             .hint("as in `--with old=v1`, then `old.memories` is the table of v1"));
     };
     let other = match other.split_once(':') {
-        Some(_) => target(&other.into())?,
-        None => Target { revision: other.into(), path: main.path.clone() },
+        Some(_) => target(OsStr::new(other))?,
+        None => Target { revision: other.into(), place: main.place.clone() },
     };
     Ok((name.into(), other))
 }
@@ -140,8 +153,13 @@ fn source(
     revisions: &Revisions<'_>,
     target: &Target,
 ) -> Result<Arc<dyn Source>, CliError> {
-    let path: &BStr = target.path.as_bstr();
-    let place = target::place(repo, revisions, &target.revision, path)?;
+    let path = match &target.place {
+        Place::Component(key) => {
+            target::path_of(repo, revisions, key, &target.revision)?.as_bytes().into()
+        }
+        Place::Path(path) => path.clone(),
+    };
+    let place = target::place(repo, revisions, &target.revision, path.as_bstr())?;
     let id = place.entry.blob().ok_or_else(|| {
         CliError::failure(format!("{} is a directory, not a database", place.path))
     })?;

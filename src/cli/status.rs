@@ -13,16 +13,17 @@ use super::Answer;
 use super::context::Context;
 use super::error::CliError;
 use super::output::{
-    BRANCH, ChangeView, Escaped, KIND, Output, Paging, PathText, SystemChangesView, change_word,
-    draw_narrowed, draw_system_changes, id_and_subject, plural, warn_of_finding, warn_of_folder,
-    warn_of_manifest, write_json,
+    BRANCH, ChangeView, Differences, DrawOptions, Escaped, KIND, Output, Paging, PathText,
+    SystemChangesView, change_word, draw_narrowed, draw_system_changes, id_and_subject, plural,
+    warn_of_finding, warn_of_folder, warn_of_manifest, write_json,
 };
 
 /// Show what changed since the last commit.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   aisr status
-  aisr status --ignored")]
+  aisr status --ignored
+  aisr status -v  (and what differs, as `aisr diff` shows it)")]
 pub struct Arguments {
     /// List what the ignore rules leave out as well.
     #[arg(long)]
@@ -73,6 +74,12 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
             Some(id) => format!("at {}", id_and_subject(&repo, id, context.verbose)?),
         };
         draw(&found, &head, context.verbose, &mut out)?;
+        if context.verbose {
+            let differences = Differences::new(&repo, DrawOptions::plain(context.threads()));
+            for change in leaves(&exact_renames(found.changes)) {
+                differences.draw(change, &mut out)?;
+            }
+        }
     }
     out.finish()?;
     Ok(Answer::Yes)

@@ -13,12 +13,27 @@ use super::error::CliError;
 /// Gathers what is known of the user before any repository is opened.
 pub fn surroundings() -> Result<Surroundings, CliError> {
     let home = folder("HOME");
-    let config_dir = config_dir(home.as_deref())?;
-    let config = UserConfig::load(&config_dir.join(CONFIG_FILE))?;
+    let (config, config_dir) = user_config()?;
     let git_email = git_email(home.as_deref());
     // An empty variable is none.
     let agent = folder("SSH_AUTH_SOCK");
     Ok(Surroundings { config, config_dir, agent, home, git_email, login: login() })
+}
+
+/// The user's own configuration, and the folder that it lies in.
+pub fn user_config() -> Result<(UserConfig, PathBuf), CliError> {
+    let config_dir = config_dir(folder("HOME").as_deref())?;
+    Ok((UserConfig::load(&config_dir.join(CONFIG_FILE))?, config_dir))
+}
+
+/// Where what only saves work is kept for the user: beside the configuration where that has a
+/// folder of its own, else where caches lie (XDG Base Directory Specification).
+pub fn cache_dir() -> Option<PathBuf> {
+    if let Some(config_dir) = folder("AISR_CONFIG_DIR") {
+        return Some(config_dir.join("cache"));
+    }
+    let caches = || folder("HOME").map(|home| home.join(".cache"));
+    folder("XDG_CACHE_HOME").or_else(caches).map(|dir| dir.join("aisr"))
 }
 
 /// The folders in which programs are looked for.
@@ -28,7 +43,7 @@ pub fn search_path() -> Vec<PathBuf> {
 
 /// The variables that aisr reads, those that are set.
 pub fn set_variables() -> Vec<&'static str> {
-    const READ: [&str; 13] = [
+    const READ: [&str; 14] = [
         "AISR_CONFIG_DIR",
         "AISR_EDITOR",
         "AISR_NO_PAGER",
@@ -41,6 +56,7 @@ pub fn set_variables() -> Vec<&'static str> {
         "SSH_AUTH_SOCK",
         "TZ",
         "VISUAL",
+        "XDG_CACHE_HOME",
         "XDG_CONFIG_HOME",
     ];
     READ.into_iter().filter(|name| env::var_os(name).is_some()).collect()

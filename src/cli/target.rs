@@ -4,8 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use aisr::history::{Found, Revisions, split_path};
-use aisr::object::{BlobId, ObjectType, RepoPath, TreeEntry};
+use aisr::object::{BlobId, ComponentKey, ObjectType, Origin, RepoPath, TreeEntry};
 use aisr::repo::Repository;
+use aisr::system::SystemMaps;
 use bstr::{BStr, ByteSlice};
 
 use super::error::CliError;
@@ -50,6 +51,42 @@ pub fn place(
             .hint(format!("`aisr ls {revision}` lists what is"))
     })?;
     Ok(Place { path, entry })
+}
+
+/// A component, and the revision behind its `@`, which is HEAD where none is named. `None` where the
+/// text is no component.
+pub fn component(text: &str) -> Option<(ComponentKey, &str)> {
+    let (key, revision) = text.split_once('@').unwrap_or((text, ""));
+    let revision = if revision.is_empty() { "HEAD" } else { revision };
+    Some((key.parse().ok()?, revision))
+}
+
+/// The one path that a component stands on in the commit that `revision` names.
+pub fn path_of(
+    repo: &Repository,
+    revisions: &Revisions<'_>,
+    key: &ComponentKey,
+    revision: &str,
+) -> Result<RepoPath, CliError> {
+    let stored = revisions.commit(revision)?;
+    let maps = SystemMaps::of_root(repo.store(), stored.commit.root)?;
+    let Some(component) = maps.component(repo.store(), key)? else {
+        let shown = &stored.id.to_hex()[..8];
+        return Err(CliError::failure(format!("there is no {key} in {shown}"))
+            .hint(format!("`aisr system {revision}` lists what is")));
+    };
+    match &component.origins[..] {
+        [Origin::Path(path)] => Ok(path.clone()),
+        [] => Err(CliError::failure(format!("{key} stands on no file"))
+            .hint(format!("`aisr system show {key} {revision}` tells what is known of it"))),
+        origins => {
+            let text = format!("{key} stands on {} paths", origins.len());
+            let hint = format!(
+                "name one as {revision}:PATH; `aisr system show {key} {revision}` lists them"
+            );
+            Err(CliError::failure(text).hint(hint))
+        }
+    }
 }
 
 /// What an argument without a path names: a commit or tag by any revision, or any object by its

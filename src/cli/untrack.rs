@@ -35,6 +35,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let identity = context.identity(MakeKey::Never)?;
     let progress = context.progress("Untracking");
     let options = CommitOptions {
+        manifest: None,
         identity: &identity,
         message: Some(message.clone()),
         author: None,

@@ -7,10 +7,15 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::dir::regular_len;
 use super::error::{Action, DiskError, Result, failed};
+
+/// Up to this length memory is taken before it is known that the file has so many bytes.
+const TAKEN_UNASKED: u64 = 64 << 10;
 
 /// A regular file open for reading at offsets; several threads may read from it at once.
 #[derive(Debug)]
@@ -82,10 +87,13 @@ impl ReadFile {
         }
     }
 
-    /// The bytes of a range; the file's length is checked before memory is taken.
+    /// The bytes of a range; the file's length is checked before more than a little memory is
+    /// taken.
     pub fn read_vec_at(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
         let end = offset.checked_add(len);
-        if end.is_none_or(|end| end > i64::MAX as u64) || end > Some(self.len()?) {
+        if end.is_none_or(|end| end > i64::MAX as u64)
+            || (!(1..=TAKEN_UNASKED).contains(&len) && end > Some(self.len()?))
+        {
             return Err(self.too_short(offset, len)?);
         }
         let Ok(wanted) = usize::try_from(len) else {
@@ -95,8 +103,17 @@ impl ReadFile {
                 limit: usize::MAX as u64,
             });
         };
-        let mut bytes = vec![0; wanted];
-        self.read_exact_at(offset, &mut bytes)?;
+        let mut bytes = Vec::with_capacity(wanted);
+        while bytes.len() < wanted {
+            let at = offset + bytes.len() as u64;
+            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), at) {
+                Ok(0) => return Err(self.too_short(offset, len)?),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(failed(Action::Read, &self.path)(error)),
+            }
+        }
+        // An allocator may give more than it was asked for.
+        bytes.truncate(wanted);
         Ok(bytes)
     }
 

@@ -8,7 +8,7 @@ use crate::object::{
     Actor, Cause, ID_LEN, Id, KeyBytes, LogEntry, LogEntryId, LogId, RefChange, RepositoryId,
     Signed, Stamp, TrustRootId, limits,
 };
-use crate::sign::{Namespace, PublicKey, SecretKey, verify};
+use crate::sign::{CheckedSignatures, Namespace, PublicKey, SecretKey, verify};
 
 use super::error::LogError;
 use super::file::{FRAME_HEAD_LEN, FRAMES_START, Frame, frame, header, next_frame};
@@ -118,6 +118,19 @@ impl PlaceLog {
     /// # Errors
     /// When refs or log are damaged, or the log is shorter than the refs file says.
     pub fn open(disk: Disk, folder: &Path) -> Result<Self, LogError> {
+        Self::open_knowing(disk, folder, &CheckedSignatures::default())
+    }
+
+    /// As [`PlaceLog::open`]; where the signature of the last entry is known to be good, it is not
+    /// checked again.
+    ///
+    /// # Errors
+    /// As [`PlaceLog::open`].
+    pub fn open_knowing(
+        disk: Disk,
+        folder: &Path,
+        checked: &CheckedSignatures,
+    ) -> Result<Self, LogError> {
         let path = Self::refs_path(folder);
         let bytes = match ReadFile::open(&path) {
             Err(e) if e.is_not_found() && folder.join(PlaceFile::NAME).is_file() => {
@@ -129,7 +142,7 @@ impl PlaceLog {
         let repo = RepositoryId::from_id(Id::new([0; ID_LEN]));
         let trust_root = TrustRootId::from_id(Id::new([0; ID_LEN]));
         let mut log = Self { disk, folder: folder.into(), refs, repo, key: None, trust_root };
-        let last = log.check_last()?;
+        let last = log.check_last(checked)?;
         (log.repo, log.key) = (last.repo, Some(last.signer.key));
         log.trust_root = last.trust_root;
         Ok(log)
@@ -202,7 +215,7 @@ impl PlaceLog {
     }
 
     /// Checks the last entry that the refs file names, and rolls forward; gives that entry.
-    fn check_last(&mut self) -> Result<LogEntry, LogError> {
+    fn check_last(&mut self, checked: &CheckedSignatures) -> Result<LogEntry, LogError> {
         let (file, len) = self.file()?;
         let HeadEntry { id, offset, sequence } = self.refs.last;
         if offset < FRAMES_START || offset >= self.refs.length {
@@ -216,7 +229,11 @@ impl PlaceLog {
         if LogEntryId::of(object) != id || end != self.refs.length {
             return Err(self.damaged(offset, "this is not the entry that the refs file names"));
         }
-        let (mut last, _) = read_entry(object, sequence)?;
+        let mut last = match checked.contains(id.id()) {
+            true => decode_entry(object, sequence)?.1,
+            false => read_entry(object, sequence)?.0,
+        };
+        checked.add(id.id());
         let key = last.signer.key;
         while let Frame::Whole(object, after) = next_frame(rest) {
             let sequence = self.refs.last.sequence + 1;
@@ -429,10 +446,15 @@ pub(super) fn sign(entry: &LogEntry, key: &SecretKey) -> Result<Vec<u8>, LogErro
     Ok(Signed { payload: &payload, signature: &signature }.encode())
 }
 
-pub(super) fn read_entry(object: &[u8], sequence: u64) -> Result<(LogEntry, PublicKey), LogError> {
+fn decode_entry(object: &[u8], sequence: u64) -> Result<(Signed<'_>, LogEntry), LogError> {
     let unsound = |source| LogError::Entry { sequence, source };
     let signed = Signed::decode(object).map_err(unsound)?;
     let entry = LogEntry::decode(signed.payload).map_err(unsound)?;
+    Ok((signed, entry))
+}
+
+pub(super) fn read_entry(object: &[u8], sequence: u64) -> Result<(LogEntry, PublicKey), LogError> {
+    let (signed, entry) = decode_entry(object, sequence)?;
     let signer = verify(Namespace::LogEntry, signed.payload, signed.signature)
         .map_err(|source| LogError::Signature { sequence, source })?;
     if signer.as_bytes() != &entry.signer.key {

@@ -179,7 +179,10 @@ impl Writer {
 /// Collects the fields of a map and writes them in the order that the encoding asks for.
 #[derive(Default)]
 pub struct MapWriter {
-    fields: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Keys and values, as they came.
+    written: Writer,
+    /// Where each key begins, where it ends and its value begins, and where that ends.
+    fields: Vec<(usize, usize, usize)>,
 }
 
 impl MapWriter {
@@ -190,10 +193,11 @@ impl MapWriter {
 
     /// Adds a field whose value `write` writes.
     pub fn field(&mut self, key: &str, write: impl FnOnce(&mut Writer)) -> &mut Self {
-        let (mut k, mut v) = (Writer::new(), Writer::new());
-        k.text(key);
-        write(&mut v);
-        self.fields.push((k.finish(), v.finish()));
+        let start = self.written.out.len();
+        self.written.text(key);
+        let value = self.written.out.len();
+        write(&mut self.written);
+        self.fields.push((start, value, self.written.out.len()));
         self
     }
 
@@ -228,10 +232,11 @@ impl MapWriter {
 
     /// Writes the map to `out`.
     pub fn write(mut self, out: &mut Writer) {
-        self.fields.sort();
+        let written = &self.written.out;
+        self.fields.sort_by(|a, b| written[a.0..a.1].cmp(&written[b.0..b.1]));
         out.map(self.fields.len());
-        for (key, value) in &self.fields {
-            out.raw(key).raw(value);
+        for (start, _, end) in &self.fields {
+            out.raw(&written[*start..*end]);
         }
     }
 

@@ -123,6 +123,22 @@ pub enum RemoteError {
         /// The ref.
         name: RefName,
     },
+    /// A branch that shall go is not there.
+    #[error("there is no {name} at {place}")]
+    NotThere {
+        /// The place.
+        place: String,
+        /// The branch.
+        name: RefName,
+    },
+    /// A branch that shall go is the one that is checked out of a clone.
+    #[error("{name} is the branch that HEAD is on at {place}")]
+    CurrentThere {
+        /// The place.
+        place: String,
+        /// The branch.
+        name: RefName,
+    },
     /// Others moved the place again and again.
     #[error("others push to {place} all the time")]
     Contended {

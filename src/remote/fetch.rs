@@ -112,10 +112,10 @@ pub fn fetch(
         passes.extend((!passes[0].is_empty()).then(HashSet::new));
         let last = passes.len() - 1;
         for (n, known) in passes.iter().enumerate() {
-            let incoming = repo.store().incoming(&lease)?;
+            let mut incoming = repo.store().incoming(&lease)?;
             let new = listed.iter().filter(|(id, _)| !known.contains(*id));
             let new = new.map(|(id, len)| (*id, *len)).collect();
-            match receive(repo, &incoming, place, &new, options.threads, options.progress) {
+            match receive(repo, &mut incoming, place, &new, options.threads, options.progress) {
                 Ok(moved) => add(&mut report.moved, moved),
                 Err(e) => {
                     if is_refusal(&e) {
@@ -125,12 +125,13 @@ pub fn fetch(
                 }
             }
             let place = place.name();
-            let checked = verify_received(repo, &incoming, place, &wanted, &have, options.threads)
-                .and_then(|received| {
-                    check_signers(repo, place, &source.entries)?;
-                    let root = adopted(&incoming, repo, source.trust_root)?;
-                    Ok((received, root))
-                });
+            let checked =
+                verify_received(repo, &mut incoming, place, &wanted, &have, options.threads)
+                    .and_then(|received| {
+                        check_signers(repo, place, &source.entries)?;
+                        let root = adopted(&incoming, repo, source.trust_root)?;
+                        Ok((received, root))
+                    });
             match checked {
                 Ok((received, root)) => {
                     incoming.adopt()?;

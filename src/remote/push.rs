@@ -32,6 +32,8 @@ pub struct PushOptions<'a> {
     pub identity: &'a Identity,
     /// The refs: branches and tags.
     pub refs: &'a [RefName],
+    /// Branches that the place shall have no longer.
+    pub delete: &'a [RefName],
     /// Refs whose old values do not lead to the new ones move all the same.
     pub force: bool,
     /// Told how far it is.
@@ -56,8 +58,8 @@ pub struct PushReport {
 /// decided anew.
 ///
 /// # Errors
-/// When the place is none to push to, a ref there does not lead to the one here, or the place says
-/// no. Nothing moved then.
+/// When the place is none to push to, a ref there does not lead to the one here, a branch that is to
+/// go is not there or the one that HEAD is on there, or the place says no. Nothing moved then.
 pub fn push(
     repo: &Repository,
     name: &str,
@@ -80,7 +82,7 @@ pub fn push(
         report.updates = plan(repo, place, ours.refs(), log.refs(), options)?;
         let trust_root = in_force(repo, source.trust_root)?;
         if report.updates.is_empty() && trust_root == source.trust_root {
-            note(repo, name, &mut ours, &log, options.refs, seen.as_ref(), &sent)?;
+            note(repo, name, &mut ours, &log, options, seen.as_ref(), &sent)?;
             return Ok(report);
         }
         send(repo, place, &source, &log, &mut report, &mut sent, options)?;
@@ -100,7 +102,7 @@ pub fn push(
             || place.get(&key, object.len() as u64).ok().flatten().as_ref() == Some(&object);
         if is_ours {
             log.take(&object)?;
-            note(repo, name, &mut ours, &log, options.refs, seen.as_ref(), &sent)?;
+            note(repo, name, &mut ours, &log, options, seen.as_ref(), &sent)?;
             return Ok(report);
         }
         check_signers(repo, place.name(), &read_on(place, &mut log)?)?;
@@ -140,6 +142,17 @@ fn plan(
         };
         updates.push(RefUpdate { name: name.clone(), old, new: Some(new), kind });
     }
+    for name in options.delete {
+        let (place, name) = (place.name().to_owned(), name.clone());
+        let Some(old) = theirs.refs.get(&name).copied() else {
+            return Err(RemoteError::NotThere { place, name });
+        };
+        // Who clones the place would find nothing to check out.
+        if theirs.head.branch() == Some(&name) {
+            return Err(RemoteError::CurrentThere { place, name });
+        }
+        updates.push(RefUpdate { name, old: Some(old), new: None, kind: UpdateKind::Delete });
+    }
     updates.sort_by(|a, b| a.name.cmp(&b.name));
     updates.dedup();
     Ok(updates)
@@ -150,6 +163,7 @@ fn changes(updates: &[RefUpdate]) -> Vec<RefChange> {
         let kind = match update.kind {
             UpdateKind::Create => ChangeKind::Create,
             UpdateKind::Forward => ChangeKind::Forward,
+            UpdateKind::Delete => ChangeKind::Delete,
             _ => ChangeKind::Force,
         };
         let [old, new] = [update.old, update.new].map(|id| id.map(RefTarget::Object));
@@ -243,12 +257,18 @@ fn note(
     remote: &str,
     ours: &mut PlaceLog,
     log: &SharedLog,
-    pushed: &[RefName],
+    options: &PushOptions<'_>,
     seen: Option<&Refs>,
     sent: &HashSet<PackId>,
 ) -> Result<()> {
     let mut changes = Vec::new();
-    for name in pushed.iter().filter(|name| name.is_branch()) {
+    for name in options.delete {
+        let local = tracking(remote, name)?;
+        if let Some(old) = ours.refs().refs.get(&local) {
+            changes.push(RefChange::delete(local.as_bytes(), *old));
+        }
+    }
+    for name in options.refs.iter().filter(|name| name.is_branch()) {
         let local = tracking(remote, name)?;
         let [old, new] = [ours.refs().refs.get(&local), log.refs().refs.get(name)];
         let (Some(new), true) = (new, old != new) else { continue };

@@ -1,8 +1,8 @@
 //! What is checked before a ref moves to what was received.
 
-use crate::object::{BlobId, CommitId, Id};
+use crate::object::{CommitId, Id};
 use crate::repo::{Repository, SignatureState};
-use crate::store::{Incoming, Seen, StoreError, check_recipes};
+use crate::store::{Incoming, StoreError};
 
 use super::closure::Closure;
 use super::commits::{commits_of, missing};
@@ -28,16 +28,13 @@ pub struct Received {
 /// At the first thing that is not right.
 pub fn verify_received(
     repo: &Repository,
-    incoming: &Incoming<'_>,
+    incoming: &mut Incoming<'_>,
     place: &str,
     wanted: &[Id],
     have: &[CommitId],
     threads: usize,
 ) -> Result<Received> {
-    let store = incoming.store();
-    let mut recipes = incoming.recipes()?;
-    recipes.retain(|(blob, root)| !store.is_verified(*root, BlobId::from_id(*blob)));
-    for checked in check_recipes(store, &recipes, threads, &Seen::default(), &|_| {}) {
+    for checked in incoming.check_recipes(threads)? {
         match checked {
             // Parts of what nothing leads to may have been collected over there. What something
             // leads to is asked for below.
@@ -48,6 +45,7 @@ pub fn verify_received(
             }
         }
     }
+    let store = incoming.store();
     deep(|| {
         let mut closure = Closure::checking(store, place);
         for id in wanted {

@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use crate::chunk::Decoder;
 use crate::object::{Id, ObjectType, PackId, RepositoryId};
 use crate::repo::Repository;
-use crate::store::{Incoming, Lookup, RemotePack, StoreError};
+use crate::store::{
+    Incoming, Lookup, PACK_HEADER_LEN, PackKind, RemotePack, StoreError, stated_kind,
+};
 use crate::worktree::Progress;
 
 use super::error::{RemoteError, Result};
@@ -74,13 +76,14 @@ fn at_place(place: &dyn Place, error: RemoteError) -> RemoteError {
     }
 }
 
-/// Takes in every object of these packs that is not here.
+/// Takes in every object of these packs that is not here: what recipes consist of last, so that
+/// the blobs are hashed as they come.
 ///
 /// # Errors
 /// When a pack is not what its name says, or something cannot be read or written.
 pub fn receive(
     repo: &Repository,
-    incoming: &Incoming<'_>,
+    incoming: &mut Incoming<'_>,
     place: &dyn Place,
     packs: &PackList,
     threads: usize,
@@ -92,7 +95,12 @@ pub fn receive(
     let new: Vec<_> = packs.iter().filter(|(id, _)| !here.contains(*id)).collect();
     progress.total(new.iter().map(|(_, len)| **len).sum());
     let mut moved = Moved::default();
-    for (id, len) in new {
+    let (data, meta): (Vec<_>, Vec<_>) = new.into_iter().partition(|(id, _)| is_data(place, **id));
+    let first_data = meta.len();
+    for (nth, (id, len)) in meta.into_iter().chain(data).enumerate() {
+        if nth == first_data {
+            incoming.hash_ahead()?;
+        }
         let pack = footer(place, *id, *len)?;
         let (lacking, bytes) = lacking(incoming, &pack)?;
         let key = pack_key(*id);
@@ -110,6 +118,12 @@ pub fn receive(
         progress.advance(0, *len);
     }
     Ok(moved)
+}
+
+/// Whether a pack says that it holds data; what it holds is checked when it is taken in.
+fn is_data(place: &dyn Place, id: PackId) -> bool {
+    let start = place.get_range(&pack_key(id), 0, PACK_HEADER_LEN);
+    start.is_ok_and(|start| stated_kind(&start) == Some(PackKind::Data))
 }
 
 /// The objects of a pack that are not here, and how long their records are.

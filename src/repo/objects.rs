@@ -98,32 +98,38 @@ impl Repository {
 
     /// Judges the signature of a commit.
     pub fn judge(&self, stored: &StoredCommit) -> SignatureState {
-        let StoredCommit { id, commit, payload, signature } = stored;
-        let signed = (Namespace::Commit, &payload[..], &signature[..]);
-        self.judge_bytes(id.id(), signed, &commit.committer, commit.repo)
+        match check_commit(stored) {
+            Ok(()) => {
+                self.judge_signer(stored.id.id(), &stored.commit.committer, stored.commit.repo)
+            }
+            Err(flaw) => flaw,
+        }
+    }
+
+    /// Judges the signature of a commit to show it: one that was found good before is not checked
+    /// again ([`CheckedSignatures`](crate::sign::CheckedSignatures)), but whose key it is, is.
+    pub fn judge_to_show(&self, stored: &StoredCommit) -> SignatureState {
+        let id = stored.id.id();
+        if !self.checked_signatures().contains(id) {
+            if let Err(flaw) = check_commit(stored) {
+                return flaw;
+            }
+            self.checked_signatures().add(id);
+        }
+        self.judge_signer(id, &stored.commit.committer, stored.commit.repo)
     }
 
     /// Judges the signature of a tag.
     pub fn judge_tag(&self, stored: &StoredTag) -> SignatureState {
         let StoredTag { id, tag, payload, signature } = stored;
-        let signed = (Namespace::Tag, &payload[..], &signature[..]);
-        self.judge_bytes(id.id(), signed, &tag.tagger, tag.repo)
+        match check(Namespace::Tag, payload, signature, &tag.tagger) {
+            Ok(()) => self.judge_signer(id.id(), &tag.tagger, tag.repo),
+            Err(flaw) => flaw,
+        }
     }
 
-    fn judge_bytes(
-        &self,
-        id: Id,
-        (namespace, payload, signature): (Namespace, &[u8], &[u8]),
-        stated: &Actor,
-        repo: RepositoryId,
-    ) -> SignatureState {
-        let signer = match verify(namespace, payload, signature) {
-            Ok(signer) => signer,
-            Err(e) => return SignatureState::Bad(e),
-        };
-        if signer.as_bytes() != &stated.key {
-            return SignatureState::WrongKey;
-        }
+    /// Judges whose key made a good signature.
+    fn judge_signer(&self, id: Id, stated: &Actor, repo: RepositoryId) -> SignatureState {
         if repo != self.id() {
             return SignatureState::OtherRepository;
         }
@@ -145,5 +151,24 @@ impl Repository {
             Standing::Unknown if stated.principal.is_none() => SignatureState::UnknownKey,
             _ => SignatureState::WrongPrincipal,
         }
+    }
+}
+
+fn check_commit(stored: &StoredCommit) -> Result<(), SignatureState> {
+    let StoredCommit { commit, payload, signature, .. } = stored;
+    check(Namespace::Commit, payload, signature, &commit.committer)
+}
+
+/// Whether the bytes are signed by the key that they state; what is wrong, else.
+fn check(
+    namespace: Namespace,
+    payload: &[u8],
+    signature: &[u8],
+    stated: &Actor,
+) -> Result<(), SignatureState> {
+    let signer = verify(namespace, payload, signature).map_err(SignatureState::Bad)?;
+    match signer.as_bytes() == &stated.key {
+        true => Ok(()),
+        false => Err(SignatureState::WrongKey),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::disk::{Disk, ReadFile};
 use crate::log::{Append, LogError, PlaceLog};
 use crate::object::{Cause, LogEntryId, RefChange, RepositoryId, TrustRootId};
-use crate::sign::SecretKey;
+use crate::sign::{CheckedSignatures, SecretKey};
 use crate::store::Store;
 use crate::trust::{Adoption, TrustState, adopt};
 
@@ -27,6 +27,7 @@ pub struct Repository {
     format: Format,
     store: Arc<Store>,
     trust: TrustState,
+    checked: CheckedSignatures,
     arrivals: OnceLock<Arrivals>,
 }
 
@@ -38,6 +39,31 @@ impl Repository {
     /// or when what is needed to open it is damaged.
     pub fn discover(disk: Disk, from: &Path, config: &UserConfig) -> Result<Self, RepoError> {
         Self::open(disk, Self::find_root(from, config)?)
+    }
+
+    /// As [`Repository::discover`], to show what is there: signatures that were found good before,
+    /// as the user's cache folder `cache` has it, are not checked again. A folder inside the root
+    /// is not asked: what lies there may come from elsewhere.
+    ///
+    /// # Errors
+    /// As [`Repository::discover`].
+    pub fn discover_to_show(
+        disk: Disk,
+        from: &Path,
+        config: &UserConfig,
+        cache: &Path,
+    ) -> Result<Self, RepoError> {
+        let root = Self::find_root(from, config)?;
+        let resolved = |path: &Path| path.ancestors().find_map(|at| at.canonicalize().ok());
+        let is_inside = match (resolved(cache), resolved(root)) {
+            (Some(cache), Some(root)) => cache.starts_with(root),
+            _ => true,
+        };
+        let checked = match is_inside {
+            true => CheckedSignatures::default(),
+            false => CheckedSignatures::of_user(disk.clone(), cache),
+        };
+        Self::open_knowing(disk, root, checked)
     }
 
     /// Finds the root of the repository that `from` lies in, without opening it.
@@ -65,6 +91,14 @@ impl Repository {
     /// # Errors
     /// When what is needed to open it is missing or damaged.
     pub fn open(disk: Disk, root: &Path) -> Result<Self, RepoError> {
+        Self::open_knowing(disk, root, CheckedSignatures::default())
+    }
+
+    fn open_knowing(
+        disk: Disk,
+        root: &Path,
+        checked: CheckedSignatures,
+    ) -> Result<Self, RepoError> {
         let folder = root.join(FOLDER);
         let path = folder.join("format");
         let bytes = ReadFile::open(&path)?.read_all(Format::LIMIT)?;
@@ -76,14 +110,15 @@ impl Repository {
             return Err(RepoError::Requires { what });
         }
         let store = Arc::new(Store::open(disk.clone(), &folder)?);
-        let log = PlaceLog::open(disk.clone(), &folder)?;
-        let trust = TrustState::load(&store, log.repository(), log.trust_root())?;
+        let log = PlaceLog::open_knowing(disk.clone(), &folder, &checked)?;
+        let (id, in_force) = (log.repository(), log.trust_root());
+        let trust = TrustState::load_knowing(&store, id, in_force, &checked)?;
         if trust.format != Format::id() {
             let (found, expected) = (Format::id(), trust.format);
             return Err(RepoError::ForeignFormat { found, expected });
         }
         let arrivals = OnceLock::new();
-        Ok(Self { root: root.into(), folder, disk, format, store, trust, arrivals })
+        Ok(Self { root: root.into(), folder, disk, format, store, trust, checked, arrivals })
     }
 
     /// The folder that is captured.
@@ -116,6 +151,11 @@ impl Repository {
         &self.trust
     }
 
+    /// The signatures that were found good.
+    pub fn checked_signatures(&self) -> &CheckedSignatures {
+        &self.checked
+    }
+
     /// When commits and tags came to be known here; computed at the first call.
     pub(super) fn arrivals(&self) -> &Arrivals {
         self.arrivals.get_or_init(|| Arrivals::of(self))
@@ -131,7 +171,7 @@ impl Repository {
     /// # Errors
     /// When refs or log are damaged.
     pub fn log(&self) -> Result<PlaceLog, LogError> {
-        PlaceLog::open(self.disk.clone(), &self.folder)
+        PlaceLog::open_knowing(self.disk.clone(), &self.folder, &self.checked)
     }
 
     /// Whether this is a shared place: a repository without a working copy, moved by pushes alone.

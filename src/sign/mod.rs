@@ -14,10 +14,12 @@
 //! - Nothing panics on any input, and every input is bounded before it is read.
 //!
 //! It reads key files and writes none, asks an SSH agent at the socket that the caller names, and
-//! does not prompt: a passphrase comes from the caller's callback. Uses `object`.
+//! does not prompt: a passphrase comes from the caller's callback. The one file that it writes is
+//! the user's list of [`CheckedSignatures`]. Uses `object` and `disk`.
 
 mod agent;
 mod armor;
+mod checked;
 mod error;
 mod key_file;
 mod namespace;
@@ -29,6 +31,7 @@ mod wire;
 
 pub use agent::{AGENT_MESSAGE_LIMIT, Agent, AgentError, AgentIdentity, parse_identities};
 pub use armor::{from_armored, to_armored};
+pub use checked::CheckedSignatures;
 pub use error::SignError;
 pub use key_file::{KEY_FILE_LIMIT, KeyFile, KeyFileFormat, look, permissions_too_open};
 pub use namespace::Namespace;

@@ -191,6 +191,12 @@ impl BlobReader {
         Ok(found)
     }
 
+    /// How many nodes of the recipe are at hand.
+    #[cfg(test)]
+    pub(super) fn nodes_read(&self) -> usize {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).nodes.len()
+    }
+
     fn chunk(&self, chunk: &ChunkRef) -> Result<Arc<Vec<u8>>> {
         if let Form::Whole(bytes) = &self.form {
             return Ok(Arc::clone(bytes));

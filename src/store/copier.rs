@@ -1,7 +1,7 @@
 //! Copies objects out of packs into new ones.
 
 use crate::chunk::{ContentHint, Encoder};
-use crate::object::{Id, PackId};
+use crate::object::{Id, ObjectType, PackId};
 
 use super::batch::BLOCK;
 use super::error::{PackDamage, Result, StoreError};
@@ -14,15 +14,19 @@ use super::record::{MAX_OBJECTS, RecordHeader, Slot};
 
 /// A block that is shorter than this, once decoded, is joined with its neighbours.
 const SHORT: u32 = BLOCK as u32 / 2;
+/// Commits and tags are coded together, apart from what they name: a walk over history reads them
+/// alone, and where it looks for a path only a few, so their blocks are shorter.
+const HISTORY_BLOCK: usize = 16 << 10;
 
 /// Copies objects out of packs into new ones. A record that is copied whole stays as it is stored;
-/// small objects out of short or partly copied blocks are gathered into new blocks. Each object is
-/// hashed on the way.
+/// small objects out of short or partly copied blocks are gathered into new blocks, commits and tags
+/// into blocks of their own. Each object is hashed on the way.
 pub struct Copier<'s> {
     store: &'s Store,
     writer: PackWriter<'s>,
     encoder: Encoder,
     block: Gathered,
+    history: Gathered,
 }
 
 /// Objects that are coded together.
@@ -37,7 +41,8 @@ impl<'s> Copier<'s> {
     /// One that has copied nothing yet.
     pub fn new(store: &'s Store, _upkeep: &UpkeepLock) -> Self {
         let writer = PackWriter::new(store, Purpose::Copied);
-        Self { store, writer, encoder: Encoder::new(), block: Gathered::default() }
+        let (block, history) = (Gathered::default(), Gathered::default());
+        Self { store, writer, encoder: Encoder::new(), block, history }
     }
 
     /// Copies what `wanted` picks, by the number of its row in the footer.
@@ -87,7 +92,9 @@ impl<'s> Copier<'s> {
             }
         }
         let whole = rows.iter().all(|(_, wanted)| *wanted);
-        if whole && (pack.kind() == PackKind::Data || header.decoded >= SHORT) {
+        let is_history = header.slots.iter().all(|slot| is_history(slot.kind));
+        let short = if is_history { HISTORY_BLOCK as u32 / 2 } else { SHORT };
+        if whole && (pack.kind() == PackKind::Data || header.decoded >= short) {
             let ids: Vec<Id> = rows.iter().map(|(entry, _)| entry.id).collect();
             return self.append(pack.kind(), &header, &ids, &stored);
         }
@@ -117,20 +124,24 @@ impl<'s> Copier<'s> {
                 if kind == PackKind::Data { ContentHint::Unknown } else { ContentHint::Block };
             return self.encode(kind, hint, &one);
         }
-        self.block.bytes.extend_from_slice(bytes);
-        self.block.slots.push(slot);
-        self.block.ids.push(id);
-        if self.block.bytes.len() >= BLOCK || self.block.slots.len() == MAX_OBJECTS {
-            self.flush()?;
+        let (block, full) = match is_history(slot.kind) {
+            true => (&mut self.history, HISTORY_BLOCK),
+            false => (&mut self.block, BLOCK),
+        };
+        block.bytes.extend_from_slice(bytes);
+        block.slots.push(slot);
+        block.ids.push(id);
+        if block.bytes.len() >= full || block.slots.len() == MAX_OBJECTS {
+            let block = std::mem::take(block);
+            self.flush(&block)?;
         }
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<()> {
-        let block = std::mem::take(&mut self.block);
+    fn flush(&mut self, block: &Gathered) -> Result<()> {
         match block.slots.is_empty() {
             true => Ok(()),
-            false => self.encode(PackKind::Meta, ContentHint::Block, &block),
+            false => self.encode(PackKind::Meta, ContentHint::Block, block),
         }
     }
 
@@ -151,8 +162,15 @@ impl<'s> Copier<'s> {
     /// # Errors
     /// When the disk says no; nothing but whole packs has a name then.
     pub fn finish(mut self) -> Result<(Vec<PackId>, u64)> {
-        self.flush()?;
+        for block in [std::mem::take(&mut self.block), std::mem::take(&mut self.history)] {
+            self.flush(&block)?;
+        }
         let written = self.writer.finish()?;
         Ok((written.packs, written.bytes))
     }
+}
+
+/// Whether a walk over history reads objects of this type.
+fn is_history(kind: ObjectType) -> bool {
+    matches!(kind, ObjectType::Commit | ObjectType::Tag)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::chunk::Codec;
@@ -55,6 +56,8 @@ pub struct Store {
     others: Vec<PathBuf>,
     local: PathBuf,
     packs: RwLock<Packs>,
+    /// Where in the list the pack stands in which something was found last.
+    last_hit: AtomicUsize,
     /// Packs that are about to be collected, as the last lease found them.
     doomed: RwLock<Arc<BTreeSet<PackId>>>,
     /// Held while the list of packs is made anew, so that no pack is adopted unseen meanwhile.
@@ -95,6 +98,7 @@ impl Store {
             others: Vec::new(),
             local: folder.join("local"),
             packs: RwLock::default(),
+            last_hit: AtomicUsize::new(0),
             doomed: RwLock::default(),
             listing: Mutex::default(),
             cache: BlockCache::default(),
@@ -113,6 +117,7 @@ impl Store {
             local: self.local.clone(),
             doomed: RwLock::default(),
             packs: RwLock::new(self.packs()),
+            last_hit: AtomicUsize::new(0),
             listing: Mutex::default(),
             cache: BlockCache::default(),
             verified: Arc::clone(&self.verified),
@@ -242,13 +247,21 @@ impl Store {
         PackWriter::new(self, Purpose::Dry)
     }
 
-    /// The first pack that holds `id`. One that cannot be searched is an error only where no other
-    /// holds it.
+    /// A pack that holds `id`: objects that are asked for together lie together, so the one that
+    /// answered last is asked first (as git does), then all in order. One that cannot be searched
+    /// is an error only where no other holds it.
     pub(super) fn find(&self, id: Id) -> Result<Option<(Arc<PackFile>, Entry)>> {
         let mut failed = None;
-        for pack in self.packs().sound.iter() {
+        let packs = self.packs().sound;
+        let last = self.last_hit.load(Ordering::Relaxed);
+        let first = packs.get(last).map(|pack| (last, pack));
+        let others = packs.iter().enumerate().filter(|(nth, _)| *nth != last);
+        for (nth, pack) in first.into_iter().chain(others) {
             match pack.find(id) {
-                Ok(Some(entry)) => return Ok(Some((pack.clone(), entry))),
+                Ok(Some(entry)) => {
+                    self.last_hit.store(nth, Ordering::Relaxed);
+                    return Ok(Some((pack.clone(), entry)));
+                }
                 Ok(None) => {}
                 Err(e) => failed = failed.or(Some(e)),
             }

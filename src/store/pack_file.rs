@@ -1,5 +1,6 @@
 //! A named pack, opened for reading.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -19,6 +20,8 @@ use super::record::{
 
 /// Rows that one probe of a footer reads.
 const PROBE_ROWS: u64 = 64;
+/// Up to this length the rows of a footer are read at once.
+const SHORT_ROWS: u64 = 64 << 10;
 /// Up to this length the rows of a footer are kept in memory.
 const KEPT_ROWS: u64 = 4 << 20;
 /// Look-ups in one pack before its ids are worth having in memory: so many at least.
@@ -34,6 +37,8 @@ pub struct PackFile {
     head: FooterHead,
     index: OnceLock<Index>,
     probes: AtomicU32,
+    /// The rows of a short footer, as they lie in the file.
+    short: OnceLock<Vec<u8>>,
 }
 
 /// What is kept in memory of a footer that is asked often.
@@ -73,8 +78,8 @@ impl PackFile {
             let why = PackDamage::Inconsistent("header and footer name two kinds of pack");
             return Err(damaged(at, why));
         }
-        let (index, probes) = (OnceLock::new(), AtomicU32::new(0));
-        Ok(Self { id, file, trailer, head, index, probes })
+        let (index, probes, short) = (OnceLock::new(), AtomicU32::new(0), OnceLock::new());
+        Ok(Self { id, file, trailer, head, index, probes, short })
     }
 
     /// The pack's id.
@@ -198,14 +203,22 @@ impl PackFile {
     /// # Errors
     /// When there is no such row, or it is damaged.
     pub fn entry(&self, row: u64) -> Result<Entry> {
-        let at = self.trailer.footer_offset + FOOTER_HEAD_LEN as u64 + row * ENTRY_LEN as u64;
         let kept = self.index.get().map_or(&[][..], |index| &index.rows);
         let mut bytes = [0; ENTRY_LEN];
         match kept.as_chunks::<ENTRY_LEN>().0.get(row as usize) {
             Some(row) => bytes = *row,
-            None => self.file.read_exact_at(at, &mut bytes)?,
+            None => self.file.read_exact_at(self.row_at(row), &mut bytes)?,
         }
-        Entry::decode(&bytes).map_err(|d| self.damaged(at, d))
+        self.decode_row(&bytes, row)
+    }
+
+    /// Where a row of the footer begins.
+    fn row_at(&self, row: u64) -> u64 {
+        self.trailer.footer_offset + FOOTER_HEAD_LEN as u64 + row * ENTRY_LEN as u64
+    }
+
+    fn decode_row(&self, bytes: &[u8; ENTRY_LEN], row: u64) -> Result<Entry> {
+        Entry::decode(bytes).map_err(|d| self.damaged(self.row_at(row), d))
     }
 
     /// Interpolation search: ids are uniform, so a look-up in a footer that is not in memory
@@ -216,13 +229,7 @@ impl PackFile {
             let (first, bytes) = self.window(&span, id.prefix())?;
             let rows = bytes.as_chunks::<ENTRY_LEN>().0;
             match rows.binary_search_by_key(&id, row_id) {
-                Ok(n) => {
-                    let entry = Entry::decode(&rows[n]);
-                    let at = self.trailer.footer_offset
-                        + FOOTER_HEAD_LEN as u64
-                        + (first + n as u64) * ENTRY_LEN as u64;
-                    return entry.map(Some).map_err(|d| self.damaged(at, d));
-                }
+                Ok(n) => return self.decode_row(&rows[n], first + n as u64).map(Some),
                 Err(n) if span.narrow(first, rows, n) => {}
                 Err(_) => return Ok(None),
             }
@@ -231,11 +238,23 @@ impl PackFile {
     }
 
     /// The rows around where an id that starts so is to be expected, and the first one's number.
-    fn window(&self, span: &Span, prefix: u64) -> Result<(u64, Vec<u8>)> {
+    fn window(&self, span: &Span, prefix: u64) -> Result<(u64, Cow<'_, [u8]>)> {
+        let all = self.head.objects.saturating_mul(ENTRY_LEN as u64);
+        if all <= SHORT_ROWS {
+            let rows = match self.short.get() {
+                Some(rows) => rows,
+                None => {
+                    let rows = self.file.read_vec_at(self.row_at(0), all)?;
+                    self.short.get_or_init(|| rows)
+                }
+            };
+            let within = span.low as usize * ENTRY_LEN..span.high as usize * ENTRY_LEN;
+            return Ok((span.low, Cow::Borrowed(rows.get(within).unwrap_or_default())));
+        }
         let first = span.guess(prefix).saturating_sub(PROBE_ROWS / 2).max(span.low);
         let count = PROBE_ROWS.min(span.high - first);
-        let at = self.trailer.footer_offset + FOOTER_HEAD_LEN as u64 + first * ENTRY_LEN as u64;
-        Ok((first, self.file.read_vec_at(at, count * ENTRY_LEN as u64)?))
+        let rows = self.file.read_vec_at(self.row_at(first), count * ENTRY_LEN as u64)?;
+        Ok((first, Cow::Owned(rows)))
     }
 
     /// The objects whose ids' first eight bytes, as a number, lie in `range`. Reads a few rows
@@ -245,18 +264,32 @@ impl PackFile {
     /// When the footer cannot be read or a row is damaged.
     pub fn in_range(&self, range: RangeInclusive<u64>) -> Result<Vec<Entry>> {
         let mut span = Span::of(self.head.objects);
+        let mut found = Vec::new();
         while !span.is_empty() {
             let (first, bytes) = self.window(&span, *range.start())?;
             let rows = bytes.as_chunks::<ENTRY_LEN>().0;
             let n = rows.partition_point(|row| row_id(row).prefix() < *range.start());
-            if !span.narrow(first, rows, n) {
-                (span.low, span.high) = (first + n as u64, first + n as u64);
+            if span.narrow(first, rows, n) {
+                continue;
             }
+            span.low = first + rows.len() as u64;
+            for (row, number) in rows.iter().zip(first..).skip(n) {
+                if row_id(row).prefix() > *range.end() {
+                    return Ok(found);
+                }
+                found.push(self.decode_row(row, number)?);
+            }
+            break;
         }
-        let rows = (span.low..self.head.objects).map(|row| self.entry(row));
-        let within =
-            |row: &Result<Entry>| row.as_ref().map_or(true, |e| e.id.prefix() <= *range.end());
-        rows.take_while(within).collect()
+        // What the window did not reach.
+        for row in span.low..self.head.objects {
+            let entry = self.entry(row)?;
+            if entry.id.prefix() > *range.end() {
+                break;
+            }
+            found.push(entry);
+        }
+        Ok(found)
     }
 
     /// The roots of the recipes here that claim to build `blob`.

@@ -13,13 +13,15 @@ use std::time::Duration;
 
 use crate::chunk::{Codec, Decoder};
 use crate::disk::{Lock, NewFile, OnExisting, Wait};
-use crate::object::{Id, ObjectType, PackId, RecipeId};
+use crate::object::{BlobId, Id, ObjectType, PackId, RecipeId};
 
 use super::error::{PackDamage, Result, StoreError};
 use super::footer::{Entry, FOOTER_HEAD_LEN, Footer, PackKind};
+use super::hashed_ahead::HashedAhead;
 use super::lease::WriteLease;
 use super::lookup::{Store, pack_name};
 use super::pack_writer::{PackWriter, Purpose};
+use super::recipe_check::{Known, Seen, check_recipes};
 use super::record::{
     HEADER_LEN, RECORD_HEAD_LEN, RecordHeader, Slot, TRAILER_LEN, Trailer, pack_header,
 };
@@ -39,6 +41,8 @@ pub struct Incoming<'s> {
     main: &'s Store,
     store: Store,
     folder: PathBuf,
+    /// What is hashed of blobs while their chunks come in.
+    ahead: Option<HashedAhead>,
     _lock: Lock,
 }
 
@@ -57,6 +61,9 @@ pub struct RemotePack {
     end: Vec<u8>,
     header: [u8; HEADER_LEN],
 }
+
+/// Told of each object of a pack of data that was found to have its id.
+type SeeChunk<'a> = dyn Fn(Id, Vec<u8>) + Sync + 'a;
 
 /// Reads bytes of a pack that is elsewhere: at an offset, so many.
 pub type ReadPack<'a, E> = dyn Fn(u64, usize) -> Result<Vec<u8>, E> + Sync + 'a;
@@ -210,10 +217,11 @@ impl RemotePack {
     ///
     /// # Errors
     /// At the first thing that is not right; what was handed on by then is worthless.
-    pub fn copy_checked<E: From<StoreError> + Send>(
+    fn copy_checked<E: From<StoreError> + Send>(
         &self,
         read: &ReadPack<'_, E>,
         write: &WritePack<'_, E>,
+        see: Option<&SeeChunk<'_>>,
         threads: usize,
     ) -> Result<(), E> {
         write(0, &self.read_header(read)?)?;
@@ -221,7 +229,7 @@ impl RemotePack {
         let built = Mutex::new(Vec::new());
         in_parallel(threads, &windows, |window: &Window<'_>| {
             let mut roots = Vec::new();
-            let bytes = self.read_window(window, read, &mut Decoder::new(), &mut roots)?;
+            let bytes = self.read_window(window, read, &mut Decoder::new(), &mut roots, see)?;
             built.lock().unwrap_or_else(PoisonError::into_inner).append(&mut roots);
             write(window.start, &bytes)
         })?;
@@ -241,7 +249,7 @@ impl RemotePack {
         write(&self.read_header(read)?)?;
         let (mut decoder, mut built) = (Decoder::new(), Vec::new());
         for window in self.windows()? {
-            write(&self.read_window(&window, read, &mut decoder, &mut built)?)?;
+            write(&self.read_window(&window, read, &mut decoder, &mut built, None)?)?;
         }
         self.check_recipes(built)?;
         write(&self.end)
@@ -262,6 +270,7 @@ impl RemotePack {
         read: &ReadPack<'_, E>,
         decoder: &mut Decoder,
         built: &mut Vec<(Id, RecipeId)>,
+        see: Option<&SeeChunk<'_>>,
     ) -> Result<Vec<u8>, E> {
         let len = (window.end - window.start) as usize;
         let bytes = read(window.start, len)?;
@@ -271,7 +280,10 @@ impl RemotePack {
         for (at, end, group) in &window.records {
             // Every record lies inside the window.
             let record = &bytes[(at - window.start) as usize..(end - window.start) as usize];
-            let (header, _) = self.check_record(*at, record, group, decoder)?;
+            let (header, decoded) = self.check_record(*at, record, group, decoder)?;
+            if let (Some(see), [only]) = (see, *group) {
+                see(only.id, decoded);
+            }
             let slots = header.slots.iter().zip(*group);
             built.extend(
                 slots.filter_map(|(slot, entry)| Some((slot.builds?, RecipeId::from_id(entry.id)))),
@@ -366,7 +378,7 @@ impl Store {
             }
         }
         let store = self.beside(folder.clone())?;
-        Ok(Incoming { main: self, store, folder, _lock: lock })
+        Ok(Incoming { main: self, store, folder, ahead: None, _lock: lock })
     }
 }
 
@@ -425,7 +437,9 @@ impl Incoming<'_> {
         let write = |at, bytes: &[u8]| {
             file.write_all_at(at, bytes).map_err(|e| E::from(StoreError::from(e)))
         };
-        pack.copy_checked(read, &write, threads)?;
+        let see = self.ahead.as_ref().map(|ahead| |id: Id, bytes: Vec<u8>| ahead.see(id, bytes));
+        let see = see.as_ref().map(|see| see as &SeeChunk<'_>);
+        pack.copy_checked(read, &write, see, threads)?;
         let path = self.store.pack_path(pack.id);
         file.persist(&path, OnExisting::Replace).map_err(StoreError::from)?;
         Ok(self.store.adopt(pack.id)?)
@@ -464,7 +478,7 @@ impl Incoming<'_> {
     ///
     /// # Errors
     /// When a footer cannot be read.
-    pub fn recipes(&self) -> Result<Vec<(Id, RecipeId)>> {
+    fn recipes(&self) -> Result<Vec<(Id, RecipeId)>> {
         let mut rows = Vec::new();
         let received: HashSet<PackId> = self.packs()?.into_iter().collect();
         for pack in self.store.pack_files().iter().filter(|pack| received.contains(&pack.id())) {
@@ -473,6 +487,35 @@ impl Incoming<'_> {
         rows.sort_unstable();
         rows.dedup();
         Ok(rows)
+    }
+
+    /// Says that all recipes are here: blobs are hashed while their chunks come in.
+    ///
+    /// # Errors
+    /// When a footer cannot be read.
+    pub fn hash_ahead(&mut self) -> Result<()> {
+        let recipes = self.unknown_recipes()?;
+        self.ahead = Some(HashedAhead::new(&self.store, &recipes));
+        Ok(())
+    }
+
+    /// The recipes that were received and are not known to be true.
+    fn unknown_recipes(&self) -> Result<Vec<(Id, RecipeId)>> {
+        let mut recipes = self.recipes()?;
+        let is_verified = |blob: Id, root| self.store.is_verified(root, BlobId::from_id(blob));
+        recipes.retain(|(blob, root)| !is_verified(*blob, *root));
+        Ok(recipes)
+    }
+
+    /// Hashes every blob through those of its recipes that were received, and remembers the true
+    /// ones.
+    ///
+    /// # Errors
+    /// When a footer cannot be read.
+    pub fn check_recipes(&mut self, threads: usize) -> Result<Vec<Result<()>>> {
+        let recipes = self.unknown_recipes()?;
+        let known = self.ahead.take().map_or_else(Known::default, HashedAhead::into_known);
+        Ok(check_recipes(&self.store, &recipes, known, threads, &Seen::default(), &|_| {}))
     }
 
     /// Lets what was received join the store, durably.
@@ -549,4 +592,9 @@ pub fn pack_of_one(kind: ObjectType, id: Id, object: &[u8]) -> (PackId, Vec<u8>)
     let trailer = Trailer { footer_offset: offset, footer_len: footer.len() as u64 };
     bytes.extend_from_slice(&trailer.encode());
     (Footer::pack_id(&footer), bytes)
+}
+
+/// The kind that a pack's header states, by the first bytes of the file.
+pub fn stated_kind(start: &[u8]) -> Option<PackKind> {
+    start.first_chunk().and_then(|header| super::record::read_pack_header(header).ok())
 }

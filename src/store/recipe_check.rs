@@ -51,7 +51,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A stretch of a blob.
-struct Window {
+pub(super) struct Window {
     /// The number of the recipe.
     recipe: usize,
     number: usize,
@@ -60,7 +60,28 @@ struct Window {
     /// It is the whole blob.
     is_whole: bool,
     /// The chunks that lie in it, in whole or in part.
-    chunks: Vec<ChunkRef>,
+    pub chunks: Vec<ChunkRef>,
+}
+
+/// What a window hashes to.
+#[derive(Clone, Copy)]
+pub(super) enum Hashed {
+    /// A subtree of the blob's hash.
+    Part(ChainingValue),
+    /// The blob's hash.
+    Whole(Id),
+}
+
+/// The hashes of windows, by what they are made of.
+#[derive(Default)]
+pub struct Known(HashMap<[u8; 32], Hashed>);
+
+impl Known {
+    pub(super) fn insert(&mut self, window: &Window, hashed: Hashed) {
+        if self.0.len() < KEPT_WINDOWS {
+            self.0.insert(window.key(), hashed);
+        }
+    }
 }
 
 /// What is known of a recipe.
@@ -74,22 +95,23 @@ struct State {
 struct Check<'s> {
     store: &'s Store,
     states: Mutex<HashMap<usize, State>>,
-    /// The hashes of windows, by what they are made of.
-    known: Mutex<HashMap<[u8; 32], ChainingValue>>,
+    known: Mutex<Known>,
     seen: &'s Seen,
     advance: &'s (dyn Fn(u64) + Sync),
 }
 
 /// Hashes every blob through its recipe, and remembers the recipes that are true. The answers
-/// come in the order of `recipes`. `advance` is told of stored bytes that were read.
+/// come in the order of `recipes`. What is `known` is not read. `advance` is told of stored bytes
+/// that were read.
 pub fn check_recipes(
     store: &Store,
     recipes: &[(Id, RecipeId)],
+    known: Known,
     threads: usize,
     seen: &Seen,
     advance: &(dyn Fn(u64) + Sync),
 ) -> Vec<Result<()>> {
-    let (states, known) = (Mutex::default(), Mutex::default());
+    let (states, known) = (Mutex::default(), Mutex::new(known));
     let check = Check { store, states, known, seen, advance };
     let (give, take) = bounded(2 * threads.max(1));
     std::thread::scope(|scope| {
@@ -157,76 +179,36 @@ impl Check<'_> {
         root: RecipeId,
         give: &Sender<Window>,
     ) -> Result<()> {
-        let mut chunks = Chunks::new(self.store, root, blob)?;
-        let total = chunks.total();
-        let is_whole = total <= WINDOW;
-        let mut number = 0;
-        let mut here: Vec<ChunkRef> = Vec::new();
-        let mut next = chunks.next_chunk()?;
-        while let Some(chunk) = next {
-            here.push(chunk);
-            let end = (number as u64 + 1).saturating_mul(WINDOW).min(total);
-            let chunk_end = chunk.offset + chunk.len;
-            if chunk_end < end {
-                next = chunks.next_chunk()?;
-                continue;
-            }
-            let start = number as u64 * WINDOW;
-            let chunks_here = std::mem::take(&mut here);
+        each_window(self.store, recipe, blob, root, &mut |window| {
             self.state(recipe, |state| state.windows.push(None));
-            let window = Window { recipe, number, start, end, is_whole, chunks: chunks_here };
-            if give.send(window).is_err() || self.state(recipe, |state| state.error.is_some()) {
-                return Ok(());
-            }
-            number += 1;
-            // A chunk that reaches into the next window is part of that as well.
-            next = match chunk_end > end {
-                true => Some(chunk),
-                false => chunks.next_chunk()?,
-            };
-        }
-        Ok(())
+            give.send(window).is_ok() && self.state(recipe, |state| state.error.is_none())
+        })
     }
 
     fn window(&self, window: &Window) {
         if self.state(window.recipe, |state| state.error.is_some()) {
             return;
         }
-        let key = key(window);
-        let known = if window.is_whole { None } else { lock(&self.known).get(&key).copied() };
+        let known = lock(&self.known).0.get(&window.key()).copied();
         let hashed = match known {
-            Some(value) => Ok((Some(value), None)),
+            Some(hashed) => Ok(hashed),
             None => self.hash(window),
         };
         self.state(window.recipe, |state| match hashed {
-            Ok((value, whole)) => {
-                state.windows[window.number] = value;
-                state.whole = state.whole.or(whole);
-            }
+            Ok(Hashed::Part(value)) => state.windows[window.number] = Some(value),
+            Ok(Hashed::Whole(id)) => state.whole = Some(id),
             Err(error) => state.error = state.error.take().or(Some(error)),
         });
     }
 
-    fn hash(&self, window: &Window) -> Result<(Option<ChainingValue>, Option<Id>)> {
-        let mut hasher = blake3::Hasher::new();
-        if !window.is_whole {
-            hasher.set_input_offset(window.start);
-        }
+    fn hash(&self, window: &Window) -> Result<Hashed> {
+        let mut hasher = window.hasher();
         for chunk in &window.chunks {
-            let bytes = self.chunk(chunk)?;
-            let from = window.start.saturating_sub(chunk.offset) as usize;
-            let to = (window.end - chunk.offset).min(chunk.len) as usize;
-            hasher.update(bytes.get(from..to).unwrap_or_default());
+            window.add(&mut hasher, chunk, &self.chunk(chunk)?);
         }
-        if window.is_whole {
-            return Ok((None, Some(Id::new(*hasher.finalize().as_bytes()))));
-        }
-        let value = hasher.finalize_non_root();
-        let mut known = lock(&self.known);
-        if known.len() < KEPT_WINDOWS {
-            known.insert(key(window), value);
-        }
-        Ok((Some(value), None))
+        let hashed = window.hashed(&hasher);
+        lock(&self.known).insert(window, hashed);
+        Ok(hashed)
     }
 
     /// A chunk, checked against its id and the length that the recipe states.
@@ -259,13 +241,88 @@ impl Check<'_> {
     }
 }
 
-/// What a window is made of: equal keys have equal content at an equal place.
-fn key(window: &Window) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&window.start.to_le_bytes()).update(&window.end.to_le_bytes());
-    for chunk in &window.chunks {
-        hasher.update(&chunk.offset.to_le_bytes()).update(&chunk.len.to_le_bytes());
-        hasher.update(chunk.id.as_bytes());
+/// Reads a recipe from its first chunk to its last, and hands out the windows until `give` says
+/// that it has enough.
+///
+/// # Errors
+/// When a node of the recipe is absent, damaged, or does not fit.
+pub(super) fn each_window(
+    store: &Store,
+    recipe: usize,
+    blob: BlobId,
+    root: RecipeId,
+    give: &mut dyn FnMut(Window) -> bool,
+) -> Result<()> {
+    let mut chunks = Chunks::new(store, root, blob)?;
+    let total = chunks.total();
+    let is_whole = total <= WINDOW;
+    let mut number = 0;
+    let mut here: Vec<ChunkRef> = Vec::new();
+    let mut next = chunks.next_chunk()?;
+    while let Some(chunk) = next {
+        here.push(chunk);
+        let end = (number as u64 + 1).saturating_mul(WINDOW).min(total);
+        let chunk_end = chunk.offset + chunk.len;
+        if chunk_end < end {
+            next = chunks.next_chunk()?;
+            continue;
+        }
+        let start = number as u64 * WINDOW;
+        let chunks_here = std::mem::take(&mut here);
+        if !give(Window { recipe, number, start, end, is_whole, chunks: chunks_here }) {
+            return Ok(());
+        }
+        number += 1;
+        // A chunk that reaches into the next window is part of that as well.
+        next = match chunk_end > end {
+            true => Some(chunk),
+            false => chunks.next_chunk()?,
+        };
     }
-    *hasher.finalize().as_bytes()
+    Ok(())
+}
+
+impl Window {
+    /// What it is made of: equal keys have equal content at an equal place.
+    fn key(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&[u8::from(self.is_whole)]);
+        hasher.update(&self.start.to_le_bytes()).update(&self.end.to_le_bytes());
+        for chunk in &self.chunks {
+            hasher.update(&chunk.offset.to_le_bytes()).update(&chunk.len.to_le_bytes());
+            hasher.update(chunk.id.as_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
+
+    fn hasher(&self) -> blake3::Hasher {
+        let mut hasher = blake3::Hasher::new();
+        if !self.is_whole {
+            hasher.set_input_offset(self.start);
+        }
+        hasher
+    }
+
+    /// Adds what of a chunk lies in the window.
+    fn add(&self, hasher: &mut blake3::Hasher, chunk: &ChunkRef, bytes: &[u8]) {
+        let from = self.start.saturating_sub(chunk.offset) as usize;
+        let to = (self.end - chunk.offset).min(chunk.len) as usize;
+        hasher.update(bytes.get(from..to).unwrap_or_default());
+    }
+
+    fn hashed(&self, hasher: &blake3::Hasher) -> Hashed {
+        match self.is_whole {
+            true => Hashed::Whole(Id::new(*hasher.finalize().as_bytes())),
+            false => Hashed::Part(hasher.finalize_non_root()),
+        }
+    }
+
+    /// Hashes the window, whose chunks have these bytes.
+    pub fn hash(&self, chunks: &[&[u8]]) -> Hashed {
+        let mut hasher = self.hasher();
+        for (chunk, bytes) in self.chunks.iter().zip(chunks) {
+            self.add(&mut hasher, chunk, bytes);
+        }
+        self.hashed(&hasher)
+    }
 }

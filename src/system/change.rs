@@ -44,7 +44,7 @@ pub enum ChangeWord {
     /// It has another content.
     Changed,
     /// What is said of it, or where it lies, is other; its content is the same.
-    Described,
+    Edited,
 }
 
 /// An edge that differs. At least one of the two states is there.
@@ -66,7 +66,7 @@ impl ComponentChange {
             (_, None) => ChangeWord::Gone,
             _ if self.renamed_from.is_some() => ChangeWord::Renamed,
             (Some(a), Some(b)) if a.content != b.content => ChangeWord::Changed,
-            _ => ChangeWord::Described,
+            _ => ChangeWord::Edited,
         }
     }
 
@@ -85,7 +85,7 @@ impl ChangeWord {
             Self::Gone => "gone",
             Self::Renamed => "renamed",
             Self::Changed => "changed",
-            Self::Described => "described",
+            Self::Edited => "edited",
         }
     }
 }
@@ -234,3 +234,7 @@ fn without_followers(
     }
     changes.into_iter().filter(|change| !follow.contains(&change.key)).collect()
 }
+
+#[cfg(test)]
+#[path = "change_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! What is wrong with a system, or may be (`docs/manifest.md`, "Checks").
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fmt;
 
 use bstr::BString;
@@ -170,7 +170,7 @@ impl fmt::Display for Finding {
 
 /// The edges that lead to nothing, and former names that cannot be: what needs no directory tree.
 pub fn check_names(components: &[Declared]) -> Vec<Finding> {
-    let keys: BTreeSet<&ComponentKey> = components.iter().map(|declared| &declared.key).collect();
+    let keys: HashSet<&ComponentKey> = components.iter().map(|declared| &declared.key).collect();
     let mut findings = Vec::new();
     for declared in components {
         for edge in declared.edges.iter().filter(|edge| !keys.contains(&edge.to)) {
@@ -200,12 +200,13 @@ pub fn check_names(components: &[Declared]) -> Vec<Finding> {
 }
 
 /// The component whose key is nearest: of the same kind if there is one, or of the same name.
-fn meant(to: &ComponentKey, keys: &BTreeSet<&ComponentKey>) -> Option<ComponentKey> {
+fn meant(to: &ComponentKey, keys: &HashSet<&ComponentKey>) -> Option<ComponentKey> {
     let of_kind = keys.iter().filter(|key| key.kind() == to.kind());
     let names: Vec<&str> = of_kind.map(|key| key.name()).collect();
     let near = nearest(to.name(), names.iter().copied());
-    near.and_then(|name| ComponentKey::new(to.kind(), name).ok())
-        .or_else(|| keys.iter().find(|key| key.name() == to.name()).map(|key| (*key).clone()))
+    near.and_then(|name| ComponentKey::new(to.kind(), name).ok()).or_else(|| {
+        keys.iter().filter(|key| key.name() == to.name()).min().map(|key| (*key).clone())
+    })
 }
 
 /// What may be wrong with what components come to in a tree. `links` are the links of the tree

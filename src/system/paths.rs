@@ -123,9 +123,8 @@ where
 /// All that lies below some folders of a tree, for globs. Each folder is read once.
 pub(super) struct Listings<'s, S: ?Sized> {
     source: &'s S,
-    files: NodeId,
     /// By folder: what is in it, at any depth, ascending by path.
-    read: Vec<(RepoPath, Listing)>,
+    read: BTreeMap<RepoPath, Listing>,
 }
 
 type Listing = Vec<(BString, TreeEntry)>;
@@ -144,28 +143,38 @@ where
         patterns: impl IntoIterator<Item = &'p Pattern>,
     ) -> Result<Self, RepoError> {
         let mut bases: Vec<_> = patterns.into_iter().map(Pattern::base).collect();
+        // A folder comes before those in it, which it is read for as well.
         bases.sort_by_key(|base| base.depth());
-        let mut listings = Self { source, files, read: Vec::new() };
+        let below_root = bases.iter().copied().filter(|base| !base.is_root());
+        let entries = entries_at(source, files, below_root)?;
+        let mut listings = Self { source, read: BTreeMap::new() };
         for base in bases {
             if listings.around(base).is_none() {
-                let listing = listings.list(base)?;
-                listings.read.push((base.clone(), listing));
+                let root = match base.is_root() {
+                    true => Some(files),
+                    false => entries.get(base).and_then(TreeEntry::root),
+                };
+                let listing = listings.list(base, root)?;
+                listings.read.insert(base.clone(), listing);
             }
         }
         Ok(listings)
     }
 
     fn around(&self, base: &RepoPath) -> Option<&Listing> {
-        self.read.iter().find(|(folder, _)| base.is_within(folder)).map(|(_, listing)| listing)
+        let mut folder = Some(base.clone());
+        while let Some(at) = folder {
+            if let Some(listing) = self.read.get(&at) {
+                return Some(listing);
+            }
+            folder = at.parent();
+        }
+        None
     }
 
-    fn list(&self, base: &RepoPath) -> Result<Listing, RepoError> {
+    fn list(&self, base: &RepoPath, root: Option<NodeId>) -> Result<Listing, RepoError> {
         let mut listing = Vec::new();
-        if base.is_root() {
-            self.gather(self.files, base.as_bytes(), &mut listing)?;
-        } else if let Some(entry) = entries_at(self.source, self.files, [base])?.remove(base)
-            && let Some(root) = entry.root()
-        {
+        if let Some(root) = root {
             self.gather(root, base.as_bytes(), &mut listing)?;
         }
         listing.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));

@@ -165,7 +165,7 @@ fn without_nested(found: &mut BTreeMap<RepoPath, TreeEntry>) {
         false
     };
     let inside: Vec<RepoPath> = found.keys().filter(|path| is_inside(path)).cloned().collect();
-    inside.iter().for_each(|path| drop(found.remove(path)));
+    found.retain(|path, _| !inside.contains(path));
 }
 
 /// The graph that a manifest and what its components come to make up.

@@ -1,6 +1,7 @@
 //! Whether the trust roots that somebody else offers go on from one's own.
 
 use crate::object::{RepositoryId, TrustRootId};
+use crate::sign::CheckedSignatures;
 use crate::store::{Store, StoreError};
 
 use super::chain::{Chain, read_root};
@@ -51,6 +52,6 @@ pub fn adopt(
 
 /// The repository that a root names which is an object of its own.
 fn repository_of(store: &Store, id: TrustRootId) -> Result<RepositoryId, TrustError> {
-    let (found, _) = read_root(store, id)?;
+    let (found, _) = read_root(store, id, &CheckedSignatures::default())?;
     found.root.repo.ok_or(TrustError::Embedded { id })
 }

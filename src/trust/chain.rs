@@ -6,7 +6,7 @@ use crate::object::{
     FormatId, Genesis, KeyBytes, ObjectType, PrincipalId, RepositoryId, Signed, TrustRoot,
     TrustRootId, limits,
 };
-use crate::sign::{Namespace, PublicKey, verify};
+use crate::sign::{CheckedSignatures, Namespace, PublicKey};
 use crate::store::Store;
 
 use super::error::TrustError;
@@ -46,11 +46,20 @@ impl Chain {
     /// # Errors
     /// When it is absent, damaged, or not signed by a principal of its own root.
     pub fn genesis(store: &Store, repo: RepositoryId) -> Result<Self, TrustError> {
+        Self::genesis_knowing(store, repo, &CheckedSignatures::default())
+    }
+
+    fn genesis_knowing(
+        store: &Store,
+        repo: RepositoryId,
+        checked: &CheckedSignatures,
+    ) -> Result<Self, TrustError> {
         let object = store.read(ObjectType::Genesis, repo.id())?;
         let unsound = |source| TrustError::Genesis { id: repo, source };
         let signed = Signed::decode(&object).map_err(unsound)?;
         let (genesis, root) = Genesis::decode(signed.payload).map_err(unsound)?;
-        let signer = verify(Namespace::Genesis, signed.payload, signed.signature)
+        let signer = checked
+            .verify(repo.id(), Namespace::Genesis, signed.payload, signed.signature)
             .map_err(|source| TrustError::Signature { id: repo, source })?;
         if root.principal_of(signer.as_bytes()).is_none() {
             return Err(TrustError::Stranger(repo));
@@ -67,10 +76,20 @@ impl Chain {
     /// When one is absent or damaged, belongs to another repository, or does not follow from the
     /// one before; when they are more, or longer, than is read.
     pub fn load(store: &Store, repo: RepositoryId, last: TrustRootId) -> Result<Self, TrustError> {
-        let mut chain = Self::genesis(store, repo)?;
+        Self::load_knowing(store, repo, last, &CheckedSignatures::default())
+    }
+
+    /// As [`Chain::load`]; what is known to be signed well is not checked again.
+    pub(super) fn load_knowing(
+        store: &Store,
+        repo: RepositoryId,
+        last: TrustRootId,
+        checked: &CheckedSignatures,
+    ) -> Result<Self, TrustError> {
+        let mut chain = Self::genesis_knowing(store, repo, checked)?;
         let (mut back, mut bytes, mut next) = (Vec::new(), 0, last);
         while next != chain.first.id {
-            let (found, length) = read_root(store, next)?;
+            let (found, length) = read_root(store, next, checked)?;
             bytes += length;
             if back.len() + 1 >= MAX_ROOTS || bytes > MAX_BYTES {
                 return Err(TrustError::TooLong { last });
@@ -174,12 +193,14 @@ fn keys(root: &TrustRoot) -> impl Iterator<Item = (&KeyBytes, PrincipalId)> {
 pub(super) fn read_root(
     store: &Store,
     id: TrustRootId,
+    checked: &CheckedSignatures,
 ) -> Result<(ChainedRoot, usize), TrustError> {
     let object = store.read(ObjectType::TrustRoot, id.id())?;
     let unsound = |source| TrustError::Root { id, source };
     let signed = Signed::decode(&object).map_err(unsound)?;
     let root = TrustRoot::decode(signed.payload).map_err(unsound)?;
-    let signer = verify(Namespace::TrustRoot, signed.payload, signed.signature)
+    let signer = checked
+        .verify(id.id(), Namespace::TrustRoot, signed.payload, signed.signature)
         .map_err(|source| TrustError::RootSignature { id, source })?;
     Ok((ChainedRoot { id, root, signer }, object.len()))
 }

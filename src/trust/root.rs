@@ -1,7 +1,7 @@
 //! The trust root in force.
 
 use crate::object::{Actor, FormatId, KeyBytes, Principal, RepositoryId, TrustRoot, TrustRootId};
-use crate::sign::PublicKey;
+use crate::sign::{CheckedSignatures, PublicKey};
 use crate::store::Store;
 
 use super::chain::{Chain, ChainedRoot};
@@ -47,7 +47,20 @@ impl TrustState {
         id: RepositoryId,
         in_force: TrustRootId,
     ) -> Result<Self, TrustError> {
-        let chain = Chain::load(store, id, in_force)?;
+        Self::load_knowing(store, id, in_force, &CheckedSignatures::default())
+    }
+
+    /// As [`TrustState::load`]; what is known to be signed well is not checked again.
+    ///
+    /// # Errors
+    /// As [`TrustState::load`].
+    pub fn load_knowing(
+        store: &Store,
+        id: RepositoryId,
+        in_force: TrustRootId,
+        checked: &CheckedSignatures,
+    ) -> Result<Self, TrustError> {
+        let chain = Chain::load_knowing(store, id, in_force, checked)?;
         let ChainedRoot { id: root_id, root, .. } = chain.last().clone();
         Ok(Self { repo: id, format: chain.format, root, root_id, chain })
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::object::{BlobId, Id, ObjectType, PackId, RecipeId};
 use crate::policy::with_sources;
 use crate::store::{
-    PackCheck, PackFile, PackProblem, PackReport, SalvageIndex, Seen, Store, StoreError,
+    Known, PackCheck, PackFile, PackProblem, PackReport, SalvageIndex, Seen, Store, StoreError,
     check_recipes,
 };
 use crate::worktree::Progress;
@@ -104,7 +104,8 @@ pub(super) fn recheck_recipes(
 ) -> Contents {
     let mut recipes = recipes_of(&store.pack_files());
     recipes.retain(|(blob, _)| built.get(blob) != Some(&true));
-    let checked = check_recipes(store, &recipes, threads, &Seen::default(), &|_| {});
+    let checked =
+        check_recipes(store, &recipes, Known::default(), threads, &Seen::default(), &|_| {});
     for ((blob, _), checked) in recipes.iter().zip(checked) {
         *built.entry(*blob).or_default() |= checked.is_ok();
     }
@@ -133,7 +134,7 @@ fn judge_recipes(
 ) -> (HashMap<Id, bool>, Vec<PartialRecipe>) {
     report.recipes = recipes.len() as u64;
     let (mut built, mut partial) = (HashMap::<Id, bool>::new(), Vec::new());
-    let checked = check_recipes(store, recipes, threads, seen, advance);
+    let checked = check_recipes(store, recipes, Known::default(), threads, seen, advance);
     for ((blob, root), checked) in recipes.iter().zip(checked) {
         *built.entry(*blob).or_default() |= checked.is_ok();
         report.recipes_good += u64::from(checked.is_ok());

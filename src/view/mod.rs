@@ -4,18 +4,41 @@
 //! it (diff, and what comes later) works for every kind of content. Contents come from anywhere,
 //! so a view is bounded in size, depth and time, and total: no input makes it panic.
 //!
-//! Uses `store` and `object`.
+//! Uses `store`, `chunk` and `object`.
 
+mod content;
+mod csv;
+mod document;
+pub mod dtype;
+mod element;
 mod error;
+mod front_matter;
+mod gguf;
+mod json;
+mod limits;
+mod number;
+mod open;
+mod records;
+mod safetensors;
 mod source;
 pub mod sql;
 pub mod sqlite;
 mod stored;
+mod tensors;
+mod text;
+mod toml;
+mod tools;
 mod value;
+mod yaml;
 
+pub use element::{element_of, path_of, value_of};
 pub use error::ViewError;
+pub use gguf::GgufView;
+pub use open::{FellBack, Opened, common, open, open_as};
+pub use safetensors::SafetensorsView;
 pub use source::{Chunk, Source};
 pub use stored::StoredSource;
+pub use tensors::differing;
 pub use value::{Element, Key, Record, Tensor, Value};
 
 use std::any::Any;
@@ -26,7 +49,7 @@ use std::any::Any;
 pub enum Kind {
     /// Bytes of which no more is known.
     Bytes,
-    /// UTF-8 text, line by line.
+    /// Text, line by line.
     Text,
     /// JSON, by key path.
     Json,
@@ -96,6 +119,18 @@ pub trait View: Any + Send + Sync {
         table: &Table,
         beside: Option<&'v dyn View>,
     ) -> Result<Box<dyn Cursor + 'v>, ViewError>;
+
+    /// The bytes that its tensors lie in; `None` for a kind without tensors.
+    fn source(&self) -> Option<&dyn Source> {
+        None
+    }
+
+    /// Whether [`View::cursor`] takes a table without a key for one that has one, and then gives its
+    /// records as those of a multiset: so two versions whose records have different keys can be
+    /// compared.
+    fn reads_without_keys(&self) -> bool {
+        false
+    }
 
     /// This view, for the implementation that knows how to share with one of its own kind.
     fn as_any(&self) -> &dyn Any;

@@ -18,7 +18,8 @@ pub enum Value {
     Integer(i128),
     /// A number in floating point.
     Double(f64),
-    /// A number as it is written, where it fits none of those exactly.
+    /// A number as it is written, where it fits none of those exactly; also a date, and what else a
+    /// format writes without quotes and no value here stands for.
     Number(String),
     /// Text.
     Text(String),

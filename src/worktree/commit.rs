@@ -23,7 +23,7 @@ use super::quiesce::{Quiesce, Quiesced};
 use super::read_folder::Reading;
 use super::report::{CommitReport, Progress, Warning};
 use super::selection::Selection;
-use super::tree_system::{Anew, Before, TreeSystem, store_fresh, tree_system};
+use super::tree_system::{Anew, Before, ReadManifest, TreeSystem, store_fresh, tree_system};
 
 /// How often the scan is repeated because the branch moved meanwhile.
 pub(super) const ATTEMPTS: usize = 10;
@@ -49,6 +49,8 @@ pub struct CommitOptions<'a> {
     pub allowed_secrets: &'a [Fingerprint],
     /// Holds still what writes in the folder while it is read.
     pub quiesce: Option<&'a dyn Quiesce>,
+    /// The manifest of the folder, if it was read already.
+    pub manifest: Option<&'a ReadManifest>,
     /// How many workers hash and code.
     pub threads: usize,
     /// Told how far it is.
@@ -194,8 +196,8 @@ fn capture(
         let warnings = &tree.warnings;
         let system = match has_system {
             true => {
-                let before = before.transpose()?;
-                tree_system(repo, &mut fresh, before, root.id, warnings, Anew::Changed)?
+                let (before, anew) = (before.transpose()?, Anew::Changed(options.manifest));
+                tree_system(repo, &mut fresh, before, root.id, warnings, anew)?
             }
             false => TreeSystem::default(),
         };

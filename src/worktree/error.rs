@@ -15,6 +15,7 @@ use crate::repo::RepoError;
 use crate::sign::SignError;
 use crate::store::StoreError;
 use crate::system::{Finding, ManifestError};
+use crate::view::ViewError;
 
 use super::operation::Conflict;
 use super::quiesce::QuiesceError;
@@ -57,6 +58,9 @@ pub enum WorktreeError {
         /// How many more.
         more: u64,
     },
+    /// A content cannot be looked into.
+    #[error(transparent)]
+    View(#[from] ViewError),
     /// What writes in the folder does not hold still.
     #[error("what writes in the folder does not hold still, so nothing is captured")]
     Quiesce(#[source] QuiesceError),

@@ -1,6 +1,6 @@
 //! The folder that is captured: scanning, ignoring, committing, checking out elsewhere.
 //!
-//! Uses `capture`, `system`, `diff`, `repo`, `log`, `store`, `map`, `object` and `disk`.
+//! Uses `capture`, `system`, `diff`, `view`, `repo`, `log`, `store`, `map`, `object` and `disk`.
 
 mod ahead;
 mod checkout;
@@ -27,12 +27,15 @@ mod report;
 mod restore;
 mod scan;
 mod selection;
+mod side_by_side;
+mod side_source;
 mod stat_cache;
 mod status;
 mod survey;
 mod tree_builder;
 mod tree_edit;
 mod tree_system;
+mod understand;
 mod undo;
 mod untrack;
 mod working_tree;
@@ -41,7 +44,7 @@ mod writers;
 pub use checkout::{CheckoutOptions, checkout, fast_forward};
 pub use checkout_out::{CheckoutReport, checkout_out};
 pub use commit::{CommitOptions, CommitOutcome, amend, commit};
-pub use compare::{CompareOptions, Compared, Side, compare};
+pub use compare::{CompareOptions, Compared, Side, SystemDifference, compare};
 pub use content::{Content, TEXT_LIMIT, read_text};
 pub use error::WorktreeError;
 pub use ignores::{DEFAULT_IGNORES, IGNORE_FILE};
@@ -54,7 +57,8 @@ pub use restore::{RestoreOptions, restore};
 pub use stat_cache::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 pub use status::{Status, StatusOptions, status};
 pub use survey::{FirstManifest, survey, write_first_manifest};
-pub use tree_system::{Anew, Before, TreeSystem};
+pub use tree_system::{ReadManifest, TreeSystem};
+pub use understand::{Versions, understand};
 pub use undo::{Direction, UndoOptions, Undone, undo};
 pub use untrack::{Untracked, untrack};
 pub use working_tree::WorkingTree;

@@ -1,6 +1,6 @@
 //! The system of a directory tree that is being captured, and what it changes of HEAD's.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
 
 use bstr::BString;
 
@@ -50,11 +50,20 @@ pub struct Before {
     pub system: SystemMaps,
 }
 
+/// A manifest that was read already, so that it need not be read again.
+#[derive(Clone, Debug)]
+pub struct ReadManifest {
+    /// What it says.
+    pub manifest: Manifest,
+    /// Its file's id.
+    pub id: BlobId,
+}
+
 /// How much of a system is made anew.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Anew {
-    /// What changed, where the manifest did not.
-    Changed,
+#[derive(Clone, Copy, Debug)]
+pub enum Anew<'m> {
+    /// What changed, where the manifest did not; perhaps by a manifest that was read already.
+    Changed(Option<&'m ReadManifest>),
     /// All of it.
     All,
 }
@@ -80,7 +89,7 @@ pub fn tree_system<S: GraphSource>(
     before: Option<Before>,
     files: NodeId,
     warnings: &[Warning],
-    anew: Anew,
+    anew: Anew<'_>,
 ) -> Result<TreeSystem, WorktreeError> {
     let mut found = TreeSystem::default();
     let manifest = manifest_entry(fresh, files)?;
@@ -90,24 +99,30 @@ pub fn tree_system<S: GraphSource>(
             None => None,
         };
         let is_same = old.as_ref().map(|(_, old)| old) == Some(entry);
-        let components = read_manifest(repo, path, entry)?.components;
+        let read = match anew {
+            Anew::Changed(Some(read)) if entry.blob() == Some(read.id) => {
+                Cow::Borrowed(&read.manifest)
+            }
+            _ => Cow::Owned(read_manifest(repo, path, entry)?),
+        };
+        let components = &read.components;
         let links = outside_links(warnings);
-        found.findings = check_names(&components);
         let known = before.filter(|before| {
-            is_same && anew == Anew::Changed && before.system.components.is_some()
+            is_same && matches!(anew, Anew::Changed(_)) && before.system.components.is_some()
         });
         if let Some(before) = known {
             let changed = touched(fresh, before.files, files)?;
-            let todo: Vec<_> = affected(&components, &changed).into_iter().cloned().collect();
+            let todo: Vec<_> = affected(components, &changed).into_iter().cloned().collect();
             let resolved = resolve(fresh, files, &todo)?;
             found.findings.extend(check_origins(&todo, &resolved, &links));
             let edits = todo.into_iter().zip(resolved);
             let edits = edits.map(|(declared, resolved)| (declared.key, resolved.component));
             found.maps = edit_components(fresh, before.system, edits.collect())?;
         } else {
-            let resolved = resolve(fresh, files, &components)?;
-            found.findings.extend(check_origins(&components, &resolved, &links));
-            found.maps = graph(&components, resolved).build(fresh)?;
+            let resolved = resolve(fresh, files, components)?;
+            found.findings = check_names(components);
+            found.findings.extend(check_origins(components, &resolved, &links));
+            found.maps = graph(components, resolved).build(fresh)?;
         }
         found.findings.sort_by_key(Finding::severity);
     }
@@ -174,7 +189,7 @@ fn read_manifest(
     path: &RepoPath,
     entry: &TreeEntry,
 ) -> Result<Manifest, WorktreeError> {
-    let file = PathBuf::from(repo.root().join(path.as_path()));
+    let file = repo.root().join(path.as_path());
     match entry.kind() {
         EntryKind::File | EntryKind::Executable => {}
         EntryKind::Symlink => return Err(ManifestError::Link { path: file }.into()),

@@ -67,7 +67,7 @@ pub fn untrack(
         let before =
             before.map(|before| Before::of(repo, before.commit.root, files)).transpose()?;
         let mut fresh = Fresh::new(&seen);
-        let system = tree_system(repo, &mut fresh, before, root.id, &[], Anew::Changed)?;
+        let system = tree_system(repo, &mut fresh, before, root.id, &[], Anew::Changed(None))?;
         store_fresh(&fresh, &mut batch)?;
         batch.flush()?;
         drop(batch);

@@ -56,6 +56,7 @@ pub fn try_commit_at(
     level: Level,
 ) -> Result<CommitOutcome, WorktreeError> {
     let options = CommitOptions {
+        manifest: None,
         identity,
         message: Some(message.into()),
         author: None,

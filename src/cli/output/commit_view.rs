@@ -1,9 +1,10 @@
 //! Commits and tags as people and programs see them: claims and proofs told apart.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use aisr::log::RefName;
-use aisr::object::{ActingFor, Actor, Commit, CommitId, Report, Stamp};
+use aisr::object::{ActingFor, Actor, Commit, CommitId, KeyBytes, Report, Stamp};
 use aisr::policy::{Verdict, verdict};
 use aisr::repo::{Repository, StoredCommit, StoredTag};
 use aisr::sign::PublicKey;
@@ -37,7 +38,7 @@ pub struct CommitView {
 }
 
 /// Somebody, and how far it is proven that it was them.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub struct PersonView {
     pub name: Option<String>,
     pub key: Option<String>,
@@ -78,69 +79,52 @@ pub struct TagView {
     pub signature: SignatureView,
 }
 
+/// What the signature of a commit is worth, and whose it is.
+pub struct Judged {
+    committer: PersonView,
+    signature: SignatureView,
+}
+
 /// To judge fewer signatures costs less than to start a thread.
 const WORTH_A_THREAD: usize = 8;
 
-impl CommitView {
-    /// The view of a commit, its signature judged.
-    pub fn new(repo: &Repository, stored: &StoredCommit, names: &Names) -> Self {
-        let commit = &stored.commit;
-        let (verdict, detail) = verdict(&repo.judge(stored));
-        let committer = signer(repo, &commit.committer, verdict);
-        let author = match &commit.author {
-            Some(name) => claimed(name.clone()),
-            None => signer(repo, &commit.committer, verdict),
-        };
-        Self {
-            id: stored.id.to_hex(),
-            parents: commit.parents.iter().map(|id| id.to_hex()).collect(),
-            refs: names.full(stored.id.id()),
-            root: commit.root.to_hex(),
-            repository: commit.repo.to_hex(),
-            message: commit.message.clone(),
-            author,
-            committer,
-            acting_for: commit.acting_for.iter().map(acting_for).collect(),
-            authored: iso(commit.authored),
-            time: iso(commit.committed),
-            cause: commit.cause.kind.clone(),
-            signature: SignatureView { verdict, detail },
-            report: commit.report.as_ref().map(|report| report_view(report, commit.committed)),
-        }
+impl Judged {
+    /// Judges the signature of a commit.
+    pub fn new(repo: &Repository, stored: &StoredCommit) -> Self {
+        Self::knowing(repo, stored, &mut Fingerprints::default())
     }
 
-    /// The views of several commits, their signatures judged by so many threads.
-    pub fn of_all(
-        repo: &Repository,
-        commits: &[StoredCommit],
-        names: &Names,
-        threads: usize,
-    ) -> Vec<Self> {
-        let views = |part: &[StoredCommit]| -> Vec<Self> {
-            part.iter().map(|stored| Self::new(repo, stored, names)).collect()
+    fn knowing(repo: &Repository, stored: &StoredCommit, known: &mut Fingerprints) -> Self {
+        let (verdict, detail) = verdict(&repo.judge_to_show(stored));
+        let committer = signer(repo, &stored.commit.committer, verdict, known);
+        Self { committer, signature: SignatureView { verdict, detail } }
+    }
+
+    /// Judges the signatures of several commits, by so many threads.
+    pub fn of_all(repo: &Repository, commits: &[StoredCommit], threads: usize) -> Vec<Self> {
+        let judge = |part: &[StoredCommit]| -> Vec<Self> {
+            let mut known = Fingerprints::default();
+            part.iter().map(|stored| Self::knowing(repo, stored, &mut known)).collect()
         };
-        let each = commits.len().div_ceil(threads.max(1)).max(WORTH_A_THREAD);
-        if commits.len() <= each {
-            return views(commits);
+        let checked = repo.checked_signatures();
+        let new = commits.iter().filter(|stored| !checked.contains(stored.id.id()));
+        if new.take(WORTH_A_THREAD + 1).count() <= WORTH_A_THREAD {
+            return judge(commits);
         }
+        let each = commits.len().div_ceil(threads.max(1));
         std::thread::scope(|scope| {
             let (own, others) = commits.split_at(each);
-            let others = others.chunks(each).map(|part| scope.spawn(move || views(part)));
+            let others = others.chunks(each).map(|part| scope.spawn(move || judge(part)));
             let others: Vec<_> = others.collect();
-            let mut all = views(own);
+            let mut all = judge(own);
             for other in others {
                 match other.join() {
-                    Ok(views) => all.extend(views),
+                    Ok(judged) => all.extend(judged),
                     Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
             all
         })
-    }
-
-    /// The first line of the message.
-    pub fn subject(commit: &Commit) -> &str {
-        commit.message.as_deref().and_then(|text| text.lines().next()).unwrap_or("(no message)")
     }
 
     /// Draws the commit: who, when, what.
@@ -162,12 +146,45 @@ impl CommitView {
         if let Some(author) = &commit.author {
             writeln!(out, "author   {} (claimed)", Escaped(author.as_bytes()))?;
         }
-        for person in &self.acting_for {
+        for person in commit.acting_for.iter().map(acting_for) {
             let name = person.name.as_deref().unwrap_or_default();
             writeln!(out, "for      {} ({})", Escaped(name.as_bytes()), person.evidence)?;
         }
         writeln!(out, "date     {}", moment(commit.committed))?;
         write_message(out, commit.message.as_deref())
+    }
+}
+
+impl CommitView {
+    /// The view of a commit that was judged.
+    pub fn new(judged: Judged, stored: &StoredCommit, names: &Names) -> Self {
+        let commit = &stored.commit;
+        let Judged { committer, signature } = judged;
+        let author = match &commit.author {
+            Some(name) => claimed(name.clone()),
+            None => committer.clone(),
+        };
+        Self {
+            id: stored.id.to_hex(),
+            parents: commit.parents.iter().map(|id| id.to_hex()).collect(),
+            refs: names.full(stored.id.id()),
+            root: commit.root.to_hex(),
+            repository: commit.repo.to_hex(),
+            message: commit.message.clone(),
+            author,
+            committer,
+            acting_for: commit.acting_for.iter().map(acting_for).collect(),
+            authored: iso(commit.authored),
+            time: iso(commit.committed),
+            cause: commit.cause.kind.clone(),
+            signature,
+            report: commit.report.as_ref().map(|report| report_view(report, commit.committed)),
+        }
+    }
+
+    /// The first line of the message.
+    pub fn subject(commit: &Commit) -> &str {
+        commit.message.as_deref().and_then(|text| text.lines().next()).unwrap_or("(no message)")
     }
 }
 
@@ -193,12 +210,13 @@ impl TagView {
     pub fn new(repo: &Repository, stored: &StoredTag) -> Self {
         let tag = &stored.tag;
         let (verdict, detail) = verdict(&repo.judge_tag(stored));
+        let tagger = signer(repo, &tag.tagger, verdict, &mut Fingerprints::default());
         Self {
             id: stored.id.to_hex(),
             name: String::from_utf8_lossy(&tag.name).into_owned(),
             target: tag.target.to_hex(),
             target_type: tag.target_type.name(),
-            tagger: signer(repo, &tag.tagger, verdict),
+            tagger,
             time: iso(tag.time),
             message: tag.message.clone(),
             signature: SignatureView { verdict, detail },
@@ -263,7 +281,23 @@ fn write_message(out: &mut dyn Write, message: Option<&str>) -> io::Result<()> {
     Ok(())
 }
 
-fn signer(repo: &Repository, actor: &Actor, verdict: Verdict) -> PersonView {
+/// Fingerprints of keys, each computed once.
+#[derive(Default)]
+struct Fingerprints(HashMap<KeyBytes, Option<String>>);
+
+impl Fingerprints {
+    fn of(&mut self, key: &KeyBytes) -> Option<String> {
+        let compute = || PublicKey::from_bytes(key).ok().map(|key| key.fingerprint());
+        self.0.entry(*key).or_insert_with(compute).clone()
+    }
+}
+
+fn signer(
+    repo: &Repository,
+    actor: &Actor,
+    verdict: Verdict,
+    known: &mut Fingerprints,
+) -> PersonView {
     let principal = match repo.trust().standing(&actor.key) {
         Standing::Principal(p) | Standing::Retired { principal: p, .. } => Some(p),
         Standing::Unknown => None,
@@ -271,7 +305,7 @@ fn signer(repo: &Repository, actor: &Actor, verdict: Verdict) -> PersonView {
     let principal = principal.filter(|p| actor.principal.is_none_or(|id| id == p.id));
     PersonView {
         name: principal.as_ref().and_then(|p| p.names.first().cloned()),
-        key: PublicKey::from_bytes(&actor.key).ok().map(|key| key.fingerprint()),
+        key: known.of(&actor.key),
         principal: actor.principal.or(principal.map(|p| p.id)).map(|id| id.to_hex()),
         evidence: if verdict == Verdict::Good { "signed" } else { "claimed" },
     }

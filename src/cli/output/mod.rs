@@ -3,9 +3,9 @@
 mod change_view;
 mod color;
 mod commit_view;
+mod differences;
 mod escape;
 mod found_view;
-mod git_patch;
 mod ids;
 mod json;
 mod numbers;
@@ -19,14 +19,14 @@ mod time;
 mod warning;
 
 pub use change_view::{ChangeView, change_word};
-pub use color::{
-    ADDED, BAD, BRANCH, ColorWhen, ERROR, GOOD, HINT, ID_REST, KIND, REMOVED, WARNING,
-    choose_colors,
+pub use color::{BAD, BRANCH, ColorWhen, ERROR, GOOD, HINT, ID_REST, KIND, WARNING, choose_colors};
+pub use commit_view::{CommitView, Judged, ReportView, TagView, draw_made, id_and_subject};
+pub use differences::{
+    Differences, DrawOptions, KindFilter, SystemPart, draw_commit, draw_commit_stat, git_path,
+    parse_kind,
 };
-pub use commit_view::{CommitView, ReportView, TagView, draw_made, id_and_subject};
 pub use escape::{Escaped, TerminalText};
 pub use found_view::{FoundView, draw_found, draw_rest};
-pub use git_patch::{FileTexts, Patch, git_path};
 pub use ids::{Ids, Names};
 pub use json::{JsonList, PathText, write_json};
 pub use numbers::{count, plural, seconds, size};

@@ -262,7 +262,8 @@ pub fn draw_system_changes(
     most: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let width = changes.components.iter().map(|change| key_text(change).len()).max().unwrap_or(0);
+    let width = changes.components.iter().map(|change| key_text(change).chars().count()).max();
+    let width = width.unwrap_or(0);
     let mut lines: Vec<String> =
         changes.components.iter().map(|change| component_line(change, width)).collect();
     let from = changes.edges.iter().map(|change| change.key.from.to_string().len()).max();
@@ -293,11 +294,9 @@ fn component_line(change: &ComponentChange, width: usize) -> String {
     if word == ChangeWord::Renamed && change.has_other_content() {
         detail = format!("{detail}  and changed");
     }
-    // Arrows are one column and three bytes.
     let key = key_text(change);
-    let width = width - if change.renamed_from.is_none() { 0 } else { 2.min(width) };
     let pad = width.saturating_sub(key.chars().count());
-    format!("{KIND}{:<9}{KIND:#} {key}{:pad$}  {detail}", word.word(), "")
+    format!("{KIND}{:<8}{KIND:#} {key}{:pad$}  {detail}", word.word(), "")
 }
 
 /// An edge that differs, in a line.
@@ -324,7 +323,7 @@ fn edge_line(change: &EdgeChange, from: usize) -> String {
         }
         _ => String::new(),
     };
-    format!("{:<9} {:<from$}  {} {to}{said}", "", key.from.to_string(), key.relation)
+    format!("{:<8} {:<from$}  {} {to}{said}", "", key.from.to_string(), key.relation)
 }
 
 /// Prints a warning of the system, and what can be done about it, to stderr.

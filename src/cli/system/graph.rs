@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::Write;
 
-use aisr::object::{Component, ComponentKey, Edge, EdgeKey, EscapedName, Origin};
+use aisr::object::{Component, ComponentKey, ComponentKind, Edge, EdgeKey, EscapedName, Origin};
 use aisr::repo::Repository;
 use aisr::system::{Graph, SystemMaps, origin_sizes};
 
@@ -88,8 +88,16 @@ fn draw_tree(system: &Read, out: &mut Output) -> Result<(), CliError> {
     let led_to: BTreeSet<&ComponentKey> = graph.edges.keys().map(|key| &key.to).collect();
     let relation = graph.edges.keys().map(|key| key.relation.len()).max().unwrap_or(0);
     let target = graph.edges.keys().map(|key| key.to.to_string().len()).max().unwrap_or(0);
-    // What begins relations stands on its own; what only ends them stands there alone.
-    for (key, component) in &graph.components {
+    // Agents first, for they are what the rest is there for; then what else begins relations; at
+    // the end what stands in none. What only ends them stands there alone.
+    let rank = |key: &ComponentKey| match edges.contains_key(key) {
+        _ if key.kind() == ComponentKind::Agent => 0,
+        true => 1,
+        false => 2,
+    };
+    let mut components: Vec<_> = graph.components.iter().collect();
+    components.sort_by_key(|(key, _)| rank(key));
+    for (key, component) in components {
         let below = edges.get(key).map(Vec::as_slice).unwrap_or_default();
         if below.is_empty() && led_to.contains(key) {
             continue;

@@ -82,7 +82,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         field("was", &was.to_string(), &mut out)?;
     }
     attributes(&component.attributes, &mut out)?;
-    let sides: [(&str, &[_], fn(&EdgeKey) -> &ComponentKey); 2] =
+    let sides: [(&str, &[_], OtherEnd); 2] =
         [("out", &leaving, |edge| &edge.to), ("in", &coming, |edge| &edge.from)];
     let all = || leaving.iter().chain(&coming);
     let relation = all().map(|(edge, _)| edge.relation.len()).max().unwrap_or(0);
@@ -107,6 +107,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     out.finish()?;
     Ok(Answer::Yes)
 }
+
+/// The end of an edge at which the component is not.
+type OtherEnd = fn(&EdgeKey) -> &ComponentKey;
 
 /// Reads a component's key.
 pub fn key_of(text: &str) -> Result<ComponentKey, CliError> {

@@ -1,5 +1,6 @@
 //! Tests of the store as a whole.
 
+mod blob_reader;
 mod claims;
 mod decoders;
 mod look_ups;

@@ -81,7 +81,7 @@ impl TableReader<'_> {
                 "was" => self.was(value),
                 "attributes" => match value.get_ref() {
                     DeValue::Table(table) => {
-                        let attributes = self.attributes(table, &["at"]);
+                        let attributes = self.attributes(table, None, Some("at"));
                         self.declared.attributes.extend(attributes);
                     }
                     _ => self.wrong(at, "attributes are no table"),
@@ -96,7 +96,7 @@ impl TableReader<'_> {
                 },
             }
         }
-        self.declared.edges.sort_by_cached_key(|e| (e.relation.clone(), e.to.to_string()));
+        self.declared.edges.sort_by(|a, b| place(a).cmp(&place(b)));
     }
 
     fn wrong(&mut self, at: usize, why: impl Into<String>) {
@@ -171,16 +171,20 @@ impl TableReader<'_> {
         }
     }
 
-    /// The attributes of a table, but for those that have a meaning of their own.
+    /// The attributes of a table, without the name `past`; `refused` is none.
     fn attributes(
         &mut self,
         table: &DeTable<'_>,
-        reserved: &[&str],
+        past: Option<&str>,
+        refused: Option<&str>,
     ) -> BTreeMap<String, AttributeValue> {
         let mut attributes = BTreeMap::new();
         for (name, value) in table {
             let (at, name) = (name.span().start, name.get_ref().as_ref());
-            if reserved.contains(&name) {
+            if past == Some(name) {
+                continue;
+            }
+            if refused == Some(name) {
                 self.wrong(at, format!("`{name}` is a field of the component, no attribute"));
                 continue;
             }
@@ -259,10 +263,8 @@ impl TableReader<'_> {
                     return;
                 };
                 let Some(text) = self.text("to", to) else { return };
-                let mut others = table.clone();
-                others.remove("to");
-                let attributes = self.attributes(&others, &[]);
-                (text, to.span(), self.checked(relation, attributes, &others, value.span()))
+                let attributes = self.attributes(table, Some("to"), None);
+                (text, to.span(), self.checked(relation, attributes, table, value.span()))
             }
             _ => {
                 let why = format!("`{relation}` is one `kind:name`, a list, or {{ to = … }}");
@@ -357,6 +359,11 @@ impl TableReader<'_> {
         }
         self.wrong.push(wrong.meant(field, names));
     }
+}
+
+/// Where an edge stands among those of its component: in the order of the map of edges.
+fn place(edge: &DeclaredEdge) -> (&str, &str, &str) {
+    (&edge.relation, edge.to.kind().name(), edge.to.name())
 }
 
 /// Whether a value looks like the ends of edges.

@@ -160,7 +160,7 @@ impl SqlSession {
             *begun = Instant::now();
         }
         let mut statement = self.prepare(query)?;
-        let columns: Vec<_> = statement.column_names().into_iter().map(String::from).collect();
+        let columns: Vec<_> = statement.column_names().map(String::from).collect();
         begin(&columns)?;
         let failed = |e| E::from(self.explain(e));
         let mut rows = statement.query([]).map_err(failed)?;

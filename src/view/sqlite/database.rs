@@ -14,6 +14,7 @@ use super::record::Stored;
 use super::scan::Scan;
 use super::schema::Judge;
 use super::sharing::{Pair, Side, Unshared};
+use super::tokens::virtual_table;
 use super::virtual_table::{Shown, Tree, Trees, understood};
 
 /// The table that says which tables, indexes, triggers and views there are, and how they were made.
@@ -43,7 +44,7 @@ pub struct SqliteView {
 
 enum Content {
     Schema,
-    Shown(Shown),
+    Shown(Box<Shown>),
 }
 
 /// A row of the schema.
@@ -78,13 +79,16 @@ impl SqliteView {
                 Shown::Vectors(vectors) => vec![vectors.key.clone()],
                 Shown::Nothing(key) => key.clone(),
             };
-            shown.push((Table { name: entry.name.clone(), key }, Content::Shown(found.shown)));
+            shown.push((
+                Table { name: entry.name.clone(), key },
+                Content::Shown(Box::new(found.shown)),
+            ));
         }
         entries.retain(|entry| !hidden.contains(&entry.table.to_ascii_lowercase()));
         for entry in entries.iter().filter(|entry| entry.kind == "table" && entry.root != 0) {
             let Some(tree) = trees.get(&entry.name.to_ascii_lowercase()) else { continue };
             let table = Table { name: entry.name.clone(), key: tree.layout.key_names() };
-            shown.push((table, Content::Shown(Shown::Rows(tree.clone()))));
+            shown.push((table, Content::Shown(Box::new(Shown::Rows(tree.clone())))));
         }
         let schema = schema_records(&entries)?;
         let key = vec!["type".to_owned(), "name".to_owned()];
@@ -101,10 +105,13 @@ impl SqliteView {
         self.contents.get(nth)
     }
 
-    fn tree(&self, name: &str) -> Option<&Tree> {
+    pub(super) fn tree(&self, name: &str) -> Option<&Tree> {
         match self.content(name)? {
-            Content::Shown(Shown::Rows(tree)) => Some(tree),
-            _ => None,
+            Content::Shown(shown) => match shown.as_ref() {
+                Shown::Rows(tree) => Some(tree),
+                _ => None,
+            },
+            Content::Schema => None,
         }
     }
 
@@ -130,7 +137,11 @@ impl SqliteView {
     }
 
     /// The rows of a table that are wanted beside another version of it, and their shape.
-    fn rows<'v>(&'v self, tree: &'v Tree, beside: Option<(&'v Self, &'v Tree)>) -> Wanted<'v> {
+    pub(super) fn rows<'v>(
+        &'v self,
+        tree: &'v Tree,
+        beside: Option<(&'v Self, &'v Tree)>,
+    ) -> Wanted<'v> {
         let rows = |pages| Rows {
             source: self.source.as_ref(),
             header: self.header,
@@ -154,7 +165,7 @@ impl SqliteView {
     }
 }
 
-type Wanted<'v> = Result<(Rows<'v>, Shape), ViewError>;
+pub(super) type Wanted<'v> = Result<(Rows<'v>, Shape), ViewError>;
 
 impl View for SqliteView {
     fn kind(&self) -> Kind {
@@ -177,13 +188,15 @@ impl View for SqliteView {
         beside: Option<&'v dyn View>,
     ) -> Result<Box<dyn Cursor + 'v>, ViewError> {
         let source = self.source.as_ref();
-        let tree = match self.content(&table.name) {
-            None | Some(Content::Shown(Shown::Nothing(_))) => return Ok(Box::new(Empty)),
+        let shown = match self.content(&table.name) {
+            None => return Ok(Box::new(Empty)),
             Some(Content::Schema) => return Ok(Box::new(AtHand(self.schema.clone().into_iter()))),
-            Some(Content::Shown(Shown::Vectors(vectors))) => {
-                return vectors.cursor(source, self.header);
-            }
-            Some(Content::Shown(Shown::Rows(tree))) => tree,
+            Some(Content::Shown(shown)) => shown.as_ref(),
+        };
+        let tree = match shown {
+            Shown::Nothing(_) => return Ok(Box::new(Empty)),
+            Shown::Vectors(vectors) => return vectors.cursor(source, self.header),
+            Shown::Rows(tree) => tree,
         };
         let other = beside.and_then(|view| view.as_any().downcast_ref::<Self>());
         let theirs = other.and_then(|other| Some((other, other.tree(&table.name)?)));
@@ -246,6 +259,9 @@ fn stored_tables(entries: &[Entry]) -> Result<Trees, ViewError> {
             none => none.insert(Judge::new()?),
         };
         let statement = entry.statement.as_deref().unwrap_or_default();
+        if virtual_table(statement).is_some() {
+            return Err(malformed(format!("the virtual table {:?} has pages", entry.name), 0));
+        }
         let layout = judge.layout(&entry.name, statement)?;
         let tree = Tree { root: entry.root, layout };
         if trees.insert(entry.name.to_ascii_lowercase(), tree).is_some() {

@@ -145,7 +145,8 @@ impl Judge {
                 defaults.push(Stored::Null);
                 continue;
             }
-            let sql = format!("SELECT {name_of} FROM {}", quoted(name));
+            // Indexes have no trees here.
+            let sql = format!("SELECT {name_of} FROM {} NOT INDEXED", quoted(name));
             let default = self.connection.query_row(&sql, [], |row| {
                 Ok(match row.get_ref(0)? {
                     ValueRef::Null => Stored::Null,

@@ -130,7 +130,7 @@ impl Changed {
             Self { ranges: Vec::new(), leaves: BTreeSet::new(), going_on: BTreeSet::new() };
         let unequal = match a.source.differences(b.source)? {
             Some(ranges) => ranges,
-            None => vec![0..end],
+            None => std::iter::once(0..end).collect(),
         };
         let size = a.header.page_size;
         let (mut ours, mut theirs) = (vec![0; size], vec![0; size]);

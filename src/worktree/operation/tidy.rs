@@ -109,6 +109,7 @@ mod tests {
         let states = ["1", "2"].map(|text| {
             fs::write(root.path().join("a"), text).unwrap();
             let options = CommitOptions {
+                manifest: None,
                 identity: &identity,
                 message: None,
                 author: None,

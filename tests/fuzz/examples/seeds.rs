@@ -26,6 +26,7 @@ use aisr::sign::{
 use aisr::store::{Entry, Footer, PackKind, Trailer};
 use aisr::system::Manifest;
 use aisr::upkeep::Collected;
+use aisr::view::{self, GgufView, Kind, SafetensorsView};
 use aisr::worktree::{CacheEntry, CachedFolder, Record, decode_record, encode_record};
 // Its library answers the calls that the instrumentation puts into every crate.
 use libfuzzer_sys as _;
@@ -74,11 +75,59 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
         "tree_entry" => TreeEntry::decode(bytes).is_ok(),
         "trust_root" => TrustRoot::decode(bytes).is_ok(),
         "tuple" => tuple::decode(bytes).is_ok(),
-        _ => true,
+        "view_gguf" => GgufView::open(Arc::new(bytes.to_vec())).is_ok(),
+        "view_safetensors" => SafetensorsView::open(Arc::new(bytes.to_vec())).is_ok(),
+        target => view_kind(target)
+            .is_none_or(|kind| view::open_as(Arc::new(bytes.to_vec()), kind).is_ok()),
     }
 }
 
 type Seed = (&'static str, &'static str, Vec<u8>);
+
+/// Contents of each kind that is made of text.
+fn views() -> Vec<Seed> {
+    let texts = [
+        ("view_json", "all", r#"{"a": [1, -1.5e3, "\ud83d\ude00", null, {}], "a": true}"#),
+        ("view_toml", "all", "a.b = 0x1f\n[[c]]\nd = 1979-05-27T07:32:00Z\ne = [1.0, {f = 'g'}]\n"),
+        (
+            "view_yaml",
+            "all",
+            "a: &a [1, ~, !x y]\nb: {<<: *a, ? [c] : d}\ne: |\n  f\n  g\n---\n- 'h'\n",
+        ),
+        ("view_jsonl", "keyed", "{\"id\": 1, \"x\": [2]}\n{\"id\": 2}\n"),
+        ("view_jsonl", "multiset", "{\"a\": 1}\n{\"a\": 1}\n[2]\n"),
+        ("view_csv", "keyed", "id,b\n1,\"two, \"\"or\"\"\"\n2\n"),
+        ("view_csv", "multiset", "a;b\r\nx;y\r\nx;y\r\n"),
+        ("view_tools", "mcp", r#"{"tools": [{"name": "t", "description": "d", "inputSchema": {}}]}"#),
+        (
+            "view_tools",
+            "openai",
+            r#"[{"type": "function", "function": {"name": "t", "parameters": {"type": "object"}}}]"#,
+        ),
+        (
+            "view_tools",
+            "transcript",
+            "{\"jsonrpc\":\"2.0\",\"result\":{\"tools\":[{\"name\":\"t\",\"inputSchema\":{}}]}}\n",
+        ),
+        ("view_front_matter", "yaml", "---\nname: x\ntools: [a, b]\n---\nBody.\n"),
+        ("view_front_matter", "toml", "+++\nname = 'x'\n+++\nBody.\n"),
+    ];
+    texts.map(|(target, name, text)| (target, name, text.as_bytes().to_vec())).into()
+}
+
+/// The kind that a target for views reads.
+fn view_kind(target: &str) -> Option<Kind> {
+    Some(match target {
+        "view_json" => Kind::Json,
+        "view_toml" => Kind::Toml,
+        "view_yaml" => Kind::Yaml,
+        "view_jsonl" => Kind::JsonLines,
+        "view_csv" => Kind::Csv,
+        "view_tools" => Kind::Tools,
+        "view_front_matter" => Kind::FrontMatter,
+        _ => return None,
+    })
+}
 
 /// A component, an edge and something outside, with all that they can hold, and their keys.
 fn graph() -> Vec<Seed> {
@@ -135,6 +184,24 @@ fn configurations() -> Vec<Seed> {
     ]
 }
 
+/// A file of each format of tensors, with metadata.
+fn tensors() -> Vec<Seed> {
+    let header = r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}"#;
+    let length = (header.len() as u64).to_le_bytes();
+    let safetensors = [&length[..], header.as_bytes(), &[0; 5]].concat();
+    let string = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
+    let mut gguf = b"GGUF\x03\0\0\0".to_vec();
+    gguf.extend([1u64.to_le_bytes(), 2u64.to_le_bytes()].concat());
+    gguf.extend([string("tokens"), 9u32.to_le_bytes().to_vec(), 8u32.to_le_bytes().to_vec()].concat());
+    gguf.extend([&2u64.to_le_bytes()[..], &string("<s>"), &string("a")].concat());
+    gguf.extend([string("general.alignment"), 4u32.to_le_bytes().to_vec()].concat());
+    gguf.extend(32u32.to_le_bytes());
+    gguf.extend([string("w"), 1u32.to_le_bytes().to_vec(), 32u64.to_le_bytes().to_vec()].concat());
+    gguf.extend([&2u32.to_le_bytes()[..], &0u64.to_le_bytes()].concat());
+    gguf.resize(gguf.len().next_multiple_of(32) + 18, 0);
+    vec![("view_safetensors", "metadata", safetensors), ("view_gguf", "array", gguf)]
+}
+
 /// A manifest with all that one can say.
 const MANIFEST: &str = r#"[capture]
 quiesce = ["docker", "pause", "agent"]
@@ -159,6 +226,8 @@ fn seeds() -> Vec<Seed> {
     seeds.extend(contents());
     seeds.extend(maps());
     seeds.extend(graph());
+    seeds.extend(tensors());
+    seeds.extend(views());
     seeds.extend(working_folder());
     seeds.extend(configurations());
     seeds.push(("format_file", "plain", Format::default().encode().into_bytes()));
@@ -179,6 +248,8 @@ fn seeds() -> Vec<Seed> {
         held: true,
     };
     seeds.push(("upkeep_file", "collected", state.encode().into_bytes()));
+    let database = include_bytes!("../../data/memory/small-pages.sqlite");
+    seeds.push(("view_sqlite", "small", database.to_vec()));
     seeds.push(("log_frame", "entry", [&[5, 0, 0, 0][..], &[0; 8], b"entry"].concat()));
     seeds
 }
