@@ -313,7 +313,7 @@ def main():
         shutil.rmtree(work, ignore_errors=True)
     version = b.run(["git", "--version"], HERE).decode().strip()
     if a.json:
-        report = {"commits": a.commits, "files": a.files, "size": a.size, "git": version, "rows": b.rows}
+        report = {"git": version, "rows": b.rows}
         a.json.write_text(json.dumps(report, indent=1) + "\n")
 
 

@@ -7,7 +7,7 @@ use std::{env, fs};
 use clap::Subcommand;
 
 use crate::bench_report::{self, LARGE, Large, Peers};
-use crate::bench_years::{self, YEARS, Years};
+use crate::bench_rows::{Benchmark, Measured, SYSTEM, YEARS};
 use crate::{Result, machine, process, root};
 
 /// Where the figures are kept.
@@ -51,6 +51,26 @@ enum Other {
     Large(LargeArguments),
     /// Make ten thousand commits, ask for history, and copy repositories, beside git
     Years(YearsArguments),
+    /// Take a system on, show its graph, and tell differences by meaning, beside other tools
+    System(SystemArguments),
+}
+
+#[derive(clap::Args)]
+struct SystemArguments {
+    /// How large the corpus is: tiny, small, medium or large
+    #[arg(long, default_value = "medium")]
+    size: String,
+    /// How many components the graph has
+    #[arg(long, value_name = "N", default_value_t = 5000)]
+    components: u32,
+    /// How many edges the graph has
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    edges: u32,
+    #[command(flatten)]
+    place: Place,
+    /// Fail if a target is missed
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(clap::Args)]
@@ -98,6 +118,7 @@ pub fn run(arguments: &Arguments) -> Result {
     match &arguments.other {
         Some(Other::Large(large)) => run_large(large),
         Some(Other::Years(years)) => run_years(years),
+        Some(Other::System(system)) => run_system(system),
         None => run_peers(arguments),
     }
 }
@@ -119,7 +140,8 @@ fn run_peers(arguments: &Arguments) -> Result {
     let text =
         bench_report::document(&format!("cargo xtask {command}"), &machine, &peers, &targets);
     let kept = |former: &str| {
-        let sections = [YEARS, LARGE].map(|heading| bench_report::section(former, heading));
+        let headings = [SYSTEM.heading, YEARS.heading, LARGE];
+        let sections = headings.map(|heading| bench_report::section(former, heading));
         sections
             .iter()
             .filter(|section| !section.is_empty())
@@ -164,21 +186,47 @@ fn run_large(arguments: &LargeArguments) -> Result {
 }
 
 fn run_years(arguments: &YearsArguments) -> Result {
+    let YearsArguments { commits, files, size, place, check } = arguments;
+    let words = ["--commits", &commits.to_string(), "--files", &files.to_string(), "--size", size];
+    let about = format!(
+        "{commits} commits of {files} small files, each of one file, made by `aisr commit`, and the \
+         same history in git. Times are medians. Clone, push and fetch: the corpus of size {size}."
+    );
+    run_rows(&YEARS, &words, &about, place, *check)
+}
+
+fn run_system(arguments: &SystemArguments) -> Result {
+    let SystemArguments { size, components, edges, place, check } = arguments;
+    let (components, edges) = (components.to_string(), edges.to_string());
+    let words = ["--components", &components, "--edges", &edges, "--size", size];
+    let about = format!(
+        "the corpus of size {size}, taken on and changed step by step, and a manifest of \
+         {components} components and {edges} edges. Times are medians of whole processes."
+    );
+    run_rows(&SYSTEM, &words, &about, place, *check)
+}
+
+/// Runs a benchmark of rows and writes its section.
+fn run_rows(
+    benchmark: &Benchmark,
+    words: &[&str],
+    about: &str,
+    place: &Place,
+    check: bool,
+) -> Result {
     let aisr = process::build_aisr()?;
-    let work = arguments.place.folder()?;
-    let report = work.join("years.json");
-    let mut script = script("years.py", &aisr, &work, &report);
-    script.args(["--commits", &arguments.commits.to_string()]);
-    script.args(["--files", &arguments.files.to_string(), "--size", &arguments.size]);
-    process::run(&mut script)?;
-    let years: Years = read(&report)?;
+    let work = place.folder()?;
+    let report = work.join(benchmark.script).with_extension("json");
+    process::run(script(benchmark.script, &aisr, &work, &report).args(words))?;
+    let measured: Measured = read(&report)?;
     let command = format!("cargo xtask {}", typed(env::args().skip(1)).join(" "));
-    let section = bench_years::section(&command, &machine::describe(&work)?, &years);
-    write_document(|former| bench_report::with_section(former, YEARS, &section))?;
-    let targets = bench_years::targets(&years);
+    let about = format!("Written by `{command}`: {about}");
+    let section = benchmark.section(&about, &machine::describe(&work)?, &measured);
+    write_document(|former| bench_report::with_section(former, benchmark.heading, &section))?;
+    let targets = benchmark.targets(&measured);
     println!("\n{}", bench_report::target_table(&targets));
     let missed = targets.iter().filter(|target| target.met == Some(false)).count();
-    if arguments.check && missed > 0 {
+    if check && missed > 0 {
         return Err(format!("{missed} targets are missed"));
     }
     Ok(())

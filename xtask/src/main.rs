@@ -2,7 +2,7 @@
 
 mod bench;
 mod bench_report;
-mod bench_years;
+mod bench_rows;
 mod demo;
 mod demo_system;
 mod dist;
