@@ -66,7 +66,9 @@ const SAMPLES: &str = "
     prompt:classify agents/classify.prompt.yml
     memory:chroma memory/chroma/
     memory:langgraph memory/langgraph.sqlite
+    memory:small-pages memory/small-pages.sqlite
     memory:sqlite-vec memory/sqlite-vec.sqlite
+    memory:virtual-tables memory/virtual-tables.sqlite
     tool:everything mcp/everything.json
     tool:filesystem mcp/filesystem.json
     tool:memory mcp/memory.json
@@ -85,7 +87,7 @@ fn the_samples_are_found_as_a_careful_person_would_name_them() {
     assert_snapshot!(desk.shown(["init"]), @r#"
     Signing key   ~/.config/aisr/id_ed25519 (SHA256:<key>), made just now, principal mara@example.org
     Repository    <dir>/desk/.aisr (branch main)
-    Found         3 models, 1 prompt, 3 agents, 6 tool servers (36 tools), 3 memories (chroma, sqlite), 1 identity
+    Found         3 models, 1 prompt, 3 agents, 6 tool servers (36 tools), 5 memories (chroma, sqlite), 1 identity
     Relations     3 runs, 2 uses, 1 acts-as
     Not placed    identity/oms-bundle.sig.json, models/tensors.json, traces/genai.otlp.jsonl (captured all the same; name them in aisr.toml if that matters)
     Wrote         aisr.toml, .aisrignore

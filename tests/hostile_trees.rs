@@ -107,7 +107,10 @@ impl Place {
     /// Everything in the root and around it, but for the repository's own folder.
     fn world(&self) -> BTreeMap<Vec<u8>, (char, Vec<u8>)> {
         let mut world = snapshot(&self.desk.outside("."));
-        world.retain(|path, _| !path.starts_with(b"desk/.aisr/"));
+        // Signatures that were found good are noted in the user's cache.
+        let changes =
+            |path: &[u8]| path.starts_with(b"desk/.aisr/") || path.starts_with(b"home/.cache");
+        world.retain(|path, _| !changes(path));
         world
     }
 

