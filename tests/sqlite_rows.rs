@@ -132,7 +132,7 @@ fn create(random: &mut Random, name: &str) -> String {
         );
     }
     let mut options = Vec::new();
-    if kind >= 3 && kind <= 5 {
+    if (3..=5).contains(&kind) {
         let mut key = Vec::new();
         for n in 0..=random.below(columns as u64) as usize {
             let more = random.pick::<&str>(&["", "", " DESC", " COLLATE NOCASE", " COLLATE RTRIM"]);

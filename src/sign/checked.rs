@@ -63,13 +63,20 @@ impl CheckedSignatures {
 
     /// Whether the signature of the object was found good.
     pub fn contains(&self, id: Id) -> bool {
+        if lock(&self.found).contains(&id) {
+            return true;
+        }
         let file = self.kept.as_ref().and_then(|kept| kept.file.as_ref());
         let is_kept = file.is_some_and(|file| {
             let mut row = [0; ROW_LEN];
             let read = file.read_at(row_at(id), &mut row).unwrap_or(0);
             row[..read].as_chunks::<ID_LEN>().0.contains(id.as_bytes())
         });
-        is_kept || lock(&self.found).contains(&id)
+        // It need not be looked for again, nor written again.
+        if is_kept {
+            lock(&self.found).insert(id);
+        }
+        is_kept
     }
 
     /// Remembers that the signature of the object was found good, by the key that it states.

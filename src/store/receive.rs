@@ -240,7 +240,7 @@ impl RemotePack {
     /// The same, part by part in order.
     ///
     /// # Errors
-    /// As [`RemotePack::copy_checked`].
+    /// As `copy_checked`.
     pub fn stream_checked<E: From<StoreError>>(
         &self,
         read: &ReadPack<'_, E>,

@@ -65,7 +65,7 @@ impl<'o> RowWriter<'o> {
             RowFormat::Csv => self.csv(values.iter().map(plain))?,
             RowFormat::Json => self.json(values)?,
             RowFormat::Table => {
-                let shown = values.iter().map(cell).collect();
+                let shown: Vec<_> = values.iter().map(cell).collect();
                 match &self.widths {
                     Some(_) => self.line(&shown, Style::new())?,
                     None => self.waiting.push(shown),
@@ -125,7 +125,7 @@ impl<'o> RowWriter<'o> {
         waiting.iter().try_for_each(|row| self.line(row, Style::new()))
     }
 
-    fn line(&mut self, cells: &Vec<String>, style: Style) -> Result<(), CliError> {
+    fn line(&mut self, cells: &[String], style: Style) -> Result<(), CliError> {
         let widths = self.widths.as_deref().unwrap_or_default();
         let mut line = String::new();
         for (at, cell) in cells.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! SQLite databases, read out of their stored pages by a reader of our own.
 //!
-//! What a table's statement means, SQLite itself says ([`schema`]); everything else is read from
-//! the pages: trees ([`page`], [`scan`]), records ([`record`]), and which pages two versions share
-//! ([`sharing`]). Content is never run: no query, no trigger, no virtual table's module.
+//! What a table's statement means, SQLite itself says (`schema`); everything else is read from
+//! the pages: trees (`page`, `scan`), records (`record`), and which pages two versions share
+//! (`sharing`). Content is never run: no query, no trigger, no virtual table's module.
 //!
 //! `docs/databases.md` says what a person sees of it.
 
