@@ -106,9 +106,11 @@ impl Peers {
         self.cost(tool, operation).map(|cost| cost.0)
     }
 
-    /// The least of `figure` over all peers, and whose it is.
+    /// The least of `figure` over all peers, and whose it is. A tool that did not bring back what
+    /// it took is none, however quick it was.
     fn least(&self, figure: impl Fn(&str) -> Option<f64>) -> Option<(&str, f64)> {
-        let peers = self.tools.keys().filter(|name| *name != "aisr");
+        let restores = |name: &str| self.cost(name, RESTORE).is_some();
+        let peers = self.tools.keys().filter(|name| *name != "aisr" && restores(name));
         let figures = peers.filter_map(|name| Some((name.as_str(), figure(name)?)));
         figures.min_by(|a, b| a.1.total_cmp(&b.1))
     }
