@@ -16,7 +16,9 @@ use aisr::object::{Cause, ChangeKind, CommitId, RefChange, RefTarget};
 use aisr::repo::Repository;
 use aisr::worktree::{CommitOptions, CommitOutcome, Progress, commit};
 use support::soundness::{Tree, check_all, read_commit, sound_head};
-use support::{Quiet, identity, must_commit, new_repository, scratch, snapshot, write};
+use support::{
+    Quiet, commit_options, identity, must_commit, new_repository, scratch, snapshot, write,
+};
 
 #[test]
 fn commits_made_at_once_all_end_in_history() {
@@ -106,20 +108,7 @@ fn a_branch_that_moves_during_a_capture_is_not_reverted() {
     write(root, "a", b"3");
     let other = Repository::open(Disk::new(), root).unwrap();
     let mover = Mover { repo: &other, to: first, done: AtomicBool::new(false) };
-    let options = CommitOptions {
-        manifest: None,
-        identity: &me,
-        message: None,
-        author: None,
-        acting_for: Vec::new(),
-        allow_empty: false,
-        paths: &[],
-        level: Level::Snapshot,
-        allowed_secrets: &[],
-        quiesce: None,
-        threads: 2,
-        progress: &mover,
-    };
+    let options = commit_options(&me, &mover);
     let CommitOutcome::Made(report) = commit(&repo, &options).unwrap() else {
         panic!("nothing to commit")
     };
@@ -211,20 +200,7 @@ fn what_a_commit_that_came_meanwhile_tracks_stays_captured() {
     back.advance(0, 0);
     write(root, "a", b"2");
     let mover = Mover { repo: &other, to: third, done: AtomicBool::new(false) };
-    let options = CommitOptions {
-        manifest: None,
-        identity: &me,
-        message: None,
-        author: None,
-        acting_for: Vec::new(),
-        allow_empty: false,
-        paths: &[],
-        level: Level::Snapshot,
-        allowed_secrets: &[],
-        quiesce: None,
-        threads: 2,
-        progress: &mover,
-    };
+    let options = commit_options(&me, &mover);
     let CommitOutcome::Made(report) = commit(&repo, &options).unwrap() else {
         panic!("nothing to commit")
     };

@@ -331,20 +331,8 @@ fn commit_while(journal: &str, attempt: impl FnOnce(&Connection) + Send) {
         attempt(&other);
         is_tried.store(true, SeqCst);
     })));
-    let options = CommitOptions {
-        manifest: None,
-        identity: &desk.me,
-        message: Some("state".into()),
-        author: None,
-        acting_for: Vec::new(),
-        allow_empty: false,
-        paths: &[],
-        level: Level::Snapshot,
-        allowed_secrets: &[],
-        quiesce: None,
-        threads: 2,
-        progress: &meanwhile,
-    };
+    let options =
+        CommitOptions { message: Some("state".into()), ..commit_options(&desk.me, &meanwhile) };
     let CommitOutcome::Made(report) = commit(&desk.repo, &options).unwrap() else { panic!() };
     assert!(tried.load(SeqCst), "nothing was tried");
     assert_eq!(report.commit.report.as_ref().unwrap().level, Level::Snapshot);
@@ -532,20 +520,8 @@ fn a_log_that_comes_while_the_main_file_is_read_alone_is_seen() {
     assert!(!desk.path("memory.db-wal").exists());
     let main = std::fs::read(&path).unwrap();
     let progress = WritesMeanwhile { path: path.clone(), writer: Mutex::new(None) };
-    let options = CommitOptions {
-        manifest: None,
-        identity: &desk.me,
-        message: Some("state".into()),
-        author: None,
-        acting_for: Vec::new(),
-        allow_empty: false,
-        paths: &[],
-        level: Level::Snapshot,
-        allowed_secrets: &[],
-        quiesce: None,
-        threads: 2,
-        progress: &progress,
-    };
+    let options =
+        CommitOptions { message: Some("state".into()), ..commit_options(&desk.me, &progress) };
     let CommitOutcome::Made(report) = commit(&desk.repo, &options).unwrap() else {
         panic!("nothing to commit")
     };

@@ -39,6 +39,24 @@ pub fn new_repository(disk: &Disk, root: &Path, founder: &Identity) -> Repositor
     init(disk, root, &InitOptions { founder, branch }).expect("init")
 }
 
+/// A commit of the whole folder by two workers, aiming at a snapshot, without a message.
+pub fn commit_options<'a>(identity: &'a Identity, progress: &'a dyn Progress) -> CommitOptions<'a> {
+    CommitOptions {
+        manifest: None,
+        identity,
+        message: None,
+        author: None,
+        acting_for: Vec::new(),
+        allow_empty: false,
+        paths: &[],
+        level: Level::Snapshot,
+        allowed_secrets: &[],
+        quiesce: None,
+        threads: 2,
+        progress,
+    }
+}
+
 /// Commits with two workers.
 pub fn try_commit(
     repo: &Repository,
@@ -55,20 +73,8 @@ pub fn try_commit_at(
     message: &str,
     level: Level,
 ) -> Result<CommitOutcome, WorktreeError> {
-    let options = CommitOptions {
-        manifest: None,
-        identity,
-        message: Some(message.into()),
-        author: None,
-        acting_for: Vec::new(),
-        allow_empty: false,
-        paths: &[],
-        level,
-        allowed_secrets: &[],
-        quiesce: None,
-        threads: 2,
-        progress: &Quiet,
-    };
+    let message = Some(message.into());
+    let options = CommitOptions { message, level, ..commit_options(identity, &Quiet) };
     commit(repo, &options)
 }
 
