@@ -16,6 +16,8 @@ struct Rules {
     writers_hold_the_lease: bool,
     /// A writer lists the packs after it has the lease.
     list_under_lease: bool,
+    /// The collector lists the packs after it read the refs.
+    list_after_refs: bool,
     /// The collector marks again once no writer is at work.
     mark_again: bool,
     /// The collector spares a doomed pack in which something was marked since.
@@ -33,6 +35,7 @@ struct Rules {
 const ALL: Rules = Rules {
     writers_hold_the_lease: true,
     list_under_lease: true,
+    list_after_refs: true,
     mark_again: true,
     rescue: true,
     merge_before_removal: true,
@@ -244,12 +247,23 @@ impl State {
                 me.step = 1;
             }
             1 => {
-                me.marked = self.refs.clone();
+                if !rules.list_after_refs {
+                    me.list = self.packs.clone();
+                }
                 me.step = 2;
             }
             2 => {
+                me.marked = self.refs.clone();
+                me.step = 3;
+            }
+            3 => {
+                if rules.list_after_refs {
+                    me.list = self.packs.clone();
+                }
+                if let Some(missing) = me.marked.iter().find(|object| !me.knows(**object)) {
+                    return Some(Err(format!("the collector misses {missing}")));
+                }
                 // What is marked in the packs that go is copied first.
-                me.list = self.packs.clone();
                 let dead = |pack: &&Pack| me.list[pack].iter().any(|o| !me.marked.contains(o));
                 me.chosen = me.list.keys().filter(dead).copied().collect();
                 let (going, staying): (Vec<_>, Vec<_>) =
@@ -261,20 +275,20 @@ impl State {
                 if !live.is_empty() {
                     self.add_pack(live);
                 }
-                me.step = 3;
-            }
-            3 => {
-                self.doomed = me.chosen.clone();
                 me.step = 4;
             }
             4 => {
+                self.doomed = me.chosen.clone();
+                me.step = 5;
+            }
+            5 => {
                 if self.shared > 0 {
                     return None;
                 }
                 self.exclusive = true;
-                me.step = 5;
+                me.step = 6;
             }
-            5 => {
+            6 => {
                 let refs = if rules.mark_again { &self.refs } else { &me.marked };
                 let packs = &self.packs;
                 let stays = |object: &Object| {
@@ -289,11 +303,11 @@ impl State {
                 if rules.rescue {
                     me.chosen.retain(|pack| !spared.contains(pack));
                 }
-                me.step = 6;
+                me.step = 7;
             }
-            6 => match me.chosen.pop_first() {
+            7 => match me.chosen.pop_first() {
                 Some(pack) => drop(self.packs.remove(&pack)),
-                None => me.step = 7,
+                None => me.step = 8,
             },
             _ => {
                 self.doomed.clear();
@@ -375,12 +389,14 @@ fn in_every_order_what_refs_name_is_there_and_can_be_read() {
 #[test]
 fn each_rule_is_needed() {
     let writer: &[Role] = &[Role::Writer(2), Role::Collector];
+    let newcomer: &[Role] = &[Role::Writer(3), Role::Collector];
     let namer: &[Role] = &[Role::Namer(2), Role::Collector];
     let merger: &[Role] = &[Role::Merger, Role::Reader];
     let upkeep: &[Role] = &[Role::Merger, Role::Collector];
     let without = [
         ("the lease", writer, Rules { writers_hold_the_lease: false, ..ALL }),
         ("listing under the lease", writer, Rules { list_under_lease: false, ..ALL }),
+        ("listing after the refs", newcomer, Rules { list_after_refs: false, ..ALL }),
         ("marking again", writer, Rules { mark_again: false, ..ALL }),
         ("sparing what was marked since", writer, Rules { rescue: false, ..ALL }),
         ("merging before removing", merger, Rules { merge_before_removal: false, ..ALL }),

@@ -106,7 +106,7 @@ pub fn gc(repo: &Repository, options: &GcOptions) -> Result<GcReport, GcError> {
         // What a collection that was cut short left.
         store.spare(&upkeep)?;
     }
-    let mut collection = Collection { repo, options, upkeep, marks: Marks::new(store)? };
+    let mut collection = Collection { repo, options, upkeep, marks: Marks::new(store) };
     let (log, found) = collection.mark()?;
     let sweep = sweep(&collection.marks, options.at, options.now)?;
     report.expired_entries = found.expired;
@@ -143,6 +143,10 @@ impl Collection<'_> {
     /// Marks what must stay now; gives the log's last entry.
     fn mark(&mut self) -> Result<(LogEntryId, LogRoots), GcError> {
         let log: PlaceLog = self.repo.log()?;
+        // In this order: what the log names was in a pack before.
+        let store = self.repo.store();
+        store.reload()?;
+        self.marks.add(&store.pack_files())?;
         let kept_since = micros(self.options.at) - duration(self.options.keep);
         let found = mark_roots(self.repo, &log, kept_since, &mut self.marks)?;
         let missing = self.marks.missing();
@@ -192,7 +196,6 @@ impl Collection<'_> {
             report.busy = true;
             return Ok(None);
         };
-        self.marks.add(&store.pack_files())?;
         self.marks.doom(doomed.clone());
         let marked = self.mark()?;
         let statements = self.marks.statements().iter();
@@ -263,4 +266,52 @@ fn micros(at: SystemTime) -> i64 {
 fn duration(duration: Duration) -> i64 {
     // Half of the range, so that sums and differences stay inside.
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 2).min(i64::MAX / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::ContentHint;
+    use crate::disk::Disk;
+    use crate::log::RefName;
+    use crate::object::{Cause, RefChange};
+    use crate::repo::{Identity, InitOptions, init};
+    use crate::sign::SecretKey;
+    use crate::store::Batch;
+
+    /// Stores something new as somebody else does, and makes a tag of it.
+    fn tag_something_new(repo: &Repository) {
+        let lease = repo.store().lease().unwrap();
+        let writer = repo.store().writer(&lease);
+        let mut batch = Batch::new(&writer);
+        let id = batch.blob(b"new", ContentHint::Unknown).unwrap();
+        batch.flush().unwrap();
+        drop(batch);
+        writer.finish().unwrap();
+        let tag = RefChange::create(b"refs/tags/new", id.id());
+        repo.move_refs(&mut repo.log().unwrap(), vec![tag], Cause::of("tag")).unwrap();
+    }
+
+    #[test]
+    fn what_comes_after_the_packs_were_listed_is_not_missing() {
+        let root = tempfile::tempdir().unwrap();
+        let key = SecretKey::generate().unwrap().into();
+        let founder = &Identity { key, path: "key".into(), name: "mara".into(), made: true };
+        let branch = RefName::branch("main").unwrap();
+        let repo = init(&Disk::new(), root.path(), &InitOptions { founder, branch }).unwrap();
+        let options = &GcOptions {
+            keep: Duration::ZERO,
+            now: true,
+            dry_run: false,
+            at: SystemTime::now(),
+            patience: Duration::ZERO,
+        };
+        let upkeep = repo.store().upkeep(Wait::NO).unwrap();
+        let marks = Marks::new(repo.store());
+        let mut collection = Collection { repo: &repo, options, upkeep, marks };
+        collection.mark().unwrap();
+
+        tag_something_new(&Repository::open(Disk::new(), root.path()).unwrap());
+        collection.mark().unwrap();
+    }
 }

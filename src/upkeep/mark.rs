@@ -60,12 +60,9 @@ pub struct Marks<'s> {
 }
 
 impl<'s> Marks<'s> {
-    /// Nothing is marked but the statements that nothing names.
-    ///
-    /// # Errors
-    /// When the footer of a pack is damaged.
-    pub fn new(store: &'s Store) -> Result<Self, StoreError> {
-        let mut marks = Self {
+    /// Nothing is marked, and no pack is known.
+    pub fn new(store: &'s Store) -> Self {
+        Self {
             store,
             index: Index::default(),
             live: Vec::new(),
@@ -74,12 +71,11 @@ impl<'s> Marks<'s> {
             rescued: BTreeSet::new(),
             missing: Missing::default(),
             lenient: false,
-        };
-        marks.add(&store.pack_files())?;
-        Ok(marks)
+        }
     }
 
-    /// Adds packs that came since.
+    /// Adds those of the packs that are not known. What states something by itself is marked in
+    /// them.
     ///
     /// # Errors
     /// When the footer of a pack is damaged.
@@ -211,7 +207,12 @@ impl<'s> Marks<'s> {
 
     fn object(&mut self, id: Id, tasks: &mut Vec<Task>) -> Result<(), StoreError> {
         let Some((place, entry)) = self.look_up(id)? else {
-            return self.blob(id);
+            // Of a blob in chunks there are recipes alone.
+            if self.index.recipes_of(id).next().is_some() {
+                return self.blob(id);
+            }
+            self.miss("object", id);
+            return Ok(());
         };
         match entry.kind {
             ObjectType::Node => tasks.push(Task::Node(id)),
