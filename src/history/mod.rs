@@ -11,12 +11,14 @@ mod error;
 mod every;
 mod operations;
 mod path_changes;
+pub mod query;
 mod ref_error;
 mod revision;
 mod system_changes;
 mod tags;
 mod unique;
 mod walk;
+pub mod when;
 
 pub use branches::{Unmerged, create_branch, delete_branch, rename_branch};
 pub use commit_graph::add_to_commit_graph;
