@@ -163,6 +163,35 @@ impl Every {
         search.finish(&heads)
     }
 
+    /// Takes these commits alone, without what lies behind them: each stands without parents, and
+    /// counts as one that a ref leads to, since nobody looks.
+    ///
+    /// # Errors
+    /// As [`Every::load`].
+    pub fn only(repo: &Repository, ids: &[CommitId]) -> Result<Self, RepoError> {
+        let collected = repo.expired()?;
+        let ids: BTreeSet<CommitId> = ids.iter().copied().collect();
+        let mut found = Vec::new();
+        let mut unread = Vec::new();
+        for id in ids {
+            let (time, holds) = match repo.commit(id) {
+                Ok(stored) => {
+                    let collected = collected.contains(&id.id());
+                    let holds = if collected { Holds::Statement } else { Holds::State };
+                    (stored.commit.committed.micros, holds)
+                }
+                Err(source) => {
+                    unread.push(Unread::Commit { id, source: Box::new(source) });
+                    (0, Holds::Unreadable)
+                }
+            };
+            let (files, system, at) = (None, None, None);
+            let reachable = true;
+            found.push(Known { id, parents: Vec::new(), time, files, system, at, reachable, holds });
+        }
+        Ok(Self { commits: in_order(found), unread, graph: CommitGraph::default() })
+    }
+
     /// The commit graph, which knows all of these that can be read and whose ancestors all can.
     pub fn graph(&self) -> &CommitGraph {
         &self.graph

@@ -9,6 +9,7 @@ mod branches;
 pub mod commit_graph;
 mod error;
 mod every;
+pub mod grep;
 mod operations;
 mod path_changes;
 pub mod query;

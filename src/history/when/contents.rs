@@ -20,6 +20,8 @@ const FILES: usize = 10_000;
 const TEXT: u64 = 64 << 20;
 /// So many first bytes tell text from what is none; as in git.
 const HEAD: usize = 8_000;
+/// Why a content that is no text is not looked through.
+pub const NO_TEXT: &str = "it is no text";
 /// So many opened contents are kept.
 const OPENED: usize = 4;
 
@@ -358,7 +360,7 @@ pub fn text_of(source: &dyn Source) -> Result<Vec<u8>, Rc<str>> {
             Err(error) => return Err(error.to_string().into()),
         }
         if memchr::memchr(0, bytes.get(..filled.min(HEAD)).unwrap_or_default()).is_some() {
-            return Err("it is no text".into());
+            return Err(NO_TEXT.into());
         }
     }
     Ok(bytes)

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::object::NodeId;
-use crate::repo::{RepoError, Repository, SignatureState};
+use crate::repo::{Repository, SignatureState};
 use crate::sign::PublicKey;
 
 use super::super::every::{Every, Holds};
 use super::super::query::{Atom, Expression, Target};
 use super::contents::{Contents, File, Files, Judged};
-use super::readings::{Found, Named, Reading, Readings};
+use super::readings::{Found, Named, Reading, Readings, state_of};
 use super::truth::Truth;
 use super::witness::{Witness, helping, witnesses};
 
@@ -267,7 +267,7 @@ impl<'e> Asked<'e> {
         };
         let files = match (self.readings.found(found), tree) {
             (Found::Nothing, _) => Ok(Vec::new()),
-            (_, Err(error)) => Err(error.to_string().into()),
+            (_, Err(why)) => Err(why),
             (found, Ok(tree)) => self.contents.files(found, at, tree),
         };
         let files: Files = files.map(Rc::from);
@@ -275,15 +275,10 @@ impl<'e> Asked<'e> {
         files
     }
 
-    fn tree(&self, at: usize) -> Result<NodeId, RepoError> {
-        let commit = self.every.commits.get(at);
-        match commit.and_then(|commit| commit.files) {
-            Some(files) => Ok(files),
-            None => match commit {
-                Some(commit) => self.repo.files_of(commit.id),
-                None => Err(RepoError::NoFiles { root: empty_node() }),
-            },
-        }
+    fn tree(&self, at: usize) -> Result<NodeId, Rc<str>> {
+        let commit = self.every.commits.get(at).ok_or_else(|| Rc::from("no such commit"))?;
+        let state = state_of(self.repo, commit);
+        state.map(|(files, _)| files).map_err(|error| error.to_string().into())
     }
 
     /// The files of an atom's target at a commit.
@@ -365,8 +360,4 @@ fn judge_all(repo: &Repository, commits: &[&super::super::every::Known]) {
             repo.judge_to_show(&stored);
         }
     }
-}
-
-fn empty_node() -> NodeId {
-    NodeId::from_id(crate::object::Id::new([0; crate::object::ID_LEN]))
 }

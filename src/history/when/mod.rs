@@ -17,3 +17,7 @@ pub use find::{Answer, WhenOptions, when};
 pub use truth::Truth;
 pub use turns::{How, Turn, Unknown, turns, unknown_runs};
 pub use witness::Witness;
+
+pub(super) use contents::{NO_TEXT, text_of};
+pub(super) use readings::{Named, Readings, state_of};
+pub(super) use witness::{row_place, row_words};

@@ -112,6 +112,14 @@ impl Readings {
         self.found.get(known as usize).unwrap_or(&Found::Nothing)
     }
 
+    /// The components that were found.
+    pub fn components(&self) -> impl Iterator<Item = &Component> {
+        self.found.iter().filter_map(|found| match found {
+            Found::Component(component) => Some(component),
+            _ => None,
+        })
+    }
+
     /// A commit that has it.
     pub fn met(&self, known: u32) -> usize {
         self.met.get(known as usize).copied().unwrap_or_default()
@@ -120,6 +128,21 @@ impl Readings {
     /// Why nobody can know.
     pub fn reason(&self, unknown: u32) -> Rc<str> {
         self.reasons.get(unknown as usize).cloned().unwrap_or_else(|| "it is not known".into())
+    }
+}
+
+/// The directory tree of a commit, and the map of its system if it has one.
+pub fn state_of(
+    repo: &Repository,
+    commit: &Known,
+) -> Result<(NodeId, Option<NodeId>), RepoError> {
+    match commit.files {
+        Some(files) => Ok((files, commit.system)),
+        None => {
+            let commit = repo.commit(commit.id)?.commit;
+            let system = SystemMaps::of_root(repo.store(), commit.root)?.id;
+            Ok((repo.files(&commit)?, system))
+        }
     }
 }
 
@@ -186,15 +209,10 @@ impl Reader<'_> {
     fn read(&mut self, commit: &Known, at: usize, nth: usize) -> Result<Reading, RepoError> {
         let Some(named) = self.named.get(nth) else { return Ok(Reading::Unknown(0)) };
         let store = self.repo.store();
+        let (files, system) = state_of(self.repo, commit)?;
         let map = match named {
-            Named::Path(_) => Some(match commit.files {
-                Some(files) => files,
-                None => self.repo.files_of(commit.id)?,
-            }),
-            _ => match commit.files {
-                Some(_) => commit.system,
-                None => SystemMaps::of_root(store, self.repo.commit(commit.id)?.commit.root)?.id,
-            },
+            Named::Path(_) => Some(files),
+            _ => system,
         };
         if let Some(known) = self.of_maps.get(&(nth, map)) {
             return Ok(Reading::Known(*known));
