@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::time::Instant;
 
-use aisr::history::grep::{GrepReport, GrepScope, Hit, HitPlace, component_paths, grep, kind_paths};
+use aisr::history::grep::{
+    GrepReport, GrepScope, Hit, HitPlace, component_paths, grep, kind_paths,
+};
 use aisr::history::{Every, Range, split_path};
 use aisr::object::{CommitId, ComponentKey, ComponentKind};
 use aisr::repo::Repository;
@@ -106,8 +108,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     out.finish()?;
     if !context.quiet && !arguments.json {
-        let (versions, contents) =
-            (plural(versions, "version", "versions"), plural(report.contents, "content", "contents"));
+        let (versions, contents) = (
+            plural(versions, "version", "versions"),
+            plural(report.contents, "content", "contents"),
+        );
         let took = seconds(started.elapsed().as_secs_f64());
         let binary = match report.binary {
             0 => String::new(),
@@ -166,7 +170,9 @@ fn versions(repo: &Repository, arguments: &Arguments) -> Result<(Every, Vec<bool
     for word in &arguments.revisions {
         if split_path(word.as_str().into()).1.is_some() {
             let text = format!("`{}` is no revision", Escaped(word.as_bytes()));
-            return Err(CliError::usage(text).hint("paths come last: `aisr grep PATTERN REV -- PATH`"));
+            return Err(
+                CliError::usage(text).hint("paths come last: `aisr grep PATTERN REV -- PATH`")
+            );
         }
         match word.contains("..") || word.starts_with('^') {
             true => {
@@ -305,7 +311,10 @@ impl Drawn<'_> {
             skipped: report
                 .skipped
                 .iter()
-                .map(|(path, why)| SkippedView { path: PathText::of(path.as_bytes()), why: why.clone() })
+                .map(|(path, why)| SkippedView {
+                    path: PathText::of(path.as_bytes()),
+                    why: why.clone(),
+                })
                 .collect(),
             unread: report.unread.iter().filter_map(|at| hex(*at)).collect(),
         }

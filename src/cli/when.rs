@@ -61,7 +61,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let Asked { every, shown } = &asked;
     let options = WhenOptions { threads: context.threads() };
     let mut answer = when(&repo, every, &expression, &options);
-    let parents = |at: usize| every.commits.get(at).map_or(Vec::new(), |known| known.parents.clone());
+    let parents =
+        |at: usize| every.commits.get(at).map_or(Vec::new(), |known| known.parents.clone());
     let is_shown = |at: usize| shown.get(at) == Some(&true);
     let mut found = turns(&answer.values, parents);
     found.retain(|turn| is_shown(turn.at));
@@ -121,17 +122,30 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
             drawn.draw(turn, witnesses, &mut out)?;
         }
         if more > 0 {
-            writeln!(out, "… and {} before: -n {}", plural(more as u64, "change", "changes"), more + found.len())?;
+            writeln!(
+                out,
+                "… and {} before: -n {}",
+                plural(more as u64, "change", "changes"),
+                more + found.len()
+            )?;
         }
         for run in &dark {
             let (newest, oldest) = (drawn.show(run.newest), drawn.show(run.oldest));
             let range = if run.commits == 1 { newest } else { format!("{oldest}..{newest}") };
             let why = answer.reason(run.newest).unwrap_or("it cannot be known");
             let commits = plural(run.commits as u64, "commit", "commits");
-            writeln!(out, "{WARNING}unknown{WARNING:#} in {range}, {commits}: {}", Escaped(why.as_bytes()))?;
+            writeln!(
+                out,
+                "{WARNING}unknown{WARNING:#} in {range}, {commits}: {}",
+                Escaped(why.as_bytes())
+            )?;
         }
-        if !is_true && unknown == 0 {
-            writeln!(out, "never true")?;
+        match (is_true, unknown) {
+            (false, 0) if looked == 0 => writeln!(out, "never true: there is no commit")?,
+            (false, 0) => writeln!(out, "never true")?,
+            // It was true before what was asked for begins.
+            (true, _) if found.is_empty() => writeln!(out, "true in all that was asked")?,
+            _ => {}
         }
         if let Some(value) = head.filter(|at| is_shown(*at)).and_then(|at| answer.values.get(at)) {
             writeln!(out, "{} at HEAD", value.word())?;
@@ -284,8 +298,9 @@ impl Drawn<'_> {
             id: self.id(turn.at),
             reachable: known.is_some_and(|known| known.reachable),
             parents: parents.collect(),
-            commit: commit
-                .map(|stored| CommitView::new(Judged::new(self.repo, &stored), &stored, &self.names)),
+            commit: commit.map(|stored| {
+                CommitView::new(Judged::new(self.repo, &stored), &stored, &self.names)
+            }),
             witnesses: found
                 .iter()
                 .map(|found| WitnessView {
@@ -300,9 +315,8 @@ impl Drawn<'_> {
 
 /// Who signed, and who is said to have written it.
 fn who(view: &CommitView, has_author: bool) -> String {
-    let name = |name: &Option<String>| {
-        Escaped(name.as_deref().unwrap_or_default().as_bytes()).to_string()
-    };
+    let name =
+        |name: &Option<String>| Escaped(name.as_deref().unwrap_or_default().as_bytes()).to_string();
     let signed = match view.signature.verdict {
         Verdict::Good => format!("signed by {}", name(&view.committer.name)),
         verdict => format!("{BAD}signature: {}{BAD:#}", verdict.words()),

@@ -9,8 +9,8 @@ use clap::{Args, Command, CommandFactory, FromArgMatches};
 
 use super::{
     Arguments, Global, allow, branch, bug_report, cat, check, checkout, clone, commit, config,
-    diff, fetch, fsck, gc, grep, init, key, log, ls, op, pull, push, remote, repair, restore, show, sql,
-    status, system, tag, trust, undo, untrack, verify, version, when,
+    diff, fetch, fsck, gc, grep, init, key, log, ls, op, pull, push, remote, repair, restore, show,
+    sql, status, system, tag, trust, undo, untrack, verify, version, when,
 };
 
 /// Adds the arguments of one command.

@@ -187,7 +187,16 @@ impl Every {
             };
             let (files, system, at) = (None, None, None);
             let reachable = true;
-            found.push(Known { id, parents: Vec::new(), time, files, system, at, reachable, holds });
+            found.push(Known {
+                id,
+                parents: Vec::new(),
+                time,
+                files,
+                system,
+                at,
+                reachable,
+                holds,
+            });
         }
         Ok(Self { commits: in_order(found), unread, graph: CommitGraph::default() })
     }

@@ -33,7 +33,8 @@ impl GrepScope {
         if paths.iter().any(RepoPath::is_root) {
             return Self::all();
         }
-        let around = |path: &RepoPath| paths.iter().any(|other| other != path && is_in(path, other));
+        let around =
+            |path: &RepoPath| paths.iter().any(|other| other != path && is_in(path, other));
         let outer: BTreeSet<RepoPath> =
             paths.iter().filter(|path| !around(path)).cloned().collect();
         match outer.len() {
@@ -114,7 +115,8 @@ pub fn kind_paths(
         }
         let system = state_of(repo, commit)?.1;
         before[at] = system;
-        let parent = commit.parents.first().and_then(|parent| before.get(*parent).copied().flatten());
+        let parent =
+            commit.parents.first().and_then(|parent| before.get(*parent).copied().flatten());
         if system == parent {
             continue;
         }

@@ -138,7 +138,8 @@ impl Searcher<'_> {
             if start == text.len() && start > 0 {
                 break;
             }
-            line += memchr::memchr_iter(b'\n', text.get(counted..start).unwrap_or_default()).count() as u64;
+            line += memchr::memchr_iter(b'\n', text.get(counted..start).unwrap_or_default()).count()
+                as u64;
             counted = start;
             let text_of_line = text.get(start..end).unwrap_or_default();
             let text_of_line = text_of_line.strip_suffix(b"\r").unwrap_or(text_of_line);

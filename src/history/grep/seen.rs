@@ -45,8 +45,13 @@ impl<'e> Seen<'e> {
         selected: &[bool],
         scope: &GrepScope,
     ) -> Result<Self, RepoError> {
-        let mut seen =
-            Self { every, paths: Vec::new(), events: Vec::new(), order: Vec::new(), unread: Vec::new() };
+        let mut seen = Self {
+            every,
+            paths: Vec::new(),
+            events: Vec::new(),
+            order: Vec::new(),
+            unread: Vec::new(),
+        };
         let keys: Vec<PathKey> = scope.roots.iter().map(PathKey::of).collect();
         let mut numbers: HashMap<RepoPath, u32> = HashMap::new();
         let mut trees: HashMap<usize, NodeId> = HashMap::new();
@@ -139,9 +144,7 @@ impl<'e> Seen<'e> {
         for event in &self.events {
             by_path.entry(event.path).or_default().push(event);
         }
-        by_path.retain(|_, events| {
-            events.iter().any(|event| event.after.is_some_and(&wanted))
-        });
+        by_path.retain(|_, events| events.iter().any(|event| event.after.is_some_and(&wanted)));
         let mut out = BTreeMap::new();
         let mut state: Vec<u32> = vec![0; self.every.commits.len()];
         for (path, events) in by_path {

@@ -22,8 +22,8 @@ const OTHER: &[Ordering] = &[Ordering::Less, Ordering::Greater];
 const AT_LEAST: &[Ordering] = &[Ordering::Greater, Ordering::Equal];
 const MORE: &[Ordering] = &[Ordering::Greater];
 
-const ATOM: &str = "`exists`, `edge`, `content`, `row`, `count`, `tool`, `key`, `changed` or \
-                    `signer`";
+const ATOM: &str = "`exists`, `edge`, `content`, `row`, `count`, `tool`, `key`, `changed`, \
+                    `signer`, `not` or `(`";
 const TEST: &str = "`~`, `!~`, `=`, `!=`, `<`, `<=`, `>`, `>=` or `contains`";
 
 /// Reads a question.
@@ -136,7 +136,7 @@ impl Parser {
 
     fn atom(&mut self) -> Result<Expression, QueryError> {
         let Token::Word(word) = self.peek().clone() else {
-            return Err(self.expected(&format!("{ATOM}, `not` or `(`")));
+            return Err(self.expected(ATOM));
         };
         let parsed = match word.as_str() {
             "exists" => Self::exists,
@@ -148,7 +148,7 @@ impl Parser {
             "key" => Self::key,
             "changed" => Self::changed,
             "signer" => return self.signer(),
-            _ => return Err(self.expected(&format!("{ATOM}, `not` or `(`"))),
+            _ => return Err(self.expected(ATOM)),
         };
         self.next += 1;
         self.sign("(")?;
@@ -383,7 +383,9 @@ impl Parser {
                 "false" => Value::Bool(false),
                 "null" => Value::Null,
                 _ => {
-                    return Err(self.expected("a number, a text in quotes, `true`, `false` or `null`"));
+                    return Err(
+                        self.expected("a number, a text in quotes, `true`, `false` or `null`")
+                    );
                 }
             },
             _ => return Err(self.expected("a number, a text in quotes, `true`, `false` or `null`")),

@@ -55,7 +55,7 @@ fn an_error_says_where_and_what_was_expected() {
     assert_eq!(wrong("content(prompt:a)").1, format!("expected {TEST}, found the end"));
     assert_eq!(wrong("count(memory:a, t) > 1.5").0, 21);
     assert_eq!(wrong("signer ~ \"x\"").0, 7);
-    assert_eq!(wrong("").1, format!("expected {ATOM}, `not` or `(`, found the end"));
+    assert_eq!(wrong("").1, format!("expected {ATOM}, found the end"));
 }
 
 #[test]

@@ -69,8 +69,11 @@ impl Number {
 /// # Errors
 /// What the library says of a pattern that is none, or too large.
 pub fn pattern(text: &str) -> Result<Regex, String> {
-    let built =
-        RegexBuilder::new(text).multi_line(true).size_limit(PATTERN).dfa_size_limit(PATTERN).build();
+    let built = RegexBuilder::new(text)
+        .multi_line(true)
+        .size_limit(PATTERN)
+        .dfa_size_limit(PATTERN)
+        .build();
     built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
         // Its last line says what is wrong, those before draw the pattern.
@@ -119,7 +122,9 @@ impl Test {
     /// Where in a text the first thing lies that makes it pass, if that is a place.
     pub fn place(&self, text: &[u8]) -> Option<usize> {
         match self {
-            Self::Matches { pattern, wanted: true } => pattern.find(text).map(|found| found.start()),
+            Self::Matches { pattern, wanted: true } => {
+                pattern.find(text).map(|found| found.start())
+            }
             Self::Contains(part) => memchr::memmem::find(text, part.as_bytes()),
             _ => None,
         }

@@ -269,7 +269,9 @@ impl<'r> Contents<'r> {
         };
         let after = self.open(file)?;
         let Ok(after) = after.as_ref() else { return Ok(0) };
-        let before = before.as_ref().and_then(|(opened, count)| Some((opened.as_ref().as_ref().ok()?, *count)));
+        let before = before
+            .as_ref()
+            .and_then(|(opened, count)| Some((opened.as_ref().as_ref().ok()?, *count)));
         match before {
             Some((before, counted)) => {
                 Rows::count_from(before.view.as_ref(), counted, after.view.as_ref(), test)
@@ -311,7 +313,8 @@ impl<'r> Contents<'r> {
 }
 
 /// Told of a leaf: its table, key and value.
-pub type Leaf<'v> = dyn FnMut(Kind, &str, &[crate::view::Element], &crate::view::Value) -> bool + 'v;
+pub type Leaf<'v> =
+    dyn FnMut(Kind, &str, &[crate::view::Element], &crate::view::Value) -> bool + 'v;
 
 /// The first leaf that passes.
 pub fn first_leaf(
@@ -341,7 +344,8 @@ fn has_paths(kind: Kind) -> bool {
 /// Whether a key is the path or lies under it.
 pub fn is_under(key: &[crate::view::Element], path: &str) -> bool {
     let key = path_of(key);
-    key.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', '{', '#', '(']))
+    key.strip_prefix(path)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', '{', '#', '(']))
 }
 
 /// The whole of a text; not known where it is none, or too long.

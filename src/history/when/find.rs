@@ -233,14 +233,7 @@ impl<'e> Asked<'e> {
         out
     }
 
-    fn content(
-        &mut self,
-        nth: usize,
-        atom: &Atom,
-        named: usize,
-        found: u32,
-        at: usize,
-    ) -> Judged {
+    fn content(&mut self, nth: usize, atom: &Atom, named: usize, found: u32, at: usize) -> Judged {
         if let Some(known) = self.known.get(&(nth, found)) {
             return known.clone();
         }
@@ -312,7 +305,9 @@ impl<'e> Asked<'e> {
 
     fn signer_of(&self, at: usize) -> Signer {
         let commit = self.every.commits.get(at).filter(|known| known.holds != Holds::Unreadable);
-        let Some(commit) = commit else { return Signer::Unknown("the commit cannot be read".into()) };
+        let Some(commit) = commit else {
+            return Signer::Unknown("the commit cannot be read".into());
+        };
         let stored = match self.repo.commit(commit.id) {
             Ok(stored) => stored,
             Err(error) => return Signer::Unknown(error.to_string().into()),

@@ -90,9 +90,11 @@ impl Readings {
                 let reading = match commit.holds {
                     Holds::Unreadable => reader.unknown("the commit cannot be read"),
                     Holds::Statement => reader.unknown("its content was collected"),
-                    Holds::State => reader.inherited(every, commit, nth, key).unwrap_or_else(|| {
-                        reader.read(commit, at, nth).unwrap_or_else(|e| reader.failed(&e))
-                    }),
+                    Holds::State => {
+                        reader.inherited(every, commit, nth, key).unwrap_or_else(|| {
+                            reader.read(commit, at, nth).unwrap_or_else(|e| reader.failed(&e))
+                        })
+                    }
                 };
                 if let Some(place) = reader.readings.table.get_mut(at * width + nth) {
                     *place = reading;
@@ -132,10 +134,7 @@ impl Readings {
 }
 
 /// The directory tree of a commit, and the map of its system if it has one.
-pub fn state_of(
-    repo: &Repository,
-    commit: &Known,
-) -> Result<(NodeId, Option<NodeId>), RepoError> {
+pub fn state_of(repo: &Repository, commit: &Known) -> Result<(NodeId, Option<NodeId>), RepoError> {
     match commit.files {
         Some(files) => Ok((files, commit.system)),
         None => {

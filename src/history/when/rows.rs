@@ -129,11 +129,12 @@ fn changes(
         if pair.before.is_some() && pair.after.is_some() && old != new {
             return Ok(None);
         }
-        let weight = |table: &Option<Table>, columns: &[String], key: &Key, value: Option<Value>| {
-            let (Some(table), Some(value)) = (table, value) else { return (0, None) };
-            let record = Record { key: key.clone(), value };
-            (test.weight(table, columns, &record), Some(record))
-        };
+        let weight =
+            |table: &Option<Table>, columns: &[String], key: &Key, value: Option<Value>| {
+                let (Some(table), Some(value)) = (table, value) else { return (0, None) };
+                let record = Record { key: key.clone(), value };
+                (test.weight(table, columns, &record), Some(record))
+            };
         let mut changes = RecordChanges::of(Some(before), Some(after), pair)?;
         while let Some(change) = changes.next_change()? {
             let (was, _) = weight(&pair.before, &old, &change.key, change.before);

@@ -3,7 +3,9 @@
 use crate::object::RepoPath;
 use crate::view::{Element, Record, Table, Value, path_of};
 
-use super::super::query::{Atom, Condition, Expression, column_of, leaf_values, shown_part, shown_value};
+use super::super::query::{
+    Atom, Condition, Expression, column_of, leaf_values, shown_part, shown_value,
+};
 use super::contents::{Contents, File, first_leaf, is_under, line_of};
 use super::rows::{RowTest, Rows};
 
@@ -158,9 +160,7 @@ fn row_text(
 ) -> Option<String> {
     let asked = conditions.last().and_then(|condition| {
         let value = column_of(table, columns, record, &condition.column)?;
-        let passes = |leaf: &&Value| {
-            condition.test.as_ref().is_none_or(|test| test.passes(leaf))
-        };
+        let passes = |leaf: &&Value| condition.test.as_ref().is_none_or(|test| test.passes(leaf));
         leaf_values(&value).into_iter().find(passes).map(shown_value)
     });
     let text = asked.unwrap_or_else(|| row_words(record));
