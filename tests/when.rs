@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aisr::chunk::ContentHint;
 use aisr::disk::Disk;
+use aisr::history::grep::{GrepScope, grep};
 use aisr::history::query::parse;
 use aisr::history::when::{How, Truth, WhenOptions, turns, when};
-use aisr::history::{Every, Holds};
+use aisr::history::{Every, Holds, Subject, SubjectWalk, may_have_changed};
 use aisr::map::Builder;
 use aisr::object::{
     Attributes, Cause, ChangeKind, Commit, CommitId, Component, ComponentKey, Edge, EdgeKey, Id,
@@ -21,6 +22,7 @@ use aisr::sign::{Namespace, SecretKey};
 use aisr::store::{Batch, StoreError};
 use aisr::system::content_id;
 use proptest::prelude::*;
+use regex::bytes::Regex;
 use support::{identity, must_commit, new_repository, scratch};
 
 /// A state: what lies in the files `p`, `q`, `r` and `m.jsonl`, and whether the agent uses the tool.
@@ -379,6 +381,66 @@ proptest! {
             let wanted: Vec<Truth> = (0..plan.len()).map(|at| asked.value(&plan, at)).collect();
             prop_assert_eq!(&values(&made, &every, &text), &wanted, "{}", text);
             prop_assert_eq!(&values(&made, &in_objects, &text), &wanted, "{}", text);
+        }
+    }
+
+    #[test]
+    fn a_search_tells_each_line_with_the_commits_that_have_it(plan in plans(), some in any::<u16>()) {
+        let made = make(&plan);
+        let every = Every::load(&made.repo).unwrap();
+        let by_id: BTreeMap<_, _> = made.commits.iter().zip(&plan).collect();
+        let pattern = Regex::new("ignore|kind|approve").unwrap();
+        // All commits, and some of them.
+        for selected in [u16::MAX, some] {
+            let is_selected = |at: usize| selected >> (at % 16) & 1 == 1;
+            let mask: Vec<bool> = (0..every.commits.len()).map(is_selected).collect();
+            let scope = GrepScope::all();
+            let report = grep(&made.repo, &every, &mask, &pattern, &scope, 2).unwrap();
+            let mut wanted: BTreeMap<(String, String), (usize, usize, bool)> = BTreeMap::new();
+            for (at, known) in every.commits.iter().enumerate().filter(|(at, _)| mask[*at]) {
+                let Some(planned) = by_id.get(&known.id).filter(|p| !p.collected) else { continue };
+                for (name, text) in &planned.state.files {
+                    for line in text.lines().filter(|line| pattern.is_match(line.as_bytes())) {
+                        let key = (name.to_string(), line.to_owned());
+                        let span = wanted.entry(key).or_insert((at, at, false));
+                        (span.0, span.1) = (span.0.max(at), span.1.min(at));
+                        span.2 |= known.reachable;
+                    }
+                }
+            }
+            let found: BTreeMap<_, _> = report
+                .hits
+                .iter()
+                .map(|hit| {
+                    let text = String::from_utf8(hit.text.clone()).unwrap();
+                    ((hit.path.to_string(), text), (hit.first, hit.last, hit.reachable))
+                })
+                .collect();
+            prop_assert_eq!(found.len(), report.hits.len());
+            prop_assert_eq!(found, wanted);
+        }
+    }
+
+    #[test]
+    fn what_the_graph_leaves_out_changed_nothing(plan in plans()) {
+        let made = make(&plan);
+        let every = Every::load(&made.repo).unwrap();
+        let edge = EdgeKey { from: key("agent:a"), relation: "uses".into(), to: key("tool:t") };
+        for subject in [Subject::Component(key("prompt:qr")), Subject::Edge(edge)] {
+            let touched = may_have_changed(&made.repo, &every, &subject);
+            for id in &made.commits {
+                let stored = made.repo.commit(*id).unwrap();
+                let mut walk = SubjectWalk::new(&made.repo, subject.clone());
+                let changed = walk.visit(&stored).unwrap().is_some();
+                prop_assert!(!changed || touched.contains(id));
+            }
+            // All of it in small commits: the graph is certain, but for what merges take.
+            let same = |at: &usize| {
+                let first = plan[*at].parents.first();
+                first.is_some_and(|first| plan[*first].state == plan[*at].state)
+            };
+            let left_out = (0..plan.len()).filter(same).all(|at| !touched.contains(&made.commits[at]));
+            prop_assert!(left_out);
         }
     }
 

@@ -117,13 +117,15 @@ def make(b, root, git, generator, commits, files, rows, versions):
 
 
 def questions(b, root, rows):
-    wanted = lambda what, words: b.row(what, b.median(["aisr"] + words, root), 500, "ms", "wanted")
+    # At a small size a question may be true nowhere.
+    ask = lambda words, runs=RUNS: b.median(["aisr"] + words, root, runs, (0, 1))
+    wanted = lambda what, words: b.row(what, ask(words), 500, "ms", "wanted")
     wanted("when, on a component that changed 100 times: there", ["when", "exists(prompt:watched)"])
-    wanted("when, on a component that changed 100 times: its content", ["when", 'content(prompt:watched) ~ "commit [0-9]*77 said"'])
+    wanted("when, on a component that changed 100 times: its content", ["when", 'content(prompt:watched) ~ "commit [0-9]*7 said"'])
     wanted("when, on a component that changed 100 times: changed", ["when", "changed(prompt:watched)", "-n", "1"])
     if rows:
         words = ["when", 'row(memory:store, memories, id=777).text ~ "version 50"']
-        b.row("when, on a row, each version by what differs", b.median(["aisr"] + words, root, 3), None, "ms", "")
+        b.row("when, on a row, each version by what differs", ask(words, 3), None, "ms", "")
 
 
 def history(b, root, git):
@@ -144,16 +146,16 @@ def filters(b, root, git):
 
 def grep(b, root, git):
     # git looks through every version anew, so it is asked once.
-    words = ["grep", "--all", "-l", "commit [0-9]*77 said", "--", "prompts"]
-    mine = b.median(["aisr"] + words, root)
+    words = ["grep", "--all", "-l", "commit [0-9]*7 said", "--", "prompts"]
+    mine = b.median(["aisr"] + words, root, allow=(0, 1))
     commits = b.run(GIT + ["rev-list", "main"], git)[0].decode().split()
     asked, start = commits[:: max(1, len(commits) // 1000)], time.perf_counter()
     for lot in range(0, len(asked), 200):
-        b.run(GIT + ["grep", "-l", "-e", "commit [0-9]*77 said"] + asked[lot : lot + 200] + ["--", "prompts"], git, (0, 1))
+        b.run(GIT + ["grep", "-l", "-e", "commit [0-9]*7 said"] + asked[lot : lot + 200] + ["--", "prompts"], git, (0, 1))
     theirs = 1000 * (time.perf_counter() - start) * len(commits) / len(asked)
     b.row("grep over all versions of all prompts", mine, theirs, "ms", f"git grep, from every {max(1, len(commits) // 1000)}th version")
-    mine = b.median(["aisr", "grep", "commit [0-9]*77 said"], root)
-    theirs = b.median(GIT + ["grep", "commit [0-9]*77 said", "main"], git)
+    mine = b.median(["aisr", "grep", "commit [0-9]*7 said"], root, allow=(0, 1))
+    theirs = b.median(GIT + ["grep", "commit [0-9]*7 said", "main"], git, allow=(0, 1))
     b.row("grep of HEAD", mine, theirs, "ms", "git grep")
 
 

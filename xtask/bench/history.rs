@@ -142,7 +142,7 @@ impl<'r> Maker<'r> {
         let mut failed = Ok(());
         repo.walk_tree::<RepoError>(repo.files(&base)?, &RepoPath::root(), &mut |path, entry| {
             if let Some(blob) = entry.blob() {
-                tree.put(&path.components().collect::<Vec<_>>(), entry);
+                tree.put(&path.as_bytes().split(|byte| *byte == b'/').collect::<Vec<_>>(), entry);
                 if !path.as_bytes().starts_with(b"memory/") {
                     let mut bytes = Vec::new();
                     repo.store().blob(blob)?.copy_to::<RepoError>(&mut |piece| {

@@ -39,6 +39,9 @@ pub fn parse(text: &str) -> Result<Expression, QueryError> {
     }
 }
 
+/// Whose rows are asked, of which table, and what they must be.
+type OfTable = (Target, Option<String>, Vec<Condition>);
+
 struct Parser {
     /// The last one is the end.
     tokens: Vec<(usize, Token)>,
@@ -212,8 +215,7 @@ impl Parser {
     }
 
     /// `TARGET, TABLE {, COLUMN TEST})`.
-    #[expect(clippy::type_complexity)]
-    fn of_table(&mut self) -> Result<(Target, Option<String>, Vec<Condition>), QueryError> {
+    fn of_table(&mut self) -> Result<OfTable, QueryError> {
         let target = self.target()?;
         self.sign(",")?;
         let table = match self.skip("*") {
