@@ -142,8 +142,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         }
         match (is_true, unknown) {
             (false, 0) if looked == 0 => writeln!(out, "never true: there is no commit")?,
-            (false, 0) => writeln!(out, "never true")?,
-            // It was true before what was asked for begins.
+            (false, 0) if found.is_empty() => writeln!(out, "never true")?,
+            // It was before what was asked for begins.
+            (false, 0) => writeln!(out, "true in none that was asked")?,
             (true, _) if found.is_empty() => writeln!(out, "true in all that was asked")?,
             _ => {}
         }

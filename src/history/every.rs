@@ -159,8 +159,36 @@ impl Every {
 
     fn named(mut search: Search<'_>, starts: &[CommitId]) -> Result<Self, RepoError> {
         let heads = search.refs(search.repo.log()?.refs())?;
-        search.starts = starts.iter().copied().collect();
-        search.finish(&heads)
+        search.starts.extend(starts);
+        let every = search.finish(&heads)?;
+        let wanted: HashSet<&CommitId> = starts.iter().collect();
+        let is_start = |at: &usize| every.commits.get(*at).is_some_and(|k| wanted.contains(&k.id));
+        let reached = every.reached((0..every.commits.len()).filter(is_start));
+        Ok(every.only_those(&reached))
+    }
+
+    /// Those that are marked, whose parents must be too, with what was not read of them.
+    fn only_those(self, marked: &[bool]) -> Self {
+        let mut places = Vec::with_capacity(marked.len());
+        let mut next = 0;
+        for marked in marked {
+            places.push(next);
+            next += usize::from(*marked);
+        }
+        let kept = self.commits.into_iter().zip(marked).filter(|(_, marked)| **marked);
+        let kept = kept.map(|(mut known, _)| {
+            known.parents.iter_mut().for_each(|parent| *parent = places[*parent]);
+            known
+        });
+        let commits: Vec<Known> = kept.collect();
+        let ids: HashSet<Id> = commits.iter().map(|known| known.id.id()).collect();
+        let mut unread = self.unread;
+        unread.retain(|unread| match unread {
+            Unread::Commit { id, .. } => ids.contains(&id.id()),
+            Unread::Named { id, .. } => ids.contains(id),
+            Unread::Log { .. } => true,
+        });
+        Self { commits, unread, graph: self.graph }
     }
 
     /// Takes these commits alone, without what lies behind them: each stands without parents, and
