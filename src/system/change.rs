@@ -151,6 +151,9 @@ where
     Ok(SystemChanges { components, edges })
 }
 
+/// Told of the key of what differs, and the schema of the map that it stands in.
+type VisitKey<'v, E> = dyn FnMut(Schema, &[u8]) -> Result<(), E> + 'v;
+
 /// Visits the keys of all components and edges that one system has otherwise than the other, with
 /// the schema of the map they stand in. Renames are not joined: a component that got another name
 /// is there under both.
@@ -161,7 +164,7 @@ pub fn changed_keys<S, E>(
     source: &S,
     before: SystemMaps,
     after: SystemMaps,
-    visit: &mut dyn FnMut(Schema, &[u8]) -> Result<(), E>,
+    visit: &mut VisitKey<'_, E>,
 ) -> Result<(), E>
 where
     S: GraphSource + ?Sized,

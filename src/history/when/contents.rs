@@ -11,7 +11,7 @@ use crate::view::{Kind, Opened, Source, StoredSource, ViewError, open, path_of};
 
 use super::super::query::{Atom, Test};
 use super::readings::Found;
-use super::rows::{RowTest, Rows};
+use super::rows::{RowTest, count_rows, count_rows_from};
 use super::truth::Truth;
 
 /// A target that holds more files is not looked through.
@@ -274,9 +274,9 @@ impl<'r> Contents<'r> {
             .and_then(|(opened, count)| Some((opened.as_ref().as_ref().ok()?, *count)));
         match before {
             Some((before, counted)) => {
-                Rows::count_from(before.view.as_ref(), counted, after.view.as_ref(), test)
+                count_rows_from(before.view.as_ref(), counted, after.view.as_ref(), test)
             }
-            None => Rows::count(after.view.as_ref(), test),
+            None => count_rows(after.view.as_ref(), test),
         }
         .map_err(told)
     }

@@ -33,63 +33,62 @@ impl RowTest<'_> {
 /// Told of a row that passes here and not before: its table and what it is. Says whether to go on.
 pub type Visit<'v> = dyn FnMut(&Table, &[String], &Record) -> bool + 'v;
 
-/// Rows that pass.
-pub struct Rows;
-
-impl Rows {
-    /// Counts those of one version.
-    pub fn count(view: &dyn View, test: &RowTest<'_>) -> Result<u64, ViewError> {
-        let mut count = 0u64;
-        for table in view.tables().iter().filter(|table| test.takes(table)) {
-            let columns = view.columns(table);
-            let mut cursor = view.cursor(table, None)?;
-            while let Some(record) = cursor.next()? {
-                count = count.saturating_add(test.weight(table, &columns, &record));
-            }
+/// Counts the rows of one version that pass.
+pub fn count_rows(view: &dyn View, test: &RowTest<'_>) -> Result<u64, ViewError> {
+    let mut count = 0u64;
+    for table in view.tables().iter().filter(|table| test.takes(table)) {
+        let columns = view.columns(table);
+        let mut cursor = view.cursor(table, None)?;
+        while let Some(record) = cursor.next()? {
+            count = count.saturating_add(test.weight(table, &columns, &record));
         }
-        Ok(count)
     }
+    Ok(count)
+}
 
-    /// Counts those of `after` by what differs from `before`, of which `counted` pass.
-    pub fn count_from(
-        before: &dyn View,
-        counted: u64,
-        after: &dyn View,
-        test: &RowTest<'_>,
-    ) -> Result<u64, ViewError> {
-        let Some(changes) = changes(before, after, test, &mut |_, _, _, _, _| true)? else {
-            return Self::count(after, test);
-        };
-        Ok(counted.saturating_add(changes.more).saturating_sub(changes.fewer))
+/// Counts the rows of `after` that pass by what differs from `before`, of which `counted` pass.
+pub fn count_rows_from(
+    before: &dyn View,
+    counted: u64,
+    after: &dyn View,
+    test: &RowTest<'_>,
+) -> Result<u64, ViewError> {
+    let Some(changes) = changes(before, after, test, &mut |_, _, _, _, _| true)? else {
+        return count_rows(after, test);
+    };
+    Ok(counted.saturating_add(changes.more).saturating_sub(changes.fewer))
+}
+
+/// Visits rows of `after` that pass, and did not in `before`.
+pub fn visit_new_rows(
+    before: Option<&dyn View>,
+    after: &dyn View,
+    test: &RowTest<'_>,
+    visit: &mut Visit<'_>,
+) -> Result<(), ViewError> {
+    if let Some(before) = before {
+        let told = changes(before, after, test, &mut |table, columns, record, was, is| {
+            is <= was || visit(table, columns, record)
+        })?;
+        if told.is_some() {
+            return Ok(());
+        }
     }
-
-    /// Visits rows of `after` that pass, and did not in `before`.
-    pub fn new(
-        before: Option<&dyn View>,
-        after: &dyn View,
-        test: &RowTest<'_>,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), ViewError> {
-        if let Some(before) = before {
-            let told = changes(before, after, test, &mut |table, columns, record, was, is| {
-                is <= was || visit(table, columns, record)
-            })?;
-            if told.is_some() {
+    for table in after.tables().iter().filter(|table| test.takes(table)) {
+        let columns = after.columns(table);
+        let mut cursor = after.cursor(table, None)?;
+        while let Some(record) = cursor.next()? {
+            if test.weight(table, &columns, &record) > 0 && !visit(table, &columns, &record) {
                 return Ok(());
             }
         }
-        for table in after.tables().iter().filter(|table| test.takes(table)) {
-            let columns = after.columns(table);
-            let mut cursor = after.cursor(table, None)?;
-            while let Some(record) = cursor.next()? {
-                if test.weight(table, &columns, &record) > 0 && !visit(table, &columns, &record) {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
     }
+    Ok(())
 }
+
+/// Told of a row as it is afterwards, how often it counted before and how often it counts. Says
+/// whether to go on.
+type VisitChange<'v> = dyn FnMut(&Table, &[String], &Record, u64, u64) -> bool + 'v;
 
 /// What changes make of a count.
 struct Difference {
@@ -97,14 +96,12 @@ struct Difference {
     fewer: u64,
 }
 
-/// Goes through the rows that differ; `None` where versions cannot be compared row by row. `visit`
-/// is told of what is there afterwards, how often it counted and how often it counts; it says
-/// whether to go on.
+/// Goes through the rows that differ; `None` where versions cannot be compared row by row.
 fn changes(
     before: &dyn View,
     after: &dyn View,
     test: &RowTest<'_>,
-    visit: &mut dyn FnMut(&Table, &[String], &Record, u64, u64) -> bool,
+    visit: &mut VisitChange<'_>,
 ) -> Result<Option<Difference>, ViewError> {
     if before.kind() != after.kind() {
         return Ok(None);

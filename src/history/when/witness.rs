@@ -7,7 +7,7 @@ use super::super::query::{
     Atom, Condition, Expression, column_of, leaf_values, shown_part, shown_value,
 };
 use super::contents::{Contents, File, first_leaf, is_under, line_of};
-use super::rows::{RowTest, Rows};
+use super::rows::{RowTest, visit_new_rows};
 
 /// So many are told for one part of a question.
 const TOLD: usize = 3;
@@ -125,7 +125,7 @@ fn rows(
     let base = base.as_ref().and_then(|base| base.as_ref().as_ref().ok());
     let base = base.map(|base| base.view.as_ref());
     // What cannot be read now was told where it was judged.
-    let _ = Rows::new(base, opened.view.as_ref(), test, &mut |table, columns, record| {
+    let _ = visit_new_rows(base, opened.view.as_ref(), test, &mut |table, columns, record| {
         out.push(Witness {
             path: file.path.clone(),
             place: row_place(table, record),
