@@ -30,6 +30,8 @@ use support::{identity, must_commit, new_repository, scratch};
 struct State {
     files: BTreeMap<&'static str, &'static str>,
     uses: bool,
+    /// The system says of its components what the files do not bear out.
+    lies: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -91,7 +93,10 @@ fn root(batch: &mut Batch<'_, '_>, state: &State) -> NodeId {
         let held: Vec<_> = paths.iter().map(|p| path(p)).collect();
         let held: Vec<_> = held.into_iter().filter(|p| entries.contains_key(p)).collect();
         (!held.is_empty()).then(|| Component {
-            content: content_id(held.iter().map(|p| (p, entries[p]))).unwrap(),
+            content: match state.lies {
+                true => Some(Id::new([9; 32])),
+                false => content_id(held.iter().map(|p| (p, entries[p]))).unwrap(),
+            },
             origins: held.into_iter().map(Origin::Path).collect(),
             attributes: Attributes::new(),
             was: None,
@@ -478,8 +483,20 @@ proptest! {
 }
 
 fn planned(parents: &[usize], files: &[(&'static str, &'static str)]) -> Planned {
-    let state = State { files: files.iter().copied().collect(), uses: false };
+    let state = State { files: files.iter().copied().collect(), uses: false, lies: false };
     Planned { parents: parents.to_vec(), state, known_signer: true, collected: false }
+}
+
+#[test]
+fn what_the_files_do_not_bear_out_is_not_known() {
+    let mut plan = [planned(&[], &[("p", "hello")]), planned(&[0], &[("p", "hello")])];
+    plan[1].state.lies = true;
+    let made = make(&plan);
+    let every = Every::load(&made.repo).unwrap();
+    let asked = |text: &str| values(&made, &every, text);
+    assert_eq!(asked("content(prompt:p) ~ 'hello'"), [Truth::True, Truth::Unknown]);
+    assert_eq!(asked("content(path:p) ~ 'hello'"), [Truth::True, Truth::True]);
+    assert_eq!(asked("exists(prompt:p)"), [Truth::True, Truth::True]);
 }
 
 #[test]
