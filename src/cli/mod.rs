@@ -21,6 +21,7 @@ mod fetch;
 mod fsck;
 mod gc;
 mod git_words;
+mod grep;
 mod hold_still;
 mod init;
 mod key;
@@ -50,6 +51,7 @@ mod undo;
 mod untrack;
 mod verify;
 mod version;
+mod when;
 mod words;
 
 use std::path::PathBuf;
@@ -101,6 +103,8 @@ enum Command {
     Commit(commit::Arguments),
     Allow(allow::Arguments),
     Log(log::Arguments),
+    When(when::Arguments),
+    Grep(grep::Arguments),
     Status(status::Arguments),
     System(system::Arguments),
     Diff(diff::Arguments),
@@ -162,6 +166,8 @@ pub fn run() -> ExitCode {
         Command::Commit(arguments) => commit::run(&context, &arguments),
         Command::Allow(arguments) => allow::run(&context, &arguments),
         Command::Log(arguments) => log::run(&context, &arguments),
+        Command::When(arguments) => when::run(&context, &arguments),
+        Command::Grep(arguments) => grep::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::System(arguments) => system::run(&context, &arguments),
         Command::Diff(arguments) => diff::run(&context, &arguments),
