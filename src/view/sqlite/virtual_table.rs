@@ -13,6 +13,8 @@ use super::vectors::{VectorColumn, VectorKind, Vectors};
 pub struct Tree {
     /// Where its tree begins.
     pub root: u32,
+    /// Where the tree of the index begins that its rows are found by; 0 where there is none.
+    pub index: u32,
     /// How its rows lie.
     pub layout: Layout,
 }
