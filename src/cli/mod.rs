@@ -3,6 +3,7 @@
 
 mod add;
 mod allow;
+mod blame;
 mod branch;
 mod bug_report;
 mod capture_commands;
@@ -15,6 +16,7 @@ mod completions;
 mod config;
 mod context;
 mod diff;
+mod edge;
 mod editor;
 mod error;
 mod fetch;
@@ -101,6 +103,7 @@ enum Command {
     Commit(commit::Arguments),
     Allow(allow::Arguments),
     Log(log::Arguments),
+    Blame(blame::Arguments),
     Status(status::Arguments),
     System(system::Arguments),
     Diff(diff::Arguments),
@@ -162,6 +165,7 @@ pub fn run() -> ExitCode {
         Command::Commit(arguments) => commit::run(&context, &arguments),
         Command::Allow(arguments) => allow::run(&context, &arguments),
         Command::Log(arguments) => log::run(&context, &arguments),
+        Command::Blame(arguments) => blame::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::System(arguments) => system::run(&context, &arguments),
         Command::Diff(arguments) => diff::run(&context, &arguments),

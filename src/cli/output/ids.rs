@@ -74,6 +74,11 @@ impl Names {
         Self { names, head: refs.head_object(), branch }
     }
 
+    /// Where names do not count.
+    pub fn none() -> Self {
+        Self { names: BTreeMap::new(), head: None, branch: None }
+    }
+
     /// ` (HEAD -> main, tag: v1)`, or nothing.
     pub fn show(&self, id: Id) -> String {
         let here = self.names.get(&id).map_or(&[][..], Vec::as_slice);

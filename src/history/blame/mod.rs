@@ -24,8 +24,8 @@ mod trace;
 
 pub use error::{BlameError, Unread};
 pub use events::{Event, Thing, events};
-pub use facets::{BlamedFacet, Facet, FacetsBlame, SystemSubject, blame_facets};
-pub use files::FileState;
+pub use facets::{BlamedFacet, FacetsBlame, blame_facets};
+pub(super) use files::{FileState, FileVersions, read};
 pub use gone::{Gone, gone};
 pub use lines::{BlamedLine, LinesBlame, blame_lines};
 pub use records::{BlamedPart, BlamedRecord, RecordsBlame, Wanted, blame_records};
