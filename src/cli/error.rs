@@ -7,7 +7,6 @@ use std::io;
 use aisr::capture::CaptureError;
 use aisr::capture::secrets::{AllowedError, Place, Secret};
 use aisr::disk::DiskError;
-use aisr::history::blame::BlameError;
 use aisr::history::{HistoryError, RefError, WalkError};
 use aisr::log::LogError;
 use aisr::map::MapError;
@@ -23,6 +22,7 @@ use aisr::worktree::{Conflict, WorktreeError};
 use super::output::{ERROR, Escaped, HINT, lines_of};
 use super::run_command::CommandFailure;
 
+mod blame;
 mod system;
 
 /// What kind of end an error is.
@@ -134,20 +134,6 @@ impl From<serde_json::Error> for CliError {
 impl From<RepoError> for CliError {
     fn from(error: RepoError) -> Self {
         let hints = repo_hints(&error);
-        Self::caused_by(error, hints)
-    }
-}
-
-impl From<BlameError> for CliError {
-    fn from(error: BlameError) -> Self {
-        let hints = match &error {
-            BlameError::Repo(error) => repo_hints(error),
-            BlameError::NoFile { path, .. } => {
-                vec![format!("`aisr log --oneline -- {path}` shows when it went")]
-            }
-            BlameError::View(_) => vec!["`aisr fsck` names what is damaged".to_owned()],
-            _ => Vec::new(),
-        };
         Self::caused_by(error, hints)
     }
 }

@@ -13,6 +13,7 @@ mod checkout;
 mod clone;
 mod commit;
 mod completions;
+mod condition;
 mod config;
 mod context;
 mod diff;

@@ -8,9 +8,9 @@ use std::ffi::OsStr;
 use clap::{Args, Command, CommandFactory, FromArgMatches};
 
 use super::{
-    Arguments, Global, allow, blame, branch, bug_report, cat, check, checkout, clone, commit, config,
-    diff, fetch, fsck, gc, init, key, log, ls, op, pull, push, remote, repair, restore, show, sql,
-    status, system, tag, trust, undo, untrack, verify, version,
+    Arguments, Global, allow, blame, branch, bug_report, cat, check, checkout, clone, commit,
+    config, diff, fetch, fsck, gc, init, key, log, ls, op, pull, push, remote, repair, restore,
+    show, sql, status, system, tag, trust, undo, untrack, verify, version,
 };
 
 /// Adds the arguments of one command.

@@ -102,8 +102,8 @@ impl<'r> ContentSearch<'r> {
         let store = self.repo.store();
         diff_trees(store, before, Some(after), &mut |change: PathChange| {
             let (before, after) = (file(change.before), file(change.after));
-            let is_wanted = self.paths.is_empty()
-                || self.paths.iter().any(|path| change.path.is_within(path));
+            let is_wanted =
+                self.paths.is_empty() || self.paths.iter().any(|path| change.path.is_within(path));
             let same = before.map(|entry| entry.id()) == after.map(|entry| entry.id());
             if is_wanted && !same {
                 changes.push(PathChange { before, after, ..change });

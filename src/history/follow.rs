@@ -106,7 +106,9 @@ impl Walk<'_, '_> {
         let is_root = found.is_empty();
         for (parent, before) in found {
             let former = match (&before.state, &version.state) {
-                (None, Some(state)) => self.versions.renamed(self.ancestry, (spot, state), parent)?,
+                (None, Some(state)) => {
+                    self.versions.renamed(self.ancestry, (spot, state), parent)?
+                }
                 _ => None,
             };
             let before = match former {

@@ -33,4 +33,4 @@ pub use revision::{Found, Range, Revisions, split_path};
 pub use system_changes::{Subject, SubjectWalk};
 pub use tags::{TagOptions, create_tag, delete_tag};
 pub use unique::{SHOWN_DIGITS, Shortest, shortest};
-pub use walk::{CommitWalk, Tips, WalkError, tips};
+pub use walk::{CommitWalk, Tips, WalkError, Walked, tips};

@@ -47,6 +47,8 @@ pub struct CommitWalk<'r> {
     /// What was found of commits while they were counted.
     steps: HashMap<CommitId, Step>,
     failed: Vec<WalkError>,
+    /// If there is such a set, only commits in it are shown.
+    only: Option<HashSet<CommitId>>,
 }
 
 /// Whether a walk asks the commit graph.
@@ -137,6 +139,7 @@ impl<'r> CommitWalk<'r> {
             waiting: None,
             steps: HashMap::new(),
             failed: Vec::new(),
+            only: None,
         };
         if walk.paths.is_some() || !range.exclude.is_empty() {
             walk.load_graph();
@@ -263,29 +266,75 @@ impl<'r> CommitWalk<'r> {
     }
 }
 
+/// A commit that a walk came to.
+#[derive(Clone, Debug)]
+pub struct Walked {
+    /// The commit.
+    pub id: CommitId,
+    /// Where the walk goes from it: parents, in the commit's order.
+    pub follow: Vec<CommitId>,
+    /// Whether it has parents that the walk does not cover.
+    pub leaves: bool,
+    /// The commit, if the walk shows it.
+    pub shown: Option<StoredCommit>,
+}
+
+impl CommitWalk<'_> {
+    /// Shows only commits among these; where it goes stays the same.
+    pub fn only(mut self, commits: HashSet<CommitId>) -> Self {
+        self.only = Some(commits);
+        self
+    }
+
+    /// Whether it goes past commits that it does not show.
+    pub fn leaves_out(&self) -> bool {
+        self.only.is_some() || self.paths.is_some()
+    }
+
+    /// The next commit, whether it is shown or not.
+    pub fn next_walked(&mut self) -> Option<Result<Walked, WalkError>> {
+        if let Some(failed) = self.failed.pop() {
+            return Some(Err(failed));
+        }
+        let Ready { spot, facts, .. } = self.ready.pop()?;
+        let unreadable = |e| WalkError { id: spot.id, source: Box::new(e) };
+        let step = match self.steps.remove(&spot.id) {
+            Some(step) => step,
+            None => match self.step(spot, &facts) {
+                Ok(step) => step,
+                Err(e) => return Some(Err(unreadable(e))),
+            },
+        };
+        let mut follow: Vec<CommitId> = Vec::with_capacity(step.follow.len());
+        for parent in &facts.parents {
+            if step.follow.iter().any(|p| p.id == parent.id) && !follow.contains(&parent.id) {
+                follow.push(parent.id);
+            }
+        }
+        let leaves = facts.parents.iter().any(|parent| self.hidden.contains(&parent.id));
+        self.release(step.follow);
+        let shown = step.shown && self.only.as_ref().is_none_or(|only| only.contains(&spot.id));
+        let shown = match (shown, facts.stored) {
+            (false, _) => None,
+            (true, Some(stored)) => Some(*stored),
+            (true, None) => match self.ancestry.repo().commit(spot.id) {
+                Ok(stored) => Some(stored),
+                Err(e) => return Some(Err(unreadable(e))),
+            },
+        };
+        Some(Ok(Walked { id: spot.id, follow, leaves, shown }))
+    }
+}
+
 impl Iterator for CommitWalk<'_> {
     type Item = Result<StoredCommit, WalkError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(failed) = self.failed.pop() {
-                return Some(Err(failed));
-            }
-            let Ready { spot, facts, .. } = self.ready.pop()?;
-            let unreadable = |e| WalkError { id: spot.id, source: Box::new(e) };
-            let step = match self.steps.remove(&spot.id) {
-                Some(step) => step,
-                None => match self.step(spot, &facts) {
-                    Ok(step) => step,
-                    Err(e) => return Some(Err(unreadable(e))),
-                },
-            };
-            self.release(step.follow);
-            if step.shown {
-                return Some(match facts.stored {
-                    Some(stored) => Ok(*stored),
-                    None => self.ancestry.repo().commit(spot.id).map_err(unreadable),
-                });
+            match self.next_walked()? {
+                Ok(Walked { shown: Some(stored), .. }) => return Some(Ok(stored)),
+                Ok(_) => {}
+                Err(e) => return Some(Err(e)),
             }
         }
     }

@@ -1,15 +1,16 @@
 //! `aisr blame`: which commit each part of a thing comes from.
 
-mod condition;
 mod lines;
 mod records;
 mod subjects;
+
+pub use subjects::changes_between;
 
 use std::ffi::{OsStr, OsString};
 
 use aisr::history::blame::{BlameError, Unread};
 use aisr::history::{Revisions, Subject};
-use aisr::object::{CommitId, ComponentKey, RepoPath};
+use aisr::object::{CommitId, RepoPath};
 use aisr::repo::Repository;
 use aisr::view::{Kind, StoredSource, open};
 
@@ -91,8 +92,6 @@ struct Asked<'a> {
     arguments: &'a Arguments,
     repo: &'a Repository,
     commit: CommitId,
-    /// The revision as it was typed.
-    revision: &'a str,
 }
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
@@ -100,7 +99,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let revisions = revisions(&repo)?;
     let (target, revision) = meant(context, &repo, &revisions, arguments)?;
     let commit = revisions.commit(&revision)?.id;
-    let asked = Asked { context, arguments, repo: &repo, commit, revision: &revision };
+    let asked = Asked { context, arguments, repo: &repo, commit };
     match target {
         Target::Subject(subject) if arguments.all => subjects::draw_all(&asked, &subject),
         Target::Subject(subject) => subjects::draw(&asked, &subject),
@@ -154,7 +153,7 @@ fn meant(
         let revision = one(second, is_at.then_some(at), first)?;
         let target = match about_content(arguments) {
             true => Target::Content(target::path_of(repo, revisions, &key, &revision)?),
-            false => Target::Subject(component(repo, revisions, key, &revision)?),
+            false => Target::Subject(Subject::Component(key)),
         };
         return Ok((target, revision));
     }
@@ -187,17 +186,6 @@ fn about_content(arguments: &Arguments) -> bool {
         || arguments.table.is_some()
         || arguments.condition.is_some()
         || arguments.key.is_some()
-}
-
-/// A component that is there, or with --all any.
-fn component(
-    _repo: &Repository,
-    revisions: &Revisions<'_>,
-    key: ComponentKey,
-    revision: &str,
-) -> Result<Subject, CliError> {
-    revisions.commit(revision)?;
-    Ok(Subject::Component(key))
 }
 
 /// What the content at a path of a commit is.
@@ -240,8 +228,6 @@ fn warn_of_unread(asked: &Asked<'_>, unread: &[Unread]) {
 
 /// The commits that could not be looked at, for programs.
 fn unread_view(unread: &[Unread]) -> Vec<serde_json::Value> {
-    let one = |unread: &Unread| {
-        serde_json::json!({ "commit": unread.commit.to_hex(), "why": unread.why.to_string() })
-    };
+    let one = |unread: &Unread| serde_json::json!({ "commit": unread.commit.to_hex(), "why": unread.why.to_string() });
     unread.iter().map(one).collect()
 }

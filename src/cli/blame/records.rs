@@ -10,10 +10,10 @@ use aisr::view::sql::{SqlError, SqlSession, ValueRef};
 use aisr::view::sqlite::SCHEMA;
 use aisr::view::{Element, Key, Kind, StoredSource, Table, Value, View, open, path_of};
 
-use super::condition::{Condition, Literal, keys};
 use super::subjects::{draw_events, draw_gone};
 use super::{Asked, failed, unread_view, warn_of_unread};
 use crate::cli::Answer;
+use crate::cli::condition::{Condition, Literal, keys};
 use crate::cli::error::CliError;
 use crate::cli::output::{
     Escaped, Ids, KIND, Output, Paging, Stamps, count, inline, json_element, json_value, key_shown,
@@ -145,7 +145,10 @@ fn meant(asked: &Asked<'_>, path: &RepoPath) -> Result<Meant, CliError> {
         };
         return Ok(Meant::One(table.name.clone(), keys(parts.iter())));
     }
-    Ok(Meant::Below(of_table(&table).filter(|_| arguments.table.is_some() || is_database), arguments.key.clone()))
+    Ok(Meant::Below(
+        of_table(&table).filter(|_| arguments.table.is_some() || is_database),
+        arguments.key.clone(),
+    ))
 }
 
 fn find(asked: &Asked<'_>, path: &RepoPath, meant: &Meant) -> Result<RecordsBlame, CliError> {
@@ -199,8 +202,9 @@ fn only_table(view: &dyn View, path: &RepoPath) -> Result<Table, CliError> {
     match (tables.next(), tables.next()) {
         (Some(only), None) => Ok(only.clone()),
         (None, _) => Err(CliError::failure(format!("{path} has no tables"))),
-        _ => Err(CliError::usage(format!("{path} has several tables; name one"))
-            .hint(listed(view))),
+        _ => {
+            Err(CliError::usage(format!("{path} has several tables; name one")).hint(listed(view)))
+        }
     }
 }
 
@@ -310,9 +314,10 @@ fn view(
     stamps: &Stamps,
 ) -> serde_json::Value {
     let records = found.records.iter().map(|record| {
-        let parts = record.parts.iter().map(
-            |part| serde_json::json!({ "name": part.name, "commit": part.commit.to_hex() }),
-        );
+        let parts = record
+            .parts
+            .iter()
+            .map(|part| serde_json::json!({ "name": part.name, "commit": part.commit.to_hex() }));
         serde_json::json!({
             "table": found.tables.get(record.table).map(|(table, _)| &table.name),
             "key": record.key.iter().map(json_element).collect::<Vec<_>>(),

@@ -88,8 +88,7 @@ pub fn draw_events(asked: &Asked<'_>, things: &[(String, Thing)]) -> Result<Answ
     let lost: BTreeSet<CommitId> =
         flat().filter(|event| !event.reachable).map(|event| event.commit).collect();
     let commits = flat().map(|event| event.commit);
-    let stamps =
-        Stamps::load(asked.repo, &ids, commits, Some(&lost), asked.context.threads())?;
+    let stamps = Stamps::load(asked.repo, &ids, commits, Some(&lost), asked.context.threads())?;
     let json = asked.arguments.json;
     let mut out = asked.context.output(if json { Paging::Off } else { Paging::Auto });
     if json {

@@ -59,7 +59,8 @@ impl Stamps {
             if is_lost == Some(true) {
                 who += " · no ref leads to it";
             }
-            let begin = format!("{}  {}", ids.show(stored.id.id()), minute(stored.commit.committed));
+            let begin =
+                format!("{}  {}", ids.show(stored.id.id()), minute(stored.commit.committed));
             let verdict = judged.verdict();
             let view = CommitView::new(judged, stored, &Names::none());
             let view = StampView {

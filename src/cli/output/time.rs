@@ -25,9 +25,9 @@ pub fn minute(stamp: Stamp) -> String {
     format(stamp, "%Y-%m-%d %H:%M")
 }
 
-/// A moment in the form that a person asks for (strftime(3)).
-pub fn formatted(stamp: Stamp, pattern: &str) -> String {
-    format(stamp, pattern)
+/// The day of a moment: `2026-11-02`.
+pub fn day(stamp: Stamp) -> String {
+    format(stamp, "%Y-%m-%d")
 }
 
 /// The time of day of a moment, with milliseconds: `09:14:02.113`.

@@ -107,7 +107,12 @@ impl<'e, 'r> Versions<'e, 'r> {
         versions
     }
 
-    fn find(&mut self, repo: &Repository, at: usize, key: Option<&PathKey>) -> Result<Here, BlameError> {
+    fn find(
+        &mut self,
+        repo: &Repository,
+        at: usize,
+        key: Option<&PathKey>,
+    ) -> Result<Here, BlameError> {
         let commit = &self.every.commits[at];
         match &mut self.lookup {
             Lookup::Record(lookup) => {

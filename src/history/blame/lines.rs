@@ -187,7 +187,8 @@ fn divide(changes: &[(Range<u32>, Range<u32>)], mut runs: Vec<Run>) -> (Vec<Run>
         }
         let mut next = first;
         while at < end {
-            let piece = |until: u32| Run { last: run.last + (at - run.here), here: at, len: until - at };
+            let piece =
+                |until: u32| Run { last: run.last + (at - run.here), here: at, len: until - at };
             match changes.get(next) {
                 Some((_, after)) if after.start <= at && at < after.end => {
                     let until = after.end.min(end);

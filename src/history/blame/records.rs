@@ -276,12 +276,10 @@ impl Records<'_> {
 /// What a change says of a record in the earlier version.
 fn told(old: &dyn View, new: &dyn View, change: RecordChange) -> Result<Before, ViewError> {
     Ok(match (change.before, change.after) {
-        (Some(Value::Tensor(a)), Some(Value::Tensor(b))) => {
-            match (old.source(), new.source()) {
-                (Some(old), Some(new)) if is_same_tensor((old, &a), (new, &b))? => Before::Same,
-                _ => Before::Other(Value::Tensor(a)),
-            }
-        }
+        (Some(Value::Tensor(a)), Some(Value::Tensor(b))) => match (old.source(), new.source()) {
+            (Some(old), Some(new)) if is_same_tensor((old, &a), (new, &b))? => Before::Same,
+            _ => Before::Other(Value::Tensor(a)),
+        },
         (Some(value), _) => Before::Other(value),
         (None, _) => Before::Absent,
     })

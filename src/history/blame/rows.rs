@@ -141,7 +141,8 @@ impl<'r> RecordLookup<'r> {
             (Some(Value::Tensor(ours)), Some(Value::Tensor(theirs))) => {
                 let (Some(a), Some(b)) = (a, b) else { return Ok(false) };
                 let (a, b) = (self.views.get(a)?, self.views.get(b)?);
-                let sources = a.as_ref().and_then(|a| a.source()).zip(b.as_ref().and_then(|b| b.source()));
+                let sources =
+                    a.as_ref().and_then(|a| a.source()).zip(b.as_ref().and_then(|b| b.source()));
                 match sources {
                     Some((a, b)) => is_same_tensor((a, &ours), (b, &theirs))?,
                     None => false,

@@ -149,7 +149,8 @@ fn word(text: &str) -> Option<(Literal, &str)> {
             }
         }
     }
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '.' | ':' | '@' | '/');
+    let is_part =
+        |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '.' | ':' | '@' | '/');
     let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
     (!word.is_empty()).then(|| (Literal::word(word), rest))
@@ -174,9 +175,17 @@ mod tests {
         let both = [("a".into(), quoted("it's")), ("b c".into(), Literal::word("-1.5"))];
         assert_eq!(equal("a = 'it''s' AND \"b c\" = -1.5"), both);
         assert_eq!(equal("a='it''s', \"b c\"=-1.5"), both);
-        for text in ["id > 7", "id = 7 OR id = 8", "text LIKE '%x%'", "id = ", "= 7", "", "id = 'x",
-            "id = 7 andy = 8", "id = 1 + 1"]
-        {
+        for text in [
+            "id > 7",
+            "id = 7 OR id = 8",
+            "text LIKE '%x%'",
+            "id = ",
+            "= 7",
+            "",
+            "id = 'x",
+            "id = 7 andy = 8",
+            "id = 1 + 1",
+        ] {
             assert_eq!(Condition::parse(text), Condition::Sql(text.into()), "{text}");
         }
     }
@@ -186,11 +195,8 @@ mod tests {
         let table = Table { name: "t".into(), key: vec!["a".into(), "b".into()] };
         let keys = Condition::parse("B = 'x' and a = 7").keys(&table).unwrap();
         let x = || Element::from("x");
-        let wanted: [Key; 3] = [
-            vec![7i64.into(), x()],
-            vec![Element::Double(7.0), x()],
-            vec!["7".into(), x()],
-        ];
+        let wanted: [Key; 3] =
+            [vec![7i64.into(), x()], vec![Element::Double(7.0), x()], vec!["7".into(), x()]];
         assert_eq!(keys, wanted);
         assert_eq!(Condition::parse("a = 7").keys(&table), None);
         assert_eq!(Condition::parse("a = 7 and c = 8").keys(&table), None);
