@@ -49,6 +49,7 @@ pub struct CommitWalk<'r> {
     failed: Vec<WalkError>,
     /// If there is such a set, only commits in it are shown.
     only: Option<HashSet<CommitId>>,
+    lines: Lines,
 }
 
 /// Whether a walk asks the commit graph.
@@ -57,6 +58,15 @@ enum GraphUse {
     Never,
     WhereItHelps,
     Loaded,
+}
+
+/// Where a walk of paths goes from a merge that has what one of its parents has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    /// To that parent alone.
+    Simplified,
+    /// To every parent.
+    All,
 }
 
 /// A commit that may come next.
@@ -103,24 +113,31 @@ struct Step {
 impl<'r> CommitWalk<'r> {
     /// Begins a walk over `range` that believes nothing but commits.
     pub fn new(repo: &'r Repository, range: &Range) -> Self {
-        Self::begin(repo, range, GraphUse::Never, None)
+        Self::begin(repo, range, GraphUse::Never, None, Lines::All)
     }
 
     /// Begins a walk over `range` that asks the commit graph where that is quicker.
     pub fn by_graph(repo: &'r Repository, range: &Range) -> Self {
-        Self::begin(repo, range, GraphUse::WhereItHelps, None)
+        Self::begin(repo, range, GraphUse::WhereItHelps, None, Lines::All)
     }
 
     /// Begins a walk over those commits of `range` that changed one of the paths, by the commit
     /// graph.
     pub fn of_paths(repo: &'r Repository, range: &Range, paths: &[RepoPath]) -> Self {
         let paths = PathChanges::new(paths);
-        Self::begin(repo, range, GraphUse::WhereItHelps, Some(paths))
+        Self::begin(repo, range, GraphUse::WhereItHelps, Some(paths), Lines::Simplified)
+    }
+
+    /// The same, not simplified: what a merge left behind is shown as well.
+    pub fn of_paths_on_all_lines(repo: &'r Repository, range: &Range, paths: &[RepoPath]) -> Self {
+        let paths = PathChanges::new(paths);
+        Self::begin(repo, range, GraphUse::WhereItHelps, Some(paths), Lines::All)
     }
 
     /// The same, without the graph: what it must find, slowly.
     pub fn of_paths_in_objects(repo: &'r Repository, range: &Range, paths: &[RepoPath]) -> Self {
-        Self::begin(repo, range, GraphUse::Never, Some(PathChanges::new(paths)))
+        let paths = PathChanges::new(paths);
+        Self::begin(repo, range, GraphUse::Never, Some(paths), Lines::Simplified)
     }
 
     fn begin(
@@ -128,6 +145,7 @@ impl<'r> CommitWalk<'r> {
         range: &Range,
         graph: GraphUse,
         paths: Option<PathChanges>,
+        lines: Lines,
     ) -> Self {
         let mut walk = Self {
             ancestry: Ancestry::of_objects(repo),
@@ -140,6 +158,7 @@ impl<'r> CommitWalk<'r> {
             steps: HashMap::new(),
             failed: Vec::new(),
             only: None,
+            lines,
         };
         if walk.paths.is_some() || !range.exclude.is_empty() {
             walk.load_graph();
@@ -228,7 +247,11 @@ impl<'r> CommitWalk<'r> {
             if !paths.is_same(&self.ancestry, spot, *parent, nth)? {
                 *(if inside { &mut inside_differs } else { &mut outside_differs }) = true;
             } else if inside {
-                return Ok(Step { follow: self.visible(&[*parent]), shown: false });
+                let follow = match self.lines {
+                    Lines::All => parents,
+                    Lines::Simplified => &[*parent][..],
+                };
+                return Ok(Step { follow: self.visible(follow), shown: false });
             }
         }
         let shown = if any_inside { inside_differs } else { outside_differs };

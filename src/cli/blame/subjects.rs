@@ -205,7 +205,9 @@ pub fn draw_gone(asked: &Asked<'_>, thing: &Thing, name: &str) -> Result<Answer,
         match found.first() {
             Some(gone) => {
                 let parent = &gone.parent.to_hex()[..8];
-                hint(&format!("blame it as {parent} has it: the same words, and {parent} behind"));
+                hint(&format!(
+                    "asked with {parent} as its revision, it tells where that came from"
+                ));
             }
             None => hint("--all looks at every commit that this clone knows"),
         }

@@ -2,6 +2,7 @@
 
 use aisr::history::blame::RowWalk;
 use aisr::history::{CommitWalk, ContentSearch, SubjectWalk, Walked};
+use aisr::object::RepoPath;
 use aisr::repo::StoredCommit;
 use aisr::system::SystemChanges;
 
@@ -27,8 +28,8 @@ pub struct Batches<'r> {
 pub enum Filter<'r> {
     /// A component or an edge.
     Subject(SubjectWalk<'r>),
-    /// A row, and what it is called.
-    Row(Box<RowWalk<'r>>, String),
+    /// A row, the path of its content, and what it is called.
+    Row(Box<RowWalk<'r>>, RepoPath, String),
 }
 
 /// What a commit did to what is followed.
@@ -113,7 +114,7 @@ impl Batches<'_> {
         let detail = match &mut self.filter {
             None => return Ok(Some(Item { stored, detail: None })),
             Some(Filter::Subject(subject)) => subject.visit(&stored)?.map(Detail::System),
-            Some(Filter::Row(row, title)) => row.visit(&stored)?.map(|(before, after)| {
+            Some(Filter::Row(row, _, title)) => row.visit(&stored)?.map(|(before, after)| {
                 Detail::Row(row_lines(title, before.as_ref(), after.as_ref()))
             }),
         };

@@ -97,7 +97,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     let filter = range::filter(context, &repo, &revisions, arguments, &range)?;
     let search = sought(arguments)?.map(|sought| ContentSearch::new(&repo, sought, &paths));
-    let walk = walk(&repo, arguments, &range, &paths)?;
+    let walk = walk(&repo, arguments, &range, &paths, filter.as_ref())?;
     let left = arguments.most.unwrap_or(usize::MAX);
     let mut batches = Batches { walk, filter, search, left };
     let mut out = context.output(if arguments.json { Paging::Off } else { Paging::Auto });
@@ -153,7 +153,11 @@ fn walk<'r>(
     arguments: &Arguments,
     range: &Range,
     paths: &[RepoPath],
+    filter: Option<&Filter<'_>>,
 ) -> Result<CommitWalk<'r>, CliError> {
+    if let Some(Filter::Row(_, path, _)) = filter {
+        return Ok(CommitWalk::of_paths_on_all_lines(repo, range, std::slice::from_ref(path)));
+    }
     if !arguments.follow {
         return Ok(match paths.is_empty() {
             true => CommitWalk::by_graph(repo, range),
@@ -224,12 +228,15 @@ impl Log<'_> {
 
     fn graph(&self, batches: &mut Batches<'_>, out: &mut Output) -> Result<usize, CliError> {
         let mut graph = GraphLog::new(batches.is_filtered());
+        let is_apart = !self.arguments.oneline && self.format.is_none();
         let mut shown = 0;
         while let Some((nodes, failed)) = graph.read(batches) {
             let items: Vec<&Item> = nodes.iter().map(|node| &node.item).collect();
             let blocks = self.draw_refs(&items)?;
             for (node, block) in nodes.iter().zip(blocks) {
                 let is_head = self.names.is_head(node.item.stored.id.id());
+                // A blank row behind what has several lines.
+                let block = if is_apart { [&block[..], b"\n "].concat() } else { block };
                 let text = graph.row(node, is_head, &String::from_utf8_lossy(&block));
                 out.write_all(text.as_bytes())?;
                 shown += 1;
@@ -318,9 +325,4 @@ fn row_lines(
     let changes = super::blame::changes_between(before, after);
     lines.extend(changes.into_iter().map(|change| format!("         {change}")));
     lines
-}
-
-/// What narrows the commits down.
-fn row_filter<'r>(walk: aisr::history::blame::RowWalk<'r>, title: String) -> Filter<'r> {
-    Filter::Row(Box::new(walk), title)
 }

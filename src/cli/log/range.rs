@@ -9,8 +9,8 @@ use aisr::object::RepoPath;
 use aisr::repo::Repository;
 use aisr::view::{Key, StoredSource, Table, View, open};
 
+use super::Arguments;
 use super::batches::Filter;
-use super::{Arguments, row_filter};
 use crate::cli::condition::{Condition, Literal, keys};
 use crate::cli::context::Context;
 use crate::cli::edge::edge_key;
@@ -52,8 +52,9 @@ pub fn filter<'r>(
         Some(commit) => table(repo, *commit, &path, name)?,
         None => None,
     };
-    let walk = RowWalk::new(repo, path, name.to_owned(), row_keys(key.trim(), table.as_ref()));
-    Ok(Some(row_filter(walk, format!("{name} {}", key.trim()))))
+    let keys = row_keys(key.trim(), table.as_ref());
+    let walk = RowWalk::new(repo, path.clone(), name.to_owned(), keys);
+    Ok(Some(Filter::Row(Box::new(walk), path, format!("{name} {}", key.trim()))))
 }
 
 /// The keys that are meant, the likeliest first.

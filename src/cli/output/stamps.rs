@@ -19,8 +19,8 @@ pub struct Stamps {
 }
 
 struct Stamp {
-    /// Id and time.
-    begin: String,
+    id: String,
+    time: String,
     who: String,
     view: StampView,
 }
@@ -59,8 +59,7 @@ impl Stamps {
             if is_lost == Some(true) {
                 who += " · no ref leads to it";
             }
-            let begin =
-                format!("{}  {}", ids.show(stored.id.id()), minute(stored.commit.committed));
+            let (id, time) = (ids.show(stored.id.id()), minute(stored.commit.committed));
             let verdict = judged.verdict();
             let view = CommitView::new(judged, stored, &Names::none());
             let view = StampView {
@@ -72,7 +71,7 @@ impl Stamps {
                 message: view.message,
                 reachable: is_lost.map(|lost| !lost),
             };
-            known.insert(stored.id, Stamp { begin, who, view });
+            known.insert(stored.id, Stamp { id, time, who, view });
         }
         let width = known.values().map(|stamp| stamp.who.chars().count()).max().unwrap_or(0);
         repo.checked_signatures().keep();
@@ -85,13 +84,13 @@ impl Stamps {
         let room = self.width - stamp.who.chars().count();
         let is_good = stamp.view.verdict == aisr::policy::Verdict::Good;
         let style = if is_good { anstyle::Style::new() } else { WARNING };
-        format!("{}  {style}{}{style:#}{:room$}", stamp.begin, stamp.who, "")
+        let Stamp { id, time, who, .. } = stamp;
+        format!("{id}  {time}  {style}{who}{style:#}{:room$}", "")
     }
 
     /// The id alone, as it is shown.
     pub fn id(&self, id: CommitId) -> String {
-        let begin = self.known.get(&id).map(|stamp| stamp.begin.as_str());
-        begin.and_then(|begin| begin.split("  ").next()).map_or_else(|| id.to_hex(), str::to_owned)
+        self.known.get(&id).map_or_else(|| id.to_hex(), |stamp| stamp.id.clone())
     }
 
     /// All commits for programs, by their ids.

@@ -40,6 +40,12 @@ pub enum BlameError {
         /// The name.
         name: String,
     },
+    /// The content of a commit was collected, or the commit cannot be read.
+    #[error("what {} holds is not here", &commit.to_hex()[..8])]
+    NotHere {
+        /// The commit.
+        commit: CommitId,
+    },
     /// The repository said no.
     #[error(transparent)]
     Repo(#[from] RepoError),

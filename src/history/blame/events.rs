@@ -97,6 +97,8 @@ impl<'e, 'r> Versions<'e, 'r> {
         let mut versions = Self { every, lookup, here, unread: Vec::new() };
         for at in (0..every.commits.len()).rev() {
             if every.commits[at].holds != Holds::State {
+                let commit = every.commits[at].id;
+                versions.fail(at, BlameError::NotHere { commit });
                 continue;
             }
             match versions.find(repo, at, key.as_ref()) {

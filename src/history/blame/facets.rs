@@ -107,11 +107,13 @@ impl FacetState {
 pub(super) struct FacetLookup<'r> {
     repo: &'r Repository,
     known: VecDeque<FacetState>,
+    /// The last map of edges that was read, and what it holds of a component.
+    edges: Option<(NodeId, ComponentKey, BTreeMap<String, String>)>,
 }
 
 impl<'r> FacetLookup<'r> {
     pub(super) fn new(repo: &'r Repository) -> Self {
-        Self { repo, known: VecDeque::new() }
+        Self { repo, known: VecDeque::new(), edges: None }
     }
 
     /// What the state with this root map says of the subject.
@@ -131,9 +133,7 @@ impl<'r> FacetLookup<'r> {
             Subject::Component(key) => {
                 if let Some(component) = maps.component(store, key)? {
                     facets = of_component(&component);
-                    for (edge, said) in &maps.load(store)?.edges {
-                        facets.extend(edge_of(key, edge).map(|name| (name, in_words(said))));
-                    }
+                    facets.extend(self.edges(maps, key)?);
                     was = component.was;
                 }
             }
@@ -148,6 +148,26 @@ impl<'r> FacetLookup<'r> {
         self.known.truncate(REMEMBERED - 1);
         self.known.push_front(state.clone());
         Ok(state)
+    }
+
+    /// The edges from a component and to it.
+    fn edges(
+        &mut self,
+        maps: SystemMaps,
+        key: &ComponentKey,
+    ) -> Result<BTreeMap<String, String>, RepoError> {
+        let Some(id) = maps.edges else { return Ok(BTreeMap::new()) };
+        if let Some((known, of, edges)) = &self.edges
+            && (*known, of) == (id, key)
+        {
+            return Ok(edges.clone());
+        }
+        let all = SystemMaps { components: None, ..maps }.load(self.repo.store())?.edges;
+        let ours =
+            all.iter().filter_map(|(edge, said)| Some((edge_of(key, edge)?, in_words(said))));
+        let edges: BTreeMap<String, String> = ours.collect();
+        self.edges = Some((id, key.clone(), edges.clone()));
+        Ok(edges)
     }
 
     /// What a commit says of the subject.
