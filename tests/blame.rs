@@ -209,7 +209,12 @@ proptest! {
                 memchr::memmem::find(text, format!("line {nth} ").as_bytes()).is_some()
             });
             for at in merges {
-                prop_assert!(plan[at].parents.iter().all(|parent| has(*parent) != has(at)));
+                let parents = &plan[at].parents;
+                // A file that became too different to be the same comes and goes whole.
+                let names = |at: usize| plan[at].files.keys().collect::<Vec<_>>();
+                if parents.iter().all(|parent| names(*parent) == names(at)) {
+                    prop_assert!(parents.iter().all(|parent| has(*parent) != has(at)));
+                }
             }
         }
     }

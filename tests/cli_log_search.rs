@@ -2,10 +2,16 @@
 
 #[path = "support/program.rs"]
 mod program;
+mod support;
 
+use aisr::disk::Disk;
+use aisr::log::RefName;
+use aisr::object::{Cause, ChangeKind, RefChange, RefTarget};
+use aisr::repo::Repository;
 use insta::assert_snapshot;
 use program::Desk;
 use rusqlite::Connection;
+use support::texts::{Planned, Texts, make};
 
 /// The first lines of the messages of the commits that are listed.
 fn found(desk: &Desk, words: &[&str]) -> Vec<String> {
@@ -124,4 +130,59 @@ fn history_is_drawn_beside_commits() {
     assert_snapshot!("graph_cut", desk.shown(["log", "--graph", "--oneline", "side", "^side~"]));
     // Commits that are left out leave a dotted line.
     assert_snapshot!("graph_paths", graph(&["--oneline", "-S", "1"]));
+}
+
+/// Makes commits with these parents, each with its number as its message, and the branch `drawn` at
+/// the last. Those that are `marked` change the file `marks`, which others have as their first
+/// parent does.
+fn plant(desk: &Desk, parents: &[&[usize]], marked: &[usize]) {
+    let repo = Repository::open(Disk::new(), &desk.path()).unwrap();
+    let mut log = repo.log().unwrap();
+    let base = repo.commit(log.refs().head_commit().unwrap()).unwrap().commit;
+    let mut plan: Vec<Planned> = Vec::new();
+    for (n, parents) in parents.iter().enumerate() {
+        let mut files = match parents.first() {
+            Some(first) => plan[*first].files.clone(),
+            None => Texts::new(),
+        };
+        files.insert("n".to_owned(), n.to_string().into_bytes());
+        if marked.contains(&n) {
+            files.insert("marks".to_owned(), format!("mark {n}").into_bytes());
+        }
+        plan.push(Planned { parents: parents.to_vec(), files });
+    }
+    let commits = make(&repo, &support::identity(), &base, &plan);
+    let new = Some(RefTarget::Object(commits.last().unwrap().id()));
+    let name = RefName::branch("drawn").unwrap();
+    let change =
+        RefChange { name: name.as_bytes().into(), old: None, new, kind: ChangeKind::Create };
+    repo.move_refs(&mut log, vec![change], Cause::of("test")).unwrap();
+}
+
+#[test]
+fn twenty_branches_side_by_side_can_be_read() {
+    let desk = Desk::new();
+    desk.commit("a", "1", "Base");
+    // A root, twenty branches of two commits each, and one merge of all.
+    let mut parents: Vec<Vec<usize>> = vec![vec![]];
+    parents.extend((0..20).map(|_| vec![0]));
+    parents.extend((0..20).map(|branch| vec![branch + 1]));
+    parents.push((0..20).map(|branch| branch + 21).collect());
+    plant(&desk, &parents.iter().map(Vec::as_slice).collect::<Vec<_>>(), &[]);
+    let drawn = desk.shown(["log", "--graph", "--format", "%s", "drawn"]);
+    assert_snapshot!("twenty_branches", drawn);
+    let nodes: Vec<&str> = drawn.lines().filter(|line| line.contains('○')).collect();
+    assert_eq!(nodes.len(), 42);
+    // At most one column for each branch: two cells, and the text behind.
+    assert!(drawn.lines().all(|line| line.chars().count() <= 2 * 20 + 6), "{drawn}");
+}
+
+#[test]
+fn lines_past_commits_that_are_left_out_say_nothing_twice() {
+    let desk = Desk::new();
+    desk.commit("a", "1", "Base");
+    // 0 - 1 - 2 - 5, 1 - 3 - 5, 0 - 4 - 5, of which only 0, 1 and 5 are shown.
+    plant(&desk, &[&[], &[0], &[1], &[1], &[0], &[2, 3, 4]], &[0, 1, 5]);
+    let words = ["log", "--graph", "--format", "%s", "-G", "^mark", "drawn"];
+    assert_snapshot!("left_out", desk.shown(words));
 }

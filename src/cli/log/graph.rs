@@ -75,19 +75,15 @@ impl GraphLog {
     }
 
     /// The rows of a commit, with its text beside them.
-    pub fn row(&mut self, node: &Node, is_head: bool, text: &str) -> String {
+    pub fn row(&mut self, node: &Node, is_head: bool, text: String) -> String {
         let lines = node.lines.iter().map(|line| match line {
             Line::Parent(id) => Ancestor::Parent(*id),
             Line::Ancestor(id) => Ancestor::Ancestor(*id),
             Line::Cut => Ancestor::Anonymous,
         });
         let glyph = if is_head { "@" } else { "○" };
-        let row = self.renderer.next_row(
-            node.item.stored.id,
-            lines.collect(),
-            glyph.to_owned(),
-            text.trim_end_matches('\n').to_owned(),
-        );
+        let row =
+            self.renderer.next_row(node.item.stored.id, lines.collect(), glyph.to_owned(), text);
         let lines = row.lines().map(str::trim_end);
         lines.map(|line| format!("{line}\n")).collect()
     }

@@ -73,7 +73,7 @@ pub struct Arguments {
     #[arg(long)]
     oneline: bool,
     /// Print each commit so, with placeholders: %h the short id, %s the first line of the message,
-    /// %(signer), %(for), … (`docs/blame.md` has them all).
+    /// %(signer), %(for) and others (`docs/blame.md` has them all).
     #[arg(long, value_name = "FORMAT", conflicts_with_all = ["oneline", "json"])]
     format: Option<String>,
     /// Show at most N commits.
@@ -236,8 +236,10 @@ impl Log<'_> {
             for (node, block) in nodes.iter().zip(blocks) {
                 let is_head = self.names.is_head(node.item.stored.id.id());
                 // A blank row behind what has several lines.
-                let block = if is_apart { [&block[..], b"\n "].concat() } else { block };
-                let text = graph.row(node, is_head, &String::from_utf8_lossy(&block));
+                let text = String::from_utf8_lossy(&block);
+                let text = text.trim_end_matches('\n');
+                let text = if is_apart { format!("{text}\n ") } else { text.to_owned() };
+                let text = graph.row(node, is_head, text);
                 out.write_all(text.as_bytes())?;
                 shown += 1;
             }
