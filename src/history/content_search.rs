@@ -45,6 +45,9 @@ struct Counted {
     escapes: bool,
 }
 
+/// Told of the texts of a record, whether the second version has it, and how often it is there.
+type Visit<'v> = dyn FnMut(&[Vec<u8>], bool, u64) + 'v;
+
 /// Looks for a string or an expression in what commits changed.
 pub struct ContentSearch<'r> {
     repo: &'r Repository,
@@ -170,10 +173,10 @@ impl<'r> ContentSearch<'r> {
         after: Option<Side>,
     ) -> Result<bool, BlameError> {
         let counts = (self.count(string, before.as_ref())?, self.count(string, after.as_ref())?);
-        if let (Some(old), Some(new)) = counts {
-            if old.times != new.times || !(old.escapes || new.escapes) {
-                return Ok(old.times != new.times);
-            }
+        if let (Some(old), Some(new)) = counts
+            && (old.times != new.times || !(old.escapes || new.escapes))
+        {
+            return Ok(old.times != new.times);
         }
         let finder = Finder::new(string);
         let (mut old, mut new) = (0u64, 0u64);
@@ -221,7 +224,7 @@ impl<'r> ContentSearch<'r> {
         &self,
         before: Option<&Side>,
         after: Option<&Side>,
-        visit: &mut dyn FnMut(&[Vec<u8>], bool, u64),
+        visit: &mut Visit<'_>,
     ) -> Result<(), BlameError> {
         let opened = |side: &Side, kind: Option<Kind>| -> Result<Option<Opened>, BlameError> {
             let source = Arc::new(StoredSource::open(self.repo.shared_store(), side.id)?);

@@ -114,9 +114,9 @@ impl Batches<'_> {
         let detail = match &mut self.filter {
             None => return Ok(Some(Item { stored, detail: None })),
             Some(Filter::Subject(subject)) => subject.visit(&stored)?.map(Detail::System),
-            Some(Filter::Row(row, _, title)) => row.visit(&stored)?.map(|(before, after)| {
-                Detail::Row(row_lines(title, before.as_ref(), after.as_ref()))
-            }),
+            Some(Filter::Row(row, _, title)) => {
+                row.visit(&stored)?.map(|change| Detail::Row(row_lines(title, &change)))
+            }
         };
         Ok(detail.map(|detail| Item { stored, detail: Some(detail) }))
     }

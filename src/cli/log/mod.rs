@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::Write;
 
+use aisr::history::blame::RowChange;
 use aisr::history::{CommitWalk, ContentSearch, Every, Range, Sought, follow};
 use aisr::object::{Id, RepoPath};
 use aisr::repo::{Repository, StoredCommit};
@@ -313,11 +314,8 @@ fn draw_detail(detail: &Detail, out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 /// What a commit did to a row, in lines.
-fn row_lines(
-    title: &str,
-    before: Option<&aisr::view::Value>,
-    after: Option<&aisr::view::Value>,
-) -> Vec<String> {
+fn row_lines(title: &str, change: &RowChange) -> Vec<String> {
+    let (before, after) = (change.before.as_ref(), change.after.as_ref());
     let word = match (before, after) {
         (None, _) => "new",
         (_, None) => "deleted",

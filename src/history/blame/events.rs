@@ -68,7 +68,7 @@ enum Here {
 
 enum Lookup<'r> {
     Record(Box<RecordLookup<'r>>),
-    System(FacetLookup<'r>, Subject),
+    System(Box<(FacetLookup<'r>, Subject)>),
 }
 
 /// The versions of a thing.
@@ -87,7 +87,9 @@ impl<'e, 'r> Versions<'e, 'r> {
                 let (path, table, keys) = (path.clone(), table.clone(), keys.clone());
                 Lookup::Record(Box::new(RecordLookup::new(repo, RecordName { path, table, keys })))
             }
-            Thing::System(subject) => Lookup::System(FacetLookup::new(repo), subject.clone()),
+            Thing::System(subject) => {
+                Lookup::System(Box::new((FacetLookup::new(repo), subject.clone())))
+            }
         };
         let key = match thing {
             Thing::Record { path, .. } => Some(PathKey::of(path)),
@@ -132,7 +134,8 @@ impl<'e, 'r> Versions<'e, 'r> {
                 };
                 Ok(Here::File(lookup.state(files)?))
             }
-            Lookup::System(lookup, subject) => {
+            Lookup::System(known) => {
+                let (lookup, subject) = &mut **known;
                 Ok(Here::System(lookup.of_commit(commit.id, subject)?))
             }
         }

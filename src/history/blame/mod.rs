@@ -29,4 +29,4 @@ pub(super) use files::{FileState, FileVersions, read};
 pub use gone::{Gone, gone};
 pub use lines::{BlamedLine, LinesBlame, blame_lines};
 pub use records::{BlamedPart, BlamedRecord, RecordsBlame, Wanted, blame_records};
-pub use rows::RowWalk;
+pub use rows::{RowChange, RowWalk};

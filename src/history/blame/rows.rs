@@ -155,6 +155,15 @@ impl<'r> RecordLookup<'r> {
     }
 }
 
+/// What a commit did to a record.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RowChange {
+    /// What its first parent has; `None` where the record is new.
+    pub before: Option<Value>,
+    /// What it has; `None` where the record is gone.
+    pub after: Option<Value>,
+}
+
 /// Follows one record through commits that are visited newest first.
 pub struct RowWalk<'r> {
     lookup: RecordLookup<'r>,
@@ -167,15 +176,12 @@ impl<'r> RowWalk<'r> {
         Self { lookup: RecordLookup::new(repo, RecordName { path, table, keys }) }
     }
 
-    /// What the commit did to the record, as against its first parent: what was there before, and
-    /// what is there now. `None` where it is as one of the parents has it.
+    /// What the commit did to the record, as against its first parent; `None` where it is as one of
+    /// the parents has it.
     ///
     /// # Errors
     /// When the content of the commit or of a parent cannot be read.
-    pub fn visit(
-        &mut self,
-        stored: &StoredCommit,
-    ) -> Result<Option<(Option<Value>, Option<Value>)>, BlameError> {
+    pub fn visit(&mut self, stored: &StoredCommit) -> Result<Option<RowChange>, BlameError> {
         let repo = self.lookup.repo;
         let now = self.lookup.state(repo.files(&stored.commit)?)?;
         let mut first = None;
@@ -190,6 +196,6 @@ impl<'r> RowWalk<'r> {
         }
         let now = self.lookup.value(now.as_ref())?;
         let is_there = first.is_some() || now.is_some();
-        Ok(is_there.then_some((first, now)))
+        Ok(is_there.then_some(RowChange { before: first, after: now }))
     }
 }
