@@ -22,6 +22,7 @@ use aisr::worktree::{Conflict, WorktreeError};
 use super::output::{ERROR, Escaped, HINT, lines_of};
 use super::run_command::CommandFailure;
 
+mod blame;
 mod system;
 
 /// What kind of end an error is.

@@ -3,6 +3,7 @@
 
 mod add;
 mod allow;
+mod blame;
 mod branch;
 mod bug_report;
 mod capture_commands;
@@ -12,9 +13,11 @@ mod checkout;
 mod clone;
 mod commit;
 mod completions;
+mod condition;
 mod config;
 mod context;
 mod diff;
+mod edge;
 mod editor;
 mod error;
 mod fetch;
@@ -105,6 +108,7 @@ enum Command {
     Log(log::Arguments),
     When(when::Arguments),
     Grep(grep::Arguments),
+    Blame(blame::Arguments),
     Status(status::Arguments),
     System(system::Arguments),
     Diff(diff::Arguments),
@@ -168,6 +172,7 @@ pub fn run() -> ExitCode {
         Command::Log(arguments) => log::run(&context, &arguments),
         Command::When(arguments) => when::run(&context, &arguments),
         Command::Grep(arguments) => grep::run(&context, &arguments),
+        Command::Blame(arguments) => blame::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::System(arguments) => system::run(&context, &arguments),
         Command::Diff(arguments) => diff::run(&context, &arguments),
