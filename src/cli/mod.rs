@@ -3,6 +3,7 @@
 
 mod add;
 mod allow;
+mod bisect;
 mod branch;
 mod bug_report;
 mod capture_commands;
@@ -104,6 +105,7 @@ enum Command {
     Status(status::Arguments),
     System(system::Arguments),
     Diff(diff::Arguments),
+    Bisect(bisect::Arguments),
     Show(show::Arguments),
     Ls(ls::Arguments),
     Cat(cat::Arguments),
@@ -165,6 +167,7 @@ pub fn run() -> ExitCode {
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::System(arguments) => system::run(&context, &arguments),
         Command::Diff(arguments) => diff::run(&context, &arguments),
+        Command::Bisect(arguments) => bisect::run(&context, &arguments),
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),
@@ -216,5 +219,7 @@ fn code(error: &CliError) -> u8 {
         Kind::Failure => 3,
         // What a shell shows for a program that SIGPIPE ended.
         Kind::ClosedPipe => 141,
+        // The same for SIGINT.
+        Kind::Interrupted => 130,
     }
 }

@@ -1,0 +1,31 @@
+//! Bisection: which commit brought what is looked for, found by testing few of them
+//! (`docs/bisect.md`).
+//!
+//! The core is pure: who follows whom ([`Dag`]), what was said of commits ([`Verdict`]), and what
+//! comes [`next`]. No clock has a say in it. Around it: the [`Session`] on disk, the [`Search`] of a
+//! repository, and what a test needs of a state ([`Needed`]).
+
+mod candidates;
+mod choice;
+mod dag;
+mod error;
+mod lookahead;
+mod need;
+#[cfg(test)]
+mod random;
+mod saved;
+mod search;
+mod session;
+mod verdicts;
+mod weights;
+mod words;
+
+pub use choice::{Found, Next, next, search};
+pub use dag::Dag;
+pub use error::BisectError;
+pub use need::{Need, Needed};
+pub use saved::folder;
+pub use search::{FoundCommits, Search, Step, Test};
+pub use session::{LineError, Only, Said, Session, Terms};
+pub use verdicts::{NotMonotone, Open, Suspects, Verdict, first_bad, open};
+pub use weights::weights;
