@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use aisr::history::SHOWN_DIGITS;
 use aisr::history::bisect::{FoundCommits, Session, Step, Test, Verdict};
 use aisr::object::CommitId;
 use aisr::repo::Repository;
@@ -151,11 +152,16 @@ pub fn draw_found(
             writeln!(out, "{} is the first {} commit", ids.show(one.id()), terms.new)?;
             writeln!(out)?;
             draw_commit(repo, *one, &ids, out)?;
+            out.flush()?;
+            let shown = one.to_hex();
+            let shown = shown.get(..SHOWN_DIGITS).unwrap_or(&shown);
+            context.hint(&format!("`aisr show {shown} --diff` shows what it changed"));
         }
         [] => {
             let words = session.only.words().join(" ");
             let bad = ids.show(found.bad.id());
             writeln!(out, "No commit with {words} brought it: {bad} is {}", terms.new)?;
+            out.flush()?;
             context.hint("something else brought it: begin again with more commits");
         }
         many => {

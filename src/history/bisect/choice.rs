@@ -1,9 +1,18 @@
 //! Which commit is tested next.
 
+use std::cmp::Reverse;
+
 use super::dag::Dag;
 use super::lookahead::{FEW, Few};
 use super::verdicts::{NotMonotone, Open, Suspects, Verdict, first_bad, open};
-use super::weights::weights;
+use super::weights::{rough_weights, weight_of, weights};
+
+/// From so many on, weights are rough, and exact only of those that come close.
+const MANY: usize = 16 << 10;
+/// So many commits are counted for a rough weight: its error is about a hundredth.
+const SAMPLE: usize = 4 << 10;
+/// Of so many that come close, the exact weight is looked at.
+const CLOSE: usize = 16;
 
 /// What comes next in a search.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -139,14 +148,14 @@ impl Field {
         for (local, at) in suspects.all.iter().enumerate() {
             place[*at] = local as u32;
         }
+        let mut inner = Dag::default();
         let mut parents = Vec::new();
-        let local = suspects.all.iter().map(|at| {
+        for at in &suspects.all {
             let known = dag.parents(*at).iter().map(|parent| place[*parent as usize]);
-            let known: Vec<u32> = known.filter(|place| *place != u32::MAX).collect();
-            known
-        });
-        parents.extend(local);
-        let inner = Dag::new(parents.iter().map(Vec::as_slice)).unwrap_or_default();
+            parents.clear();
+            parents.extend(known.filter(|place| *place != u32::MAX));
+            inner.push(&parents);
+        }
         let is_bad = |at: usize| at == suspects.bad;
         let counts =
             |at: &usize| is_bad(*at) || only.is_none_or(|only| only.get(*at) == Some(&true));
@@ -176,11 +185,11 @@ impl Field {
         if counted <= FEW && self.skipped.is_empty() {
             return Few::new(&self.dag, &self.counted, &self.testable).choose();
         }
-        let weights = weights(&self.dag, &self.counted);
-        let halves = |at: &usize| {
-            let weight = weights[*at] as usize;
-            weight.min(counted.saturating_sub(weight))
+        let weights = match counted > MANY {
+            true => rough_weights(&self.dag, &self.counted, SAMPLE),
+            false => weights(&self.dag, &self.counted),
         };
+        let smaller = |weight: u32| (weight as usize).min(counted.saturating_sub(weight as usize));
         let testable = || (0..self.testable.len()).filter(|at| self.testable[*at]);
         // What lies next to a commit that cannot be tested often cannot be tested either: with each
         // that is skipped the next one lies further off.
@@ -192,7 +201,18 @@ impl Field {
                 all.all(|skipped| weights[*skipped].abs_diff(weights[*at]) as usize >= apart)
             };
             // Of several that are alike, the first.
-            let best = testable().filter(far).max_by_key(|at| (halves(at), usize::MAX - at));
+            let halves = |at: usize, weight: u32| (smaller(weight), usize::MAX - at);
+            let best = match counted > MANY {
+                false => testable().filter(far).max_by_key(|at| halves(*at, weights[*at])),
+                true => {
+                    let mut close: Vec<usize> = testable().filter(far).collect();
+                    close.sort_unstable_by_key(|at| Reverse(halves(*at, weights[*at])));
+                    close.truncate(CLOSE);
+                    close
+                        .into_iter()
+                        .max_by_key(|at| halves(*at, weight_of(&self.dag, &self.counted, *at)))
+                }
+            };
             if best.is_some() || apart == 0 {
                 return best;
             }

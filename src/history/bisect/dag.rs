@@ -1,25 +1,33 @@
 //! Who follows whom, and nothing else.
 
 /// Commits by their places, parents before children.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Dag {
     /// Where the parents of each commit begin in `parents`; one more than there are commits.
     starts: Vec<u32>,
     parents: Vec<u32>,
 }
 
+impl Default for Dag {
+    /// Nothing.
+    fn default() -> Self {
+        Self { starts: vec![0], parents: Vec::new() }
+    }
+}
+
 impl Dag {
     /// The graph in which each commit has these parents. `None` where one names a parent that does
     /// not come before it.
     pub fn new<'p>(all: impl IntoIterator<Item = &'p [u32]>) -> Option<Self> {
-        let mut dag = Self { starts: vec![0], parents: Vec::new() };
+        let mut dag = Self::default();
         for parents in all {
             dag.push(parents)?;
         }
         Some(dag)
     }
 
-    fn push(&mut self, parents: &[u32]) -> Option<()> {
+    /// Adds a commit with these parents; `None` where they do not come before it.
+    pub(super) fn push(&mut self, parents: &[u32]) -> Option<()> {
         let at = u32::try_from(self.len()).ok()?;
         if parents.iter().any(|parent| *parent >= at) {
             return None;

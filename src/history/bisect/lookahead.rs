@@ -2,9 +2,10 @@
 //!
 //! To halve what is left is best in the long run only; on a history with branches and merges,
 //! commits that halve alike may leave very different rests. So among up to 64 commits each choice
-//! is followed to the end by plain halving, for every commit that may be the first bad one, and the
-//! one with the fewest tests in all is taken, as long as the longest way is no longer for it. By the
-//! policy improvement theorem (Howard, 1960) that is never worse than plain halving.
+//! is followed to the end by plain halving, the last sixteen mostly by the best way there is, for every commit
+//! that may be the first bad one, and the one with the fewest tests in all is taken, as long as the
+//! longest way is no longer for it. By the policy improvement theorem (Howard, 1960) that is never
+//! worse than plain halving.
 
 use std::collections::HashMap;
 
@@ -12,6 +13,10 @@ use super::dag::Dag;
 
 /// So many commits are few: they are the bits of one word.
 pub const FEW: usize = 64;
+/// From so many on down, every way is tried and not only plain halving,
+const EXACT: u32 = 16;
+/// as long as no more sets than these were looked at.
+const MOST_SETS: usize = 1 << 12;
 
 /// What a way of testing costs, over all commits that may be the first bad one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -39,7 +44,7 @@ pub struct Few {
     /// Which of them each is or leads to.
     behind: Vec<u64>,
     testable: u64,
-    /// What plain halving costs from a set on.
+    /// What a set costs.
     known: HashMap<u64, Cost>,
 }
 
@@ -81,10 +86,8 @@ impl Few {
     }
 
     /// Those that tell something about `set`.
-    fn choices(&self, set: u64) -> impl Iterator<Item = usize> + use<> {
-        let open = bits(set & self.testable);
-        let behind = self.behind.clone();
-        open.filter(move |at| behind[*at] & set != set)
+    fn choices(&self, set: u64) -> Vec<usize> {
+        bits(set & self.testable).filter(|at| self.behind[*at] & set != set).collect()
     }
 
     /// The one whose worse outcome leaves the fewest; of several the first.
@@ -109,14 +112,19 @@ impl Few {
         Cost::after_test(set, self.cost(set & behind), self.cost(set & !behind))
     }
 
-    /// What plain halving costs.
+    /// What a set costs by plain halving, or, where it is small, at best.
     fn cost(&mut self, set: u64) -> Cost {
         if let Some(cost) = self.known.get(&set) {
             return *cost;
         }
+        let exact = set.count_ones() <= EXACT && self.known.len() < MOST_SETS;
         let cost = match self.halving(set) {
-            Some(at) => self.cost_of(set, at),
             None => Cost::default(),
+            Some(at) if !exact => self.cost_of(set, at),
+            Some(_) => {
+                let costs = self.choices(set).into_iter().map(|at| self.cost_of(set, at));
+                costs.min_by_key(|cost| (cost.total, cost.worst)).unwrap_or_default()
+            }
         };
         self.known.insert(set, cost);
         cost

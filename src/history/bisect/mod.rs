@@ -16,6 +16,8 @@ mod random;
 mod saved;
 mod search;
 mod session;
+#[cfg(test)]
+mod tests;
 mod verdicts;
 mod weights;
 mod words;

@@ -95,11 +95,13 @@ impl<'r> Search<'r> {
         for (place, at) in positions.iter().enumerate() {
             places[*at as usize] = place as u32;
         }
-        let parents: Vec<Vec<u32>> = positions
-            .iter()
-            .map(|at| graph.parents(*at).iter().map(|parent| places[*parent as usize]).collect())
-            .collect();
-        let dag = Dag::new(parents.iter().map(Vec::as_slice)).unwrap_or_default();
+        let (mut dag, mut parents) = (Dag::default(), Vec::new());
+        for at in &positions {
+            parents.clear();
+            parents.extend(graph.parents(*at).iter().map(|parent| places[*parent as usize]));
+            // Parents have smaller generations.
+            dag.push(&parents);
+        }
         let mut search = Self { ancestry, session, dag, positions, places, only: None };
         search.only = search.candidates()?;
         Ok(search)
