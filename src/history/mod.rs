@@ -5,6 +5,7 @@
 //! Uses `system`, `repo` and the rooms below.
 
 mod ancestry;
+pub mod bisect;
 mod branches;
 pub mod commit_graph;
 mod error;
