@@ -94,6 +94,14 @@ pub enum NoisyError {
     /// The confidence is no probability that an answer can have.
     #[error("a confidence of {0} is not between 0.5 and 1")]
     Confidence(f64),
+    /// The budget allows no run, or more than can be weighed.
+    #[error("a budget of {asked} runs is not between 1 and {most}")]
+    Budget {
+        /// What was asked for.
+        asked: u32,
+        /// The most.
+        most: u32,
+    },
     /// Something was observed that is not in the search.
     #[error("what was tested (class {0}) is not in the history that is searched")]
     NoSuchClass(u32),
