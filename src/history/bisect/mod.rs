@@ -2,7 +2,8 @@
 //! (`docs/bisect.md`).
 //!
 //! The core is pure: who follows whom ([`Dag`]), what was said of commits ([`Verdict`]), and what
-//! comes [`next`]. No clock has a say in it. Around it: the [`Session`] on disk, the [`Search`] of a
+//! comes [`next`]. No clock has a say in it. [`noisy`] is the core for tests that pass only sometimes.
+//! Around it: the [`Session`] on disk, the [`Search`] of a
 //! repository, and what a test needs of a state ([`Needed`]).
 
 mod candidates;
@@ -11,6 +12,7 @@ mod dag;
 mod error;
 mod lookahead;
 mod need;
+pub mod noisy;
 #[cfg(test)]
 mod random;
 mod saved;
