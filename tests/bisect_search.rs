@@ -180,7 +180,12 @@ fn what_two_sides_changed_is_new_together_at_the_merge_alone() {
 fn a_list_of_candidates_that_was_damaged_is_found_out_again() {
     let made = Made::new();
     let plan: Vec<_> = (0..6u8)
-        .map(|n| planned(&n.checked_sub(1).map(usize::from).into_iter().collect::<Vec<_>>(), &[("a", n / 2), ("b", n)]))
+        .map(|n| {
+            planned(
+                &n.checked_sub(1).map(usize::from).into_iter().collect::<Vec<_>>(),
+                &[("a", n / 2), ("b", n)],
+            )
+        })
         .collect();
     let ids = made.make(&plan);
     session(&ids, only(&["a"])).save(&made.repo).unwrap();
@@ -223,7 +228,8 @@ fn a_part_of_a_tree_is_written_with_the_way_to_it_and_nothing_else() {
     let out = tempfile::tempdir().unwrap();
     let paths = ["d/e", "h", "h/i", "no/such"].map(path);
     let report = checkout_part(&made.repo, files, &paths, out.path(), 2, &Quiet).unwrap();
-    let written: Vec<_> = snapshot(out.path()).into_keys().map(|p| String::from_utf8(p).unwrap()).collect();
+    let written: Vec<_> =
+        snapshot(out.path()).into_keys().map(|p| String::from_utf8(p).unwrap()).collect();
     assert_eq!(written, ["d", "d/e", "d/e/f", "h", "h/i", "h/link"]);
     assert_eq!((report.files, report.bytes), (3, 3));
 

@@ -51,8 +51,17 @@ enum Other {
     Large(LargeArguments),
     /// Make ten thousand commits, ask for history, and copy repositories, beside git
     Years(YearsArguments),
+    /// Count the tests of a bisection beside git's on random histories, and time a step of a long one
+    Bisect(BisectArguments),
     /// Take a system on, show its graph, and tell differences by meaning, beside other tools
     System(SystemArguments),
+}
+
+#[derive(clap::Args)]
+struct BisectArguments {
+    /// How many histories
+    #[arg(long, value_name = "N", default_value_t = 3000)]
+    histories: u32,
 }
 
 #[derive(clap::Args)]
@@ -114,13 +123,23 @@ struct LargeArguments {
 
 /// Measures, prints and writes the document.
 pub fn run(arguments: &Arguments) -> Result {
-    ensure_python()?;
+    if !matches!(arguments.other, Some(Other::Bisect(_))) {
+        ensure_python()?;
+    }
     match &arguments.other {
+        Some(Other::Bisect(bisect)) => run_bisect(bisect),
         Some(Other::Large(large)) => run_large(large),
         Some(Other::Years(years)) => run_years(years),
         Some(Other::System(system)) => run_system(system),
         None => run_peers(arguments),
     }
+}
+
+fn run_bisect(arguments: &BisectArguments) -> Result {
+    let mut count = process::cargo();
+    count.args(["test", "--release", "--test", "bisect_as_git", "--", "--nocapture"]);
+    process::run(count.env("AISR_BISECT_HISTORIES", arguments.histories.to_string()))?;
+    process::run(process::cargo().args(["bench", "--bench", "bisect"]))
 }
 
 fn run_peers(arguments: &Arguments) -> Result {

@@ -76,6 +76,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         no_checkout: arguments.no_checkout || repo.is_shared_place(),
         head: None,
         said,
+        observed: Vec::new(),
     };
     let step = Search::load(&repo, &session)?.next()?;
     session.save(&repo)?;

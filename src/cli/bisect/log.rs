@@ -25,6 +25,9 @@ pub fn run(context: &Context, Arguments {}: &Arguments) -> Result<Answer, CliErr
         }
         writeln!(out, "{}", session.said_line(said))?;
     }
+    for observed in &session.observed {
+        writeln!(out, "{}", session.observed_line(observed))?;
+    }
     if let Ok(Step::Found(found)) = Search::load(&repo, &session).and_then(|search| search.next()) {
         for id in found.first_bad {
             writeln!(out, "# first {} commit: {id}", session.terms.new)?;

@@ -2,12 +2,13 @@
 //! (`docs/bisect.md`).
 //!
 //! The core is pure: who follows whom ([`Dag`]), what was said of commits ([`Verdict`]), and what
-//! comes [`next`]. No clock has a say in it. [`noisy`] is the core for tests that pass only sometimes.
-//! Around it: the [`Session`] on disk, the [`Search`] of a
-//! repository, and what a test needs of a state ([`Needed`]).
+//! comes [`next`]. No clock has a say in it. [`noisy`] is the core for tests that pass only
+//! sometimes. Around them: the [`Session`] on disk, the [`Search`] of a repository, what a test
+//! needs of a state ([`Needed`]), and which states are alike to it ([`Contents`]).
 
 mod candidates;
 mod choice;
+mod contents;
 mod dag;
 mod error;
 mod lookahead;
@@ -25,6 +26,7 @@ mod weights;
 mod words;
 
 pub use choice::{Found, Next, next, search};
+pub use contents::Contents;
 pub use dag::Dag;
 pub use error::BisectError;
 pub use need::{Need, Needed};

@@ -13,7 +13,7 @@ use super::choice::{Next, next};
 use super::dag::Dag;
 use super::error::BisectError;
 use super::session::{Said, Session};
-use super::verdicts::{NotMonotone, Open, Verdict, open};
+use super::verdicts::{NotMonotone, Open, Suspects, Verdict, open};
 
 /// The commits that a bisection is about, and who follows whom.
 ///
@@ -111,8 +111,7 @@ impl<'r> Search<'r> {
         if self.session.only.is_all() {
             return Ok(None);
         }
-        let said = self.placed(&self.session.said);
-        let Open::Suspects(suspects) = open(&self.dag, &said).map_err(|e| self.named(e))? else {
+        let Some(suspects) = self.open_suspects()? else {
             return Ok(Some(vec![false; self.dag.len()]));
         };
         let spots: Vec<_> =
@@ -159,16 +158,31 @@ impl<'r> Search<'r> {
     /// # Errors
     /// [`BisectError::NotMonotone`].
     pub fn suspects(&self) -> Result<Vec<CommitId>, BisectError> {
-        let said = self.placed(&self.session.said);
-        let Open::Suspects(suspects) = open(&self.dag, &said).map_err(|e| self.named(e))? else {
-            return Ok(Vec::new());
-        };
+        let Some(suspects) = self.open_suspects()? else { return Ok(Vec::new()) };
         let counts =
             |at: &usize| *at == suspects.bad || self.only.as_ref().is_none_or(|only| only[*at]);
         Ok(suspects.all.iter().copied().filter(counts).map(|at| self.id(at)).collect())
     }
 
-    fn id(&self, at: usize) -> CommitId {
+    /// Who follows whom.
+    pub(super) fn dag(&self) -> &Dag {
+        &self.dag
+    }
+
+    /// The suspects by their places; `None` before there are any.
+    ///
+    /// # Errors
+    /// [`BisectError::NotMonotone`].
+    pub(super) fn open_suspects(&self) -> Result<Option<Suspects>, BisectError> {
+        let said = self.placed(&self.session.said);
+        Ok(match open(&self.dag, &said).map_err(|e| self.named(e))? {
+            Open::Suspects(suspects) => Some(suspects),
+            _ => None,
+        })
+    }
+
+    /// The commit at a place.
+    pub(super) fn id(&self, at: usize) -> CommitId {
         self.ancestry.graph().row(self.positions[at]).id
     }
 

@@ -26,6 +26,8 @@ pub struct Session {
     pub head: Option<Head>,
     /// What was said, the latest last.
     pub said: Vec<Said>,
+    /// What runs of a noisy test came to, the latest last.
+    pub observed: Vec<Said>,
 }
 
 /// A verdict on a commit.
@@ -76,8 +78,9 @@ impl Default for Terms {
 }
 
 /// Words that have a meaning of their own behind `aisr bisect`.
-const TAKEN: [&str; 11] = [
+const TAKEN: [&str; 12] = [
     "start",
+    "observed",
     "skip",
     "next",
     "run",
@@ -185,6 +188,18 @@ impl Session {
         format!("{COMMAND} {} {}", self.terms.word(said.verdict), said.commit)
     }
 
+    /// What a run of a noisy test came to, as a line.
+    pub fn observed_line(&self, observed: &Said) -> String {
+        format!("{COMMAND} observed {} {}", self.terms.word(observed.verdict), observed.commit)
+    }
+
+    /// How it was begun and all that was said, as lines.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let said = self.said.iter().map(|said| self.said_line(said));
+        let observed = self.observed.iter().map(|observed| self.observed_line(observed));
+        std::iter::once(self.start_line()).chain(said).chain(observed)
+    }
+
     /// The bytes of the file.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = format!("{FIRST_LINE}\n").into_bytes();
@@ -195,8 +210,7 @@ impl Session {
                 out.extend([b"head ", name.as_bytes(), b"\n"].concat());
             }
         }
-        let said = self.said.iter().map(|said| self.said_line(said));
-        for line in std::iter::once(self.start_line()).chain(said) {
+        for line in self.lines() {
             out.extend_from_slice(line.as_bytes());
             out.push(b'\n');
         }
@@ -259,7 +273,15 @@ impl Session {
                 (None, b"start") => session = Some(Self::begun(rest).map_err(wrong)?),
                 (None, _) => return Err(wrong(format!("`{COMMAND} start` comes first"))),
                 (Some(_), b"start") => return Err(wrong("it starts a second time".into())),
-                (Some(session), verb) => session.say(verb, rest).map_err(wrong)?,
+                (Some(session), b"observed") => {
+                    let (verb, rest) = rest.split_first().ok_or_else(not_ours)?;
+                    let observed = session.read(verb, rest).map_err(wrong)?;
+                    session.observed.push(observed);
+                }
+                (Some(session), verb) => {
+                    let said = session.read(verb, rest).map_err(wrong)?;
+                    session.said.push(said);
+                }
             }
         }
         session.ok_or_else(|| LineError { line: 1, why: format!("there is no `{COMMAND} start`") })
@@ -286,14 +308,13 @@ impl Session {
         Ok(session)
     }
 
-    fn say(&mut self, verb: &[u8], rest: &[BString]) -> Result<(), String> {
+    fn read(&self, verb: &[u8], rest: &[BString]) -> Result<Said, String> {
         let verdict = std::str::from_utf8(verb).ok().and_then(|word| self.terms.verdict(word));
         let verdict = verdict.ok_or_else(|| unknown(verb))?;
         let [id] = rest else { return Err("it does not name one commit".into()) };
         let commit = Id::from_hex(id).map(CommitId::from_id);
         let commit = commit.ok_or("it does not name a commit by its whole id")?;
-        self.said.push(Said { commit, verdict });
-        Ok(())
+        Ok(Said { commit, verdict })
     }
 }
 
@@ -356,6 +377,10 @@ mod tests {
                 Said { commit: id(2), verdict: Verdict::Good },
                 Said { commit: id(3), verdict: Verdict::Skip },
             ],
+            observed: vec![
+                Said { commit: id(1), verdict: Verdict::Bad },
+                Said { commit: id(1), verdict: Verdict::Good },
+            ],
         }
     }
 
@@ -403,6 +428,7 @@ mod tests {
             ("aisr bisect start --term-old=bad\n", 1),
             ("aisr bisect start --path ../x\n", 1),
             ("aisr bisect start --run 'rm -r'\n", 1),
+            ("aisr bisect start\naisr bisect observed\n", 2),
         ] {
             assert_eq!(Session::replay(text.as_bytes()).unwrap_err().line, line, "{text}");
         }

@@ -14,8 +14,7 @@ fuzz_target!(|data: &[u8]| {
         Ok(session) => {
             let written = session.encode();
             assert_eq!(Session::decode(&written).as_ref(), Ok(&session));
-            let lines = session.said.iter().map(|said| session.said_line(said));
-            let lines: Vec<_> = std::iter::once(session.start_line()).chain(lines).collect();
+            let lines: Vec<_> = session.lines().collect();
             assert_eq!(Session::replay(lines.join("\n").as_bytes()), Ok(session));
         }
         Err(error) => assert!(error.line >= 1 && error.line <= data.len() + 1),

@@ -54,7 +54,17 @@ impl Noisy {
         };
         let rates = Rates::new(seen.all);
         let (observations, whole) = (Vec::new(), OnceCell::new());
-        Ok(Self { graph, hypotheses, rates, seen, testable, by_class, options, observations, whole })
+        Ok(Self {
+            graph,
+            hypotheses,
+            rates,
+            seen,
+            testable,
+            by_class,
+            options,
+            observations,
+            whole,
+        })
     }
 
     /// Goes on with a search of which this was seen.
@@ -150,8 +160,10 @@ impl Noisy {
             gains.filter(|(content, _)| self.testable[*content])
         };
         let most = gains().map(|(_, gain)| gain).fold(0.0, f64::max);
-        let good: Vec<usize> =
-            gains().filter(|(_, gain)| *gain >= most * NEARLY).map(|(content, _)| content).collect();
+        let good: Vec<usize> = gains()
+            .filter(|(_, gain)| *gain >= most * NEARLY)
+            .map(|(content, _)| content)
+            .collect();
         if good.is_empty() {
             return None;
         }
