@@ -231,3 +231,43 @@ fn what_is_skipped_is_left_at_growing_distance() {
     let skips = tested.iter().filter(|at| (450..=550).contains(*at)).count();
     assert!(skips <= 7, "{tested:?}");
 }
+
+#[test]
+fn of_two_bad_commits_the_one_with_none_behind_it_is_followed() {
+    for bads in [[4, 8], [8, 4]] {
+        let said = bads.map(|at| (at, Verdict::Bad));
+        let said = [&said[..], &[(0, Verdict::Good)]].concat();
+        let left = suspects(&line(9), &said).unwrap();
+        assert_eq!((left.all, left.bad), (vec![1, 2, 3, 4], 4));
+    }
+}
+
+#[test]
+fn of_many_only_those_that_count_are_tested() {
+    // Two lines of a hundred commits, their merge, which halves best and does not count, and a line
+    // of two hundred.
+    let mut all: Vec<Vec<u32>> = vec![vec![]];
+    for at in 1..=401 {
+        all.push(match at {
+            101 => vec![0],
+            201 => vec![100, 200],
+            at => vec![at - 1],
+        });
+    }
+    let dag = Dag::new(all.iter().map(Vec::as_slice)).unwrap();
+    let only: Vec<bool> = (0..dag.len()).map(|at| at != 201).collect();
+    let mut said = vec![(401, Verdict::Bad), (0, Verdict::Good)];
+    let mut test = |at: usize| if at >= 300 { Verdict::Bad } else { Verdict::Good };
+    let (tested, next) = search(&dag, &mut said, Some(&only), &mut test).unwrap();
+    let Next::Found(found) = next else { panic!("{next:?}") };
+    assert_eq!(found.first_bad, [300]);
+    assert!(tested.iter().all(|at| only[*at]) && tested.len() <= 9, "{tested:?}");
+}
+
+#[test]
+fn so_many_that_weights_are_rough_are_halved_all_the_same() {
+    let dag = line(40_000);
+    let said = [(39_999, Verdict::Bad), (0, Verdict::Good)];
+    let Ok(Next::Test { at, tests: 16, .. }) = next(&dag, &said, None) else { panic!() };
+    assert!(at.abs_diff(20_000) <= 20, "{at}");
+}
