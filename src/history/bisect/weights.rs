@@ -36,10 +36,10 @@ pub fn weights(dag: &Dag, counted: &[bool]) -> Vec<u32> {
 pub fn rough_weights(dag: &Dag, counted: &[bool], sample: usize) -> Vec<u32> {
     let total = counted.iter().filter(|counted| **counted).count();
     let stride = total.div_ceil(sample.max(1)).max(1);
-    let mut seen = 0;
+    let mut seen = 0usize;
     let chosen = counted.iter().map(|counted| {
         seen += usize::from(*counted);
-        *counted && seen % stride == 0
+        *counted && seen.is_multiple_of(stride)
     });
     let rough = weights(dag, &chosen.collect::<Vec<_>>());
     rough.into_iter().map(|weight| weight.saturating_mul(stride as u32)).collect()
@@ -141,10 +141,11 @@ fn set(row: &mut Row, from: usize, to: usize) {
     if from >= to {
         return;
     }
-    for word in from / 64..=(to - 1) / 64 {
+    let last = (to - 1) / 64;
+    for (word, bits) in row.iter_mut().enumerate().take(last + 1).skip(from / 64) {
         let low = from.saturating_sub(word * 64).min(63);
         let high = (to - word * 64).min(64);
-        row[word] |= (u64::MAX >> (64 - (high - low))) << low;
+        *bits |= (u64::MAX >> (64 - (high - low))) << low;
     }
 }
 
