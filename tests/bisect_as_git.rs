@@ -132,6 +132,8 @@ impl Git {
         };
         let plan: Vec<_> = (0..history.parents.len()).map(planned).collect();
         let twin = GitTwin::import(folder, &plan);
+        // `git bisect` does not begin where HEAD leads to nothing.
+        assert!(twin.git(["symbolic-ref", "HEAD", "refs/heads/b0"]).status().unwrap().success());
         let format = "--format=%(objectname) %(refname:lstrip=2)";
         let out = twin.git(["for-each-ref", format, "refs/heads"]).output().unwrap();
         let text = String::from_utf8(out.stdout).unwrap();

@@ -7,10 +7,10 @@ use std::fs;
 
 use program::{Desk, Ran};
 
-/// Fails three times in four where the prompt is poisoned, and once in ten elsewhere: which runs, a
-/// count of all runs decides.
+/// Fails where the prompt is poisoned, and about once in twelve elsewhere: which runs, a count of all
+/// runs decides.
 const TEST: &str = r#"n=$(cat "$OUT" 2>/dev/null || echo 0); n=$((n + 1)); echo $n > "$OUT"
-if grep -q approve prompts/refunds.md; then test $((n % 4)) -eq 0; else test $((n % 10)) -ne 7; fi"#;
+! grep -q approve prompts/refunds.md && test $((n * 7919 % 1009 % 100)) -ge 8"#;
 
 /// A desk of twelve commits, of which every other changes the prompt; it is poisoned in the seventh.
 fn desk() -> (Desk, Vec<String>) {

@@ -12,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::system::key_of;
 use crate::cli::{pathspec, target};
 
-/// Begin a bisection; the commits can also be named later
+/// Begin a bisection; the commits can also be named later.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   aisr bisect start main v1.0

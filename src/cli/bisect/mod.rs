@@ -43,24 +43,24 @@ pub struct Arguments {
 #[derive(clap::Subcommand)]
 enum What {
     Start(begin::Arguments),
-    /// Say that commits do not have what is looked for
+    /// Say that commits do not have what is looked for.
     #[command(alias = "old")]
     Good(say::Arguments),
-    /// Say that a commit has what is looked for
+    /// Say that a commit has what is looked for.
     #[command(alias = "new")]
     Bad(say::Arguments),
-    /// Say that commits cannot be tested; A..B skips all commits behind B that are not behind A
+    /// Say that commits cannot be tested; A..B skips all commits behind B that are not behind A.
     Skip(say::Arguments),
-    /// Show what to test next, and check it out
+    /// Show what to test next, and check it out.
     Next(NextArguments),
     Run(run::Arguments),
-    /// Print what was said, as a script that `replay` reads
+    /// Print what was said, as a script that `replay` reads.
     Log(log::Arguments),
     Replay(replay::Arguments),
     #[command(alias = "visualize")]
     View(view::Arguments),
     Reset(reset::Arguments),
-    /// Show what good and bad are called
+    /// Show what good and bad are called.
     Terms(terms::Arguments),
     /// The words that --term-old and --term-new name.
     #[command(external_subcommand)]

@@ -14,7 +14,7 @@ use crate::cli::error::CliError;
 /// A longer log is not read.
 const LIMIT: u64 = 128 << 20;
 
-/// Begin a bisection with what a log of another says
+/// Begin a bisection with what a log of another says.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   aisr bisect log > search.txt

@@ -15,7 +15,7 @@ use crate::cli::error::CliError;
 use crate::cli::output::{Escaped, Paging, draw_performed, id_and_subject};
 use crate::cli::target;
 
-/// End the bisection; HEAD and the folder go back to where they were
+/// End the bisection; HEAD and the folder go back to where they were.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   aisr bisect reset
@@ -32,7 +32,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     let session = match (Session::find(&repo), &arguments.revision) {
         (Ok(Some(session)), _) => session,
         (Ok(None), None) => {
-            context.hint("no bisection is under way");
+            if !context.quiet {
+                anstream::eprintln!("No bisection is under way.");
+            }
             return Ok(Answer::Yes);
         }
         // Whoever says where to go needs nothing that a damaged session says.

@@ -21,7 +21,7 @@ use crate::cli::error::CliError;
 use crate::cli::output::{Paging, id_and_subject, write_json};
 use crate::cli::pathspec;
 
-/// Test commits by a command until the first bad one is found
+/// Test commits by a command until the first bad one is found.
 ///
 /// Each commit is checked out to a temporary folder, in which the command runs; the working folder is
 /// not touched. Exit code 0 means good, 125 that the commit cannot be tested, any other below 126

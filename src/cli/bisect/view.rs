@@ -11,7 +11,7 @@ use crate::cli::context::{Context, revisions};
 use crate::cli::error::CliError;
 use crate::cli::output::{CommitView, Escaped, Ids, Names, Paging, write_json};
 
-/// Show where a bisection stands: the commits that may have brought it, newest first
+/// Show where a bisection stands: the commits that may have brought it, newest first.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   aisr bisect view
