@@ -5,20 +5,24 @@ use std::collections::HashMap;
 
 use super::graph::Graph;
 use super::hypotheses::Hypotheses;
-use super::posterior::{Extent, Posterior, Seen};
+use super::drift::{Drift, drift};
+use super::posterior::{Extent, Pair, Posterior, Seen};
 use super::random::Random;
 use super::rates::Rates;
 use super::search::{Class, NoisyError, Observation, Options, Outcome, Search};
-use super::verdict::{Hypothesis, Tally, Verdict, Weighed};
+use super::verdict::{Hypothesis, Kinds, Tally, Verdict, Weighed};
 
 /// How many runs an answer may take at most.
 pub const MOST_RUNS: u32 = 1000;
-/// Each so manieth run is one of an end, by turns the bad and a good one.
-const END_EVERY: usize = 8;
+/// After so many runs without one of the bad end, or of a good one, it is run again.
+const ENDS_EVERY: usize = 24;
 /// Each so manieth run is chosen by all hypotheses, the others without pairs.
 const PAIRS_EVERY: usize = 4;
 /// Contents whose gain is at least this part of the greatest are drawn from.
-const NEARLY: f64 = 0.9;
+const NEARLY: f64 = 0.97;
+/// From this probability on, every other run is one that tells most about whether the leading
+/// answer holds.
+const LEADS: f64 = 0.5;
 
 /// A search by a noisy test.
 pub struct Noisy {
@@ -54,17 +58,7 @@ impl Noisy {
         };
         let rates = Rates::new(seen.all);
         let (observations, whole) = (Vec::new(), OnceCell::new());
-        Ok(Self {
-            graph,
-            hypotheses,
-            rates,
-            seen,
-            testable,
-            by_class,
-            options,
-            observations,
-            whole,
-        })
+        Ok(Self { graph, hypotheses, rates, seen, testable, by_class, options, observations, whole })
     }
 
     /// Goes on with a search of which this was seen.
@@ -140,34 +134,38 @@ impl Noisy {
     fn choose_nth(&self, ahead: usize) -> Option<Class> {
         let step = self.observations.len() + ahead;
         let mut random = Random::new(self.options.seed ^ (step as u64) << 32);
-        if step % END_EVERY == END_EVERY - 1 {
-            let good = self.graph.goods[random.below(self.graph.goods.len())];
-            let bad_first = step / END_EVERY % 2 == 0;
-            let end = if bad_first { self.graph.bad } else { good };
-            if self.testable[end] {
-                return Some(self.graph.contents[end].class);
-            }
+        if let Some(end) = self.stale_end(&mut random).filter(|_| ahead == 0) {
+            return Some(self.graph.contents[end].class);
         }
-        let quick;
-        let posterior = if step % PAIRS_EVERY == 0 {
-            self.whole()
-        } else {
-            quick = self.weigh(Extent::NoPairs);
-            &quick
-        };
+        let quick = self.weigh(Extent::NoPairs);
+        let confirm = quick.lead() >= LEADS;
+        let posterior =
+            if confirm || step % PAIRS_EVERY == 0 { self.whole() } else { &quick };
+        let all_gains =
+            if confirm && step % 2 == 0 { &posterior.leader_gains } else { &posterior.gains };
         let gains = || {
-            let gains = posterior.gains.iter().copied().enumerate();
+            let gains = all_gains.iter().copied().enumerate();
             gains.filter(|(content, _)| self.testable[*content])
         };
-        let most = gains().map(|(_, gain)| gain).fold(0.0, f64::max);
-        let good: Vec<usize> = gains()
-            .filter(|(_, gain)| *gain >= most * NEARLY)
-            .map(|(content, _)| content)
-            .collect();
+        let most = gains().map(|(_, gain)| gain).fold(f64::NEG_INFINITY, f64::max);
+        let least = most - most.abs() * (1.0 - NEARLY);
+        let good: Vec<usize> =
+            gains().filter(|(_, gain)| *gain >= least).map(|(content, _)| content).collect();
         if good.is_empty() {
             return None;
         }
         Some(self.graph.contents[good[random.below(good.len())]].class)
+    }
+
+    /// An end that was not run for long.
+    fn stale_end(&self, random: &mut Random) -> Option<usize> {
+        let recent = self.observations.len().checked_sub(ENDS_EVERY)?;
+        let goods = &self.graph.goods;
+        let ends = [self.graph.bad, goods[random.below(goods.len())]];
+        ends.into_iter().filter(|end| self.testable[*end]).find(|end| {
+            let class = self.graph.contents[*end].class;
+            self.observations[recent..].iter().all(|observation| observation.class != class)
+        })
     }
 
     /// What the search has come to.
@@ -213,7 +211,8 @@ impl Noisy {
         Verdict::NotOneCommit { probability, likeliest }
     }
 
-    /// The likeliest hypotheses, at most a hundred.
+    /// The likeliest hypotheses, likeliest first, at most a hundred: of pairs only the likeliest
+    /// of each kind.
     pub fn posterior(&self) -> Vec<Weighed> {
         let posterior = self.whole();
         let mut weighed = vec![
@@ -226,9 +225,45 @@ impl Noisy {
                 weighed.push(Weighed { hypothesis, probability: *probability });
             }
         }
+        if let Some(Pair { first, second, probability }) = posterior.best_removed {
+            let (brought, removed) = (self.commits(first), self.commits(second));
+            let hypothesis = Hypothesis::BroughtAndRemoved { brought, removed };
+            weighed.push(Weighed { hypothesis, probability });
+        }
+        if let Some(Pair { first, second, probability }) = posterior.best_twice {
+            let (first, second) = (self.commits(first), self.commits(second));
+            let hypothesis = Hypothesis::ChangedTwice { first, second };
+            weighed.push(Weighed { hypothesis, probability });
+        }
         weighed.sort_by(|a, b| b.probability.total_cmp(&a.probability));
         weighed.truncate(100);
         weighed
+    }
+
+    /// The probability of each kind of hypothesis.
+    pub fn kinds(&self) -> Kinds {
+        let posterior = self.whole();
+        Kinds {
+            no_change: posterior.none,
+            brought: posterior.any_one(),
+            brought_and_removed: posterior.removed,
+            changed_twice: posterior.twice,
+            scattered: posterior.scattered,
+        }
+    }
+
+    /// The ends whose pass rate seems to have changed while the search went on.
+    pub fn drifts(&self) -> Vec<Drift> {
+        let ends = std::iter::once(self.graph.bad).chain(self.graph.goods.iter().copied());
+        let drift = |end: usize| drift(self.graph.contents[end].class, &self.observations);
+        ends.filter_map(drift).collect()
+    }
+
+    /// The commit, or those that no test can tell apart, that is likeliest to have brought it
+    /// alone.
+    pub fn likeliest(&self) -> Option<Vec<usize>> {
+        let posterior = self.weigh(Extent::NoPairs);
+        posterior.best_one().map(|(node, _)| self.commits(node))
     }
 
     fn commits(&self, node: usize) -> Vec<usize> {
@@ -265,7 +300,7 @@ impl Tally {
         self.good + self.bad
     }
 
-    fn add(&mut self, outcome: Outcome) {
+    pub(super) fn add(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Good => self.good += 1,
             Outcome::Bad => self.bad += 1,

@@ -43,6 +43,21 @@ pub struct Weighed {
     pub probability: f64,
 }
 
+/// The probability of each kind of hypothesis; they add up to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Kinds {
+    /// That all of it passes equally often.
+    pub no_change: f64,
+    /// That one commit brought it.
+    pub brought: f64,
+    /// That one brought it and another removed it.
+    pub brought_and_removed: f64,
+    /// That the pass rate changed twice.
+    pub changed_twice: f64,
+    /// That each content has a pass rate of its own.
+    pub scattered: f64,
+}
+
 /// Runs that passed and that failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
