@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use aisr::history::bisect::noisy::{
-    Hypothesis, Noisy, NoisyError, Observation, Options, Outcome, Tally, Verdict as Sure,
+    Hypothesis, Kinds, Noisy, NoisyError, Observation, Options, Outcome, Tally, Verdict as Sure,
 };
 use aisr::history::bisect::{Contents, Said, Search, Session, Step, Verdict};
 use aisr::object::CommitId;
@@ -126,7 +126,12 @@ struct NoisyView {
     /// Those that removed it again.
     removed: Vec<String>,
     runs: u64,
+    /// The probability of each kind of explanation.
+    kinds: Kinds,
+    /// The likeliest explanations.
     posterior: Vec<WeighedView>,
+    /// Commits at the ends that pass more or less often than they did at first.
+    drifted: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -171,8 +176,16 @@ impl NoisyView {
             WeighedView { what, commits, removed, probability: weighed.probability }
         });
         let posterior = posterior.collect();
-        Self { verdict, probability, commits, removed, runs, posterior }
+        let drifted = drifted(noisy, contents).iter().map(|id| id.to_hex()).collect();
+        let kinds = noisy.kinds();
+        Self { verdict, probability, commits, removed, runs, kinds, posterior, drifted }
     }
+}
+
+/// The commits at the ends whose tests pass more or less often than they did at first.
+fn drifted(noisy: &Noisy, contents: &Contents) -> Vec<CommitId> {
+    let places = noisy.drifts().into_iter().filter_map(|drift| noisy.commit_of(drift.class));
+    commits(contents, &places.collect::<Vec<_>>())
 }
 
 fn commits(contents: &Contents, places: &[usize]) -> Vec<CommitId> {
@@ -243,6 +256,23 @@ impl Shown<'_> {
                 }
             };
             writeln!(out, "  {:>4}  {what}", percent(weighed.probability))?;
+        }
+        let kinds = noisy.kinds();
+        writeln!(
+            out,
+            "In all: one commit {}, brought and removed {}, changed twice {}, nothing {}, other {}",
+            percent(kinds.brought),
+            percent(kinds.brought_and_removed),
+            percent(kinds.changed_twice),
+            percent(kinds.no_change),
+            percent(kinds.scattered),
+        )?;
+        for id in drifted(noisy, self.contents) {
+            let commit = id_and_subject(self.repo, id, self.context.verbose)?;
+            writeln!(
+                out,
+                "{commit} passes not as often as at first: what it calls may have changed"
+            )?;
         }
         if noisy.verdict() == Sure::Undecided {
             out.flush()?;
