@@ -308,3 +308,7 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

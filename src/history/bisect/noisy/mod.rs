@@ -26,6 +26,8 @@
 //! ```
 
 mod bit_matrix;
+#[cfg(test)]
+mod brute_force;
 mod drift;
 mod engine;
 mod graph;
