@@ -8,7 +8,7 @@ use clap::Subcommand;
 
 use crate::bench_report::{self, LARGE, Large, Peers};
 use crate::bench_rows::{Benchmark, Measured, SYSTEM, YEARS};
-use crate::{Result, machine, process, root};
+use crate::{Result, bench_noisy, machine, process, root};
 
 /// Where the figures are kept.
 const DOCUMENT: &str = "docs/benchmarks.md";
@@ -55,6 +55,21 @@ enum Other {
     Bisect(BisectArguments),
     /// Take a system on, show its graph, and tell differences by meaning, beside other tools
     System(SystemArguments),
+    /// Simulate bisection by a test that passes only sometimes, beside git_bayesect
+    Noisy(NoisyArguments),
+}
+
+#[derive(clap::Args)]
+struct NoisyArguments {
+    /// How many simulations over 128 commits
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    small: u32,
+    /// How many simulations over 1,024 commits
+    #[arg(long, value_name = "N", default_value_t = 150)]
+    large: u32,
+    /// The Python that has git_bayesect [default: python3]
+    #[arg(long, value_name = "PATH", default_value = "python3", hide_default_value = true)]
+    python: PathBuf,
 }
 
 #[derive(clap::Args)]
@@ -131,6 +146,7 @@ pub fn run(arguments: &Arguments) -> Result {
         Some(Other::Large(large)) => run_large(large),
         Some(Other::Years(years)) => run_years(years),
         Some(Other::System(system)) => run_system(system),
+        Some(Other::Noisy(noisy)) => run_noisy(noisy),
         None => run_peers(arguments),
     }
 }
@@ -159,7 +175,7 @@ fn run_peers(arguments: &Arguments) -> Result {
     let text =
         bench_report::document(&format!("cargo xtask {command}"), &machine, &peers, &targets);
     let kept = |former: &str| {
-        let headings = [SYSTEM.heading, YEARS.heading, LARGE];
+        let headings = [SYSTEM.heading, YEARS.heading, LARGE, bench_noisy::HEADING];
         let sections = headings.map(|heading| bench_report::section(former, heading));
         sections
             .iter()
@@ -223,6 +239,15 @@ fn run_system(arguments: &SystemArguments) -> Result {
          {components} components and {edges} edges. Times are medians of whole processes."
     );
     run_rows(&SYSTEM, &words, &about, place, *check)
+}
+
+fn run_noisy(arguments: &NoisyArguments) -> Result {
+    let NoisyArguments { small, large, python } = arguments;
+    let command = format!("cargo xtask bench noisy --small {small} --large {large}");
+    let machine = machine::describe(&root())?;
+    let section = bench_noisy::section(&command, python, &machine, [*small, *large])?;
+    println!("{section}");
+    write_document(|former| bench_report::with_section(former, bench_noisy::HEADING, &section))
 }
 
 /// Runs a benchmark of rows and writes its section.
