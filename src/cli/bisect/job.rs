@@ -35,7 +35,7 @@ pub enum Ending {
 pub struct Job {
     /// Its number in the run.
     pub number: u64,
-    pub commit: CommitId,
+    /// Where it runs.
     pub folder: PathBuf,
     child: Child,
     /// Where its output is kept until its turn comes.
@@ -84,7 +84,7 @@ impl Test<'_> {
             while matches!(waitid(WaitId::Pid(pid), options), Err(rustix::io::Errno::INTR)) {}
             let _ = events.send(Event::Ended(number));
         });
-        Ok(Job { number, commit, folder, child, kept: keep })
+        Ok(Job { number, folder, child, kept: keep })
     }
 }
 
