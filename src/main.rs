@@ -4,6 +4,11 @@ mod cli;
 
 use std::process::ExitCode;
 
+/// That of musl takes several times as long, and more where several threads ask at once.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
         eprintln!("error: aisr met a bug of its own and stopped: {info}");

@@ -177,7 +177,6 @@ impl Writer {
 }
 
 /// Collects the fields of a map and writes them in the order that the encoding asks for.
-#[derive(Default)]
 pub struct MapWriter {
     /// Keys and values, as they came.
     written: Writer,
@@ -185,10 +184,16 @@ pub struct MapWriter {
     fields: Vec<(usize, usize, usize)>,
 }
 
+impl Default for MapWriter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl MapWriter {
-    /// A map without fields.
+    /// A map without fields, with room for what most maps hold.
     pub fn new() -> Self {
-        Self::default()
+        Self { written: Writer::over(Vec::with_capacity(512)), fields: Vec::with_capacity(16) }
     }
 
     /// Adds a field whose value `write` writes.
@@ -242,7 +247,8 @@ impl MapWriter {
 
     /// The map as bytes of its own.
     pub fn finish(self) -> Vec<u8> {
-        let mut out = Writer::new();
+        // The head of a map takes nine bytes at most.
+        let mut out = Writer::over(Vec::with_capacity(self.written.out.len() + 9));
         self.write(&mut out);
         out.finish()
     }

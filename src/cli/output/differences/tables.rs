@@ -217,7 +217,9 @@ impl Drawing<'_> {
         };
         let fields = match value {
             Value::Fields(fields) if !fields.is_empty() => {
-                fields.iter().map(|(name, value)| part(vec![name.clone()], value)).collect()
+                // In records of text the key is a field; it is shown already.
+                let rest = fields.iter().filter(|(name, _)| !self.table.key.contains(name));
+                rest.map(|(name, value)| part(vec![name.clone()], value)).collect()
             }
             value => vec![part(Vec::new(), value)],
         };
