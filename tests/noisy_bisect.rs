@@ -114,8 +114,7 @@ fn removed(search: Search, random: &mut Random) -> World {
     let (brought, gone) = (below(&search, first), below(&search, second));
     let rates = brought.iter().zip(gone).map(|(b, g)| if *b && !g { after } else { before });
     let rates = rates.collect();
-    let truth =
-        Hypothesis::BroughtAndRemoved { brought: vec![first], removed: vec![second] };
+    let truth = Hypothesis::BroughtAndRemoved { brought: vec![first], removed: vec![second] };
     World { search, truth, rates }
 }
 

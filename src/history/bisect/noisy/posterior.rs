@@ -217,13 +217,7 @@ impl Posterior {
         }
     }
 
-    fn gain(
-        &mut self,
-        hypotheses: &Hypotheses,
-        rates: &Rates,
-        seen: &Seen,
-        predicted: &Predicted,
-    ) {
+    fn gain(&mut self, hypotheses: &Hypotheses, rates: &Rates, seen: &Seen, predicted: &Predicted) {
         let total = self.total();
         let (leader, leader_weight) = self.leader();
         let (with, without) = self.leader_rates(leader, rates, seen);
