@@ -4,9 +4,7 @@
 
 use std::time::Instant;
 
-use aisr::history::bisect::noisy::{
-    Class, Noisy, Observation, Options, Outcome, Search, Searched,
-};
+use aisr::history::bisect::noisy::{Class, Noisy, Observation, Options, Outcome, Search, Searched};
 
 const RATES: [(f64, f64); 3] = [(0.95, 0.75), (0.9, 0.1), (0.7, 0.3)];
 const MARKS: [usize; 3] = [50, 100, 300];
@@ -32,13 +30,17 @@ fn main() {
     };
     for (before, after) in RATES {
         let plain = (0..count).filter(|nth| plain(commits, before, after, *nth)).count();
-        println!("{{\"who\":\"git bisect\",\"rates\":[{before},{after}],\"right\":[{plain},{plain},{plain}],\"slowest\":0}}");
+        println!(
+            "{{\"who\":\"git bisect\",\"rates\":[{before},{after}],\"right\":[{plain},{plain},{plain}],\"slowest\":0}}"
+        );
         let (mut right, mut slowest) = ([0; MARKS.len()], 0.0);
         for nth in 0..count {
             let marks = noisy(commits, before, after, nth, &mut slowest);
             right.iter_mut().zip(marks).for_each(|(sum, is_right)| *sum += usize::from(is_right));
         }
-        println!("{{\"who\":\"aisr\",\"rates\":[{before},{after}],\"right\":{right:?},\"slowest\":{slowest}}}");
+        println!(
+            "{{\"who\":\"aisr\",\"rates\":[{before},{after}],\"right\":{right:?},\"slowest\":{slowest}}}"
+        );
     }
 }
 

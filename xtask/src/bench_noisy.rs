@@ -47,13 +47,17 @@ pub fn section(
         ),
     );
     out.push_str(&machine_table(machine));
-    line(&mut out, "\n| commits | passes before / after | | 50 runs | 100 runs | 300 runs | slowest choice |");
+    line(
+        &mut out,
+        "\n| commits | passes before / after | | 50 runs | 100 runs | 300 runs | slowest choice |",
+    );
     line(&mut out, "|---|---|---|---|---|---|---|");
     for (commits, count) in [(128, small), (1024, large)] {
         for row in simulate(python, commits, count)? {
             let [before, after] = row.rates.map(|rate| rate * 100.0);
-            let [few, more, many] =
-                row.right.map(|right| format!("{:.1} %", f64::from(right) * 100.0 / f64::from(count)));
+            let [few, more, many] = row
+                .right
+                .map(|right| format!("{:.1} %", f64::from(right) * 100.0 / f64::from(count)));
             let slowest = match row.slowest {
                 0.0 => "–".into(),
                 ms => format!("{ms:.1} ms"),

@@ -68,10 +68,8 @@ fn hypotheses(search: &Search) -> (Vec<Labelling>, Vec<Option<usize>>) {
     }
     let classes = search.commits.iter().map(|commit| commit.class.0).max().unwrap() as usize + 1;
     let plain = |prior, labels| Labelling { prior, labels, ordered: false };
-    let mut all = vec![
-        plain(PRIORS.none, vec![0; classes]),
-        plain(PRIORS.scattered, (0..classes).collect()),
-    ];
+    let mut all =
+        vec![plain(PRIORS.none, vec![0; classes]), plain(PRIORS.scattered, (0..classes).collect())];
     let mut brought = vec![None, None];
     let priors = [(PRIORS.one, true), (PRIORS.removed, true), (PRIORS.twice, false)];
     for (kind, (prior, ordered)) in kinds.into_iter().zip(priors) {

@@ -3,9 +3,9 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
+use super::drift::{Drift, drift};
 use super::graph::Graph;
 use super::hypotheses::Hypotheses;
-use super::drift::{Drift, drift};
 use super::posterior::{Extent, Pair, Posterior, Seen};
 use super::random::Random;
 use super::rates::Rates;
@@ -58,7 +58,17 @@ impl Noisy {
         };
         let rates = Rates::new(seen.all);
         let (observations, whole) = (Vec::new(), OnceCell::new());
-        Ok(Self { graph, hypotheses, rates, seen, testable, by_class, options, observations, whole })
+        Ok(Self {
+            graph,
+            hypotheses,
+            rates,
+            seen,
+            testable,
+            by_class,
+            options,
+            observations,
+            whole,
+        })
     }
 
     /// Goes on with a search of which this was seen.
@@ -139,8 +149,7 @@ impl Noisy {
         }
         let quick = self.weigh(Extent::NoPairs);
         let confirm = quick.lead() >= LEADS;
-        let posterior =
-            if confirm || step % PAIRS_EVERY == 0 { self.whole() } else { &quick };
+        let posterior = if confirm || step % PAIRS_EVERY == 0 { self.whole() } else { &quick };
         let all_gains =
             if confirm && step % 2 == 0 { &posterior.leader_gains } else { &posterior.gains };
         let gains = || {

@@ -123,7 +123,8 @@ impl Hypotheses {
             let seen = *other_held != 0 || *split != 0;
             split == other_split && held != other_held && seen
         };
-        let pairs = |node| below.row(node).filter(move |other| *other != node && fits(node, *other));
+        let pairs =
+            |node| below.row(node).filter(move |other| *other != node && fits(node, *other));
         let all: usize = (0..nodes.len()).map(|node| pairs(node).count()).sum();
         let mut step = 1;
         while all / (step * step) > MOST_PAIRS {

@@ -165,10 +165,17 @@ impl Posterior {
             let (mut removed, mut twice) = (0.0, 0.0);
             let (mut node_mean, mut node_entropy) = (0.0, 0.0);
             let (mut base_mean, mut base_entropy) = (0.0, 0.0);
+            // Neighbours mostly have the same runs behind them.
+            let mut last = seen.nodes[at];
+            let mut found = rates.split(Tally::default());
             for remover in hypotheses.removers(at) {
                 let other = *remover as usize;
                 let weight = hypotheses.nodes[other].weight;
-                let (split, between) = rates.split(tally.without(seen.nodes[other]));
+                if seen.nodes[other] != last {
+                    last = seen.nodes[other];
+                    found = rates.split(tally.without(last));
+                }
+                let (split, between) = found;
                 let ([fault, rest], [fault_entropy, rest_entropy]) = (split.means, split.entropies);
                 let with = removed_prior * weight * split.likelihood;
                 removed += with;
@@ -210,13 +217,7 @@ impl Posterior {
         }
     }
 
-    fn gain(
-        &mut self,
-        hypotheses: &Hypotheses,
-        rates: &Rates,
-        seen: &Seen,
-        predicted: &Predicted,
-    ) {
+    fn gain(&mut self, hypotheses: &Hypotheses, rates: &Rates, seen: &Seen, predicted: &Predicted) {
         let total = self.total();
         let (leader, leader_weight) = self.leader();
         let (with, without) = self.leader_rates(leader, rates, seen);

@@ -164,9 +164,6 @@ pub fn entropy(chance: f64) -> f64 {
 impl Tally {
     /// All of these but for a part of them.
     pub fn without(self, part: Self) -> Self {
-        Self {
-            good: self.good.saturating_sub(part.good),
-            bad: self.bad.saturating_sub(part.bad),
-        }
+        Self { good: self.good.saturating_sub(part.good), bad: self.bad.saturating_sub(part.bad) }
     }
 }

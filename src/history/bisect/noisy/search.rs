@@ -106,7 +106,9 @@ pub enum NoisyError {
     #[error("what was tested (class {0}) is not in the history that is searched")]
     NoSuchClass(u32),
     /// More contents than can be compared pair by pair.
-    #[error("the tested part differs in {found} places of this history; at most {most} can be searched at once")]
+    #[error(
+        "the tested part differs in {found} places of this history; at most {most} can be searched at once"
+    )]
     TooMany {
         /// How many there are.
         found: usize,
