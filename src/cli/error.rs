@@ -80,6 +80,12 @@ impl CliError {
         self
     }
 
+    /// Adds a line that says more and is safe to show.
+    pub fn detail(mut self, line: impl Into<String>) -> Self {
+        self.details.push(line.into());
+        self
+    }
+
     fn caused_by(error: impl Error + 'static, hints: Vec<String>) -> Self {
         Self { kind: Kind::Failure, error: Box::new(error), details: Vec::new(), hints }
     }

@@ -22,6 +22,7 @@ mod fetch;
 mod fsck;
 mod gc;
 mod git_words;
+mod grep;
 mod hold_still;
 mod init;
 mod key;
@@ -51,6 +52,7 @@ mod undo;
 mod untrack;
 mod verify;
 mod version;
+mod when;
 mod words;
 
 use std::path::PathBuf;
@@ -102,6 +104,8 @@ enum Command {
     Commit(commit::Arguments),
     Allow(allow::Arguments),
     Log(log::Arguments),
+    When(when::Arguments),
+    Grep(grep::Arguments),
     Status(status::Arguments),
     System(system::Arguments),
     Diff(diff::Arguments),
@@ -164,6 +168,8 @@ pub fn run() -> ExitCode {
         Command::Commit(arguments) => commit::run(&context, &arguments),
         Command::Allow(arguments) => allow::run(&context, &arguments),
         Command::Log(arguments) => log::run(&context, &arguments),
+        Command::When(arguments) => when::run(&context, &arguments),
+        Command::Grep(arguments) => grep::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::System(arguments) => system::run(&context, &arguments),
         Command::Diff(arguments) => diff::run(&context, &arguments),

@@ -9,8 +9,8 @@ use clap::{Args, Command, CommandFactory, FromArgMatches};
 
 use super::{
     Arguments, Global, allow, bisect, branch, bug_report, cat, check, checkout, clone, commit,
-    config, diff, fetch, fsck, gc, init, key, log, ls, op, pull, push, remote, repair, restore,
-    show, sql, status, system, tag, trust, undo, untrack, verify, version,
+    config, diff, fetch, fsck, gc, grep, init, key, log, ls, op, pull, push, remote, repair,
+    restore, show, sql, status, system, tag, trust, undo, untrack, verify, version, when,
 };
 
 /// Adds the arguments of one command.
@@ -42,11 +42,13 @@ fn alone(name: &OsStr) -> Option<Command> {
 }
 
 /// The commands that people call; others are found among all.
-const COMMANDS: [(&str, Augment); 34] = [
+const COMMANDS: [(&str, Augment); 36] = [
     ("init", init::Arguments::augment_args),
     ("commit", commit::Arguments::augment_args),
     ("allow", allow::Arguments::augment_args),
     ("log", log::Arguments::augment_args),
+    ("when", when::Arguments::augment_args),
+    ("grep", grep::Arguments::augment_args),
     ("sql", sql::Arguments::augment_args),
     ("status", status::Arguments::augment_args),
     ("diff", diff::Arguments::augment_args),

@@ -9,6 +9,7 @@ use std::{env, fs, io};
 use aisr::capture::StatKey;
 use aisr::chunk::{ContentHint, Encoder};
 use aisr::history::bisect::Session;
+use aisr::history::query::parse;
 use aisr::log::{Head, HeadEntry, PlaceFile, RefName, Refs};
 use aisr::object::cbor::{Reader, Writer};
 use aisr::object::tuple::{self, Element};
@@ -66,6 +67,7 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
         "public_key" => {
             KeyBytes::from_slice(bytes).is_ok() || PublicKey::from_openssh(text).is_ok()
         }
+        "query" => parse(text).is_ok(),
         "recipe" => RecipeNode::decode(bytes).is_ok(),
         "ref_name" => RefName::new(bytes).is_ok(),
         "refs" => Refs::decode(bytes).is_ok(),
@@ -243,6 +245,11 @@ fn seeds() -> Vec<Seed> {
     seeds.push(("repo_path", "prompt", b"prompts/triage.md".to_vec()));
     seeds.push(("refs", "branches", refs().encode()));
     seeds.push(("commit_graph", "octopus", commit_graph()));
+    let question = "not exists(tool:a) and (edge(agent:b, uses, tool:a) or content(path:c/d) ~ \"x\\d\")\n\
+                    or row(memory:m, t, id=7, n >= 1.5).text contains 'y' and count(memory:m, *) != 2\n\
+                    or tool(tool:a, f).description !~ '^z' or key(config:k, a.b) = null\n\
+                    or changed(model:base) and signer = \"ci\"";
+    seeds.push(("query", "every-atom", question.into()));
     let ids = [id(53), id(54)].into();
     seeds.push(("upkeep_file", "doomed", encode_id_list("doomed", &ids)));
     let state = Collected {
@@ -263,7 +270,7 @@ fn seeds() -> Vec<Seed> {
 fn commit_graph() -> Vec<u8> {
     let row = |id: u8, generation: u32, first: u32, second: u32, filter: u32| {
         let numbers = [generation, first, second, filter].map(u32::to_le_bytes);
-        [&[id; 32][..], &[9; 32], &1_700_000_000i64.to_le_bytes(), &numbers.concat()].concat()
+        [&[id; 32][..], &[9; 32], &[8; 32], &1_700_000_000i64.to_le_bytes(), &numbers.concat()].concat()
     };
     let none = u32::MAX;
     let rows = [
