@@ -3,6 +3,7 @@
 
 mod add;
 mod allow;
+mod bisect;
 mod blame;
 mod branch;
 mod bug_report;
@@ -112,6 +113,7 @@ enum Command {
     Status(status::Arguments),
     System(system::Arguments),
     Diff(diff::Arguments),
+    Bisect(bisect::Arguments),
     Show(show::Arguments),
     Ls(ls::Arguments),
     Cat(cat::Arguments),
@@ -176,6 +178,7 @@ pub fn run() -> ExitCode {
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::System(arguments) => system::run(&context, &arguments),
         Command::Diff(arguments) => diff::run(&context, &arguments),
+        Command::Bisect(arguments) => bisect::run(&context, &arguments),
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),
@@ -227,5 +230,7 @@ fn code(error: &CliError) -> u8 {
         Kind::Failure => 3,
         // What a shell shows for a program that SIGPIPE ended.
         Kind::ClosedPipe => 141,
+        // The same for SIGINT.
+        Kind::Interrupted => 130,
     }
 }

@@ -5,6 +5,7 @@
 //! Uses `system`, `repo` and the rooms below.
 
 mod ancestry;
+pub mod bisect;
 pub mod blame;
 mod branches;
 pub mod commit_graph;

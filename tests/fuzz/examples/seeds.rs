@@ -8,6 +8,7 @@ use std::{env, fs, io};
 
 use aisr::capture::StatKey;
 use aisr::chunk::{ContentHint, Encoder};
+use aisr::history::bisect::Session;
 use aisr::history::query::parse;
 use aisr::log::{Head, HeadEntry, PlaceFile, RefName, Refs};
 use aisr::object::cbor::{Reader, Writer};
@@ -48,6 +49,7 @@ fn main() -> io::Result<()> {
 fn is_sound(target: &str, bytes: &[u8]) -> bool {
     let text = str::from_utf8(bytes).unwrap_or_default();
     match target {
+        "bisect_session" => Session::decode(bytes).is_ok(),
         "agent_answer" => parse_identities(bytes).is_ok(),
         "cbor" => Reader::new(bytes).any().is_ok(),
         "commit" => Commit::decode(bytes).is_ok(),
@@ -236,6 +238,9 @@ fn seeds() -> Vec<Seed> {
     let place = PlaceFile { repo: repository(), log: LogId::new([4; 16]) };
     seeds.push(("place_file", "plain", place.encode().into_bytes()));
     seeds.push(("manifest", "desk", MANIFEST.as_bytes().to_vec()));
+    let log = "aisr bisect start --kind prompt\naisr bisect bad ";
+    let bisection = Session::replay(format!("{log}{}\n", "07".repeat(32)).as_bytes());
+    seeds.extend(bisection.map(|session| ("bisect_session", "begun", session.encode())));
     seeds.push(("ref_name", "branch", b"refs/heads/main".to_vec()));
     seeds.push(("repo_path", "prompt", b"prompts/triage.md".to_vec()));
     seeds.push(("refs", "branches", refs().encode()));
