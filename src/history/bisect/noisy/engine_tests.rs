@@ -93,20 +93,39 @@ fn a_search_goes_on_where_it_was_left() {
     assert_eq!(again.verdict(), verdict);
 }
 
-#[test]
-fn both_ends_are_run_again_and_again() {
-    let search = line(&(0..12).collect::<Vec<_>>());
-    let mut noisy = Noisy::new(&search, Options { seed: 5, ..Options::default() }).unwrap();
-    for run in 0..200 {
+/// So many runs over 200 commits of which those from 100 on fail, more or less.
+fn long(runs: u32) -> Noisy {
+    let search = line(&(0..200).collect::<Vec<_>>());
+    let options = Options { seed: 5, budget: MOST_RUNS, ..Options::default() };
+    let mut noisy = Noisy::new(&search, options).unwrap();
+    for run in 0..runs {
         let class = noisy.choose().unwrap();
-        let outcome = if run % 3 == 0 { Outcome::Bad } else { Outcome::Good };
+        let fails = (class.0 >= 100) != (run % 4 == 0);
+        let outcome = if fails { Outcome::Bad } else { Outcome::Good };
         noisy.observe(Observation { class, outcome }).unwrap();
     }
-    for window in noisy.observations().windows(ENDS_EVERY + 2) {
-        for end in [0, 11] {
+    noisy
+}
+
+#[test]
+fn both_ends_are_run_again_and_again() {
+    for window in long(150).observations().windows(ENDS_EVERY + 2) {
+        for end in [0, 199] {
             assert!(window.iter().any(|one| one.class == Class(end)));
         }
     }
+}
+
+#[test]
+fn several_at_once_are_at_most_one_end_that_is_run_again() {
+    let mut noisy = long(0);
+    for _ in 0..ENDS_EVERY {
+        let observation = Observation { class: Class(100), outcome: Outcome::Bad };
+        noisy.observe(observation).unwrap();
+    }
+    let many = noisy.next_many(6);
+    assert_eq!((many.len(), many[0]), (6, Class(199)));
+    assert!(many[1..].iter().any(|class| *class != many[0]), "{many:?}");
 }
 
 #[test]

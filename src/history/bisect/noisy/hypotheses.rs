@@ -150,3 +150,24 @@ impl Hypotheses {
         &self.removers[self.starts[node]..self.starts[node + 1]]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::search::{Class, Search, Searched};
+    use super::*;
+
+    #[test]
+    fn who_removes_only_what_cannot_be_tested_makes_no_pair() {
+        let commit = |at: usize| Searched {
+            parents: at.checked_sub(1).into_iter().collect(),
+            class: Class(at as u32),
+            weight: 1.0,
+        };
+        let search = Search { commits: (0..5).map(commit).collect(), bad: 4, goods: vec![0] };
+        let graph = Graph::new(&search).unwrap();
+        let pairs = |visible: &[bool]| Hypotheses::new(&graph, visible).removers.len();
+        assert_eq!(pairs(&[true; 5]), 6);
+        // Without the last commit 1, 2 and 3 are left, and three pairs of them.
+        assert_eq!(pairs(&[true, true, true, true, false]), 3);
+    }
+}
