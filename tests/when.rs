@@ -340,7 +340,7 @@ fn plan(drawn: Vec<Drawn>) -> Vec<Planned> {
         for (what, how) in own {
             let how = how as usize;
             match what {
-                4 => state.uses = how % 2 == 0,
+                4 => state.uses = how.is_multiple_of(2),
                 3 => match ROWS.get(how) {
                     Some(rows) => drop(state.files.insert("m.jsonl", rows)),
                     None => drop(state.files.remove("m.jsonl")),
