@@ -22,6 +22,8 @@ use aisr::worktree::{Conflict, WorktreeError};
 use super::output::{ERROR, Escaped, HINT, lines_of};
 use super::run_command::CommandFailure;
 
+mod bisect;
+mod blame;
 mod system;
 
 /// What kind of end an error is.
@@ -33,6 +35,8 @@ pub enum Kind {
     Failure,
     /// Whoever read the output has gone.
     ClosedPipe,
+    /// The user ended it.
+    Interrupted,
 }
 
 /// An error as a person sees it.
@@ -64,6 +68,11 @@ impl CliError {
             details: Vec::new(),
             hints: Vec::new(),
         }
+    }
+
+    /// Something that the user ended.
+    pub fn interrupted(text: impl Into<String>) -> Self {
+        Self { kind: Kind::Interrupted, ..Self::failure(text) }
     }
 
     /// Says what to do next.
