@@ -19,5 +19,5 @@ pub use records::{
 };
 pub use renames::{FileChange, SIMILARITY_LIMIT, exact_renames, renames};
 pub use tensors::{Moved, TensorDelta, TensorPair, Unit, compare_tensors};
-pub use text::{Hunk, Line, LineKind, TextOptions, count_lines, diff_text};
+pub use text::{Hunk, Line, LineKind, TextOptions, changed_lines, count_lines, diff_text};
 pub use tree::{PathChange, diff_trees};

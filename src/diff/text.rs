@@ -63,6 +63,15 @@ pub fn diff_text<'t>(before: &'t [u8], after: &'t [u8], options: TextOptions) ->
     changes.chunk_by(together).map(|changes| hunk(&input, changes, options)).collect()
 }
 
+/// The lines of both texts that differ, counted from 0: each range of the first became one of the
+/// second. They are those of [`diff_text`].
+pub fn changed_lines(before: &[u8], after: &[u8]) -> Vec<(Range<u32>, Range<u32>)> {
+    let input = InternedInput::new(byte_lines(before), byte_lines(after));
+    let mut diff = Diff::compute(Algorithm::Histogram, &input);
+    diff.postprocess_lines(&input);
+    diff.hunks().map(|change| (change.before, change.after)).collect()
+}
+
 /// How many lines are added and removed.
 pub fn count_lines(before: &[u8], after: &[u8]) -> (u64, u64) {
     let input = InternedInput::new(byte_lines(before), byte_lines(after));

@@ -38,6 +38,16 @@ impl<'r> Ancestry<'r> {
         Self { repo, graph: CommitGraph::default() }
     }
 
+    /// What this graph says; the commits themselves say the rest.
+    pub fn with(repo: &'r Repository, graph: CommitGraph) -> Self {
+        Self { repo, graph }
+    }
+
+    /// The commit graph, taken out.
+    pub fn into_graph(self) -> CommitGraph {
+        self.graph
+    }
+
     /// What the commit graph says as it is; the commits themselves say the rest.
     pub fn load(repo: &'r Repository) -> Self {
         Self { repo, graph: Saved::load(repo).graph }

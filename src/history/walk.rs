@@ -47,6 +47,9 @@ pub struct CommitWalk<'r> {
     /// What was found of commits while they were counted.
     steps: HashMap<CommitId, Step>,
     failed: Vec<WalkError>,
+    /// If there is such a set, only commits in it are shown.
+    only: Option<HashSet<CommitId>>,
+    lines: Lines,
 }
 
 /// Whether a walk asks the commit graph.
@@ -55,6 +58,15 @@ enum GraphUse {
     Never,
     WhereItHelps,
     Loaded,
+}
+
+/// Where a walk of paths goes from a merge that has what one of its parents has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    /// To that parent alone.
+    Simplified,
+    /// To every parent.
+    All,
 }
 
 /// A commit that may come next.
@@ -101,24 +113,31 @@ struct Step {
 impl<'r> CommitWalk<'r> {
     /// Begins a walk over `range` that believes nothing but commits.
     pub fn new(repo: &'r Repository, range: &Range) -> Self {
-        Self::begin(repo, range, GraphUse::Never, None)
+        Self::begin(repo, range, GraphUse::Never, None, Lines::All)
     }
 
     /// Begins a walk over `range` that asks the commit graph where that is quicker.
     pub fn by_graph(repo: &'r Repository, range: &Range) -> Self {
-        Self::begin(repo, range, GraphUse::WhereItHelps, None)
+        Self::begin(repo, range, GraphUse::WhereItHelps, None, Lines::All)
     }
 
     /// Begins a walk over those commits of `range` that changed one of the paths, by the commit
     /// graph.
     pub fn of_paths(repo: &'r Repository, range: &Range, paths: &[RepoPath]) -> Self {
         let paths = PathChanges::new(paths);
-        Self::begin(repo, range, GraphUse::WhereItHelps, Some(paths))
+        Self::begin(repo, range, GraphUse::WhereItHelps, Some(paths), Lines::Simplified)
+    }
+
+    /// The same, not simplified: what a merge left behind is shown as well.
+    pub fn of_paths_on_all_lines(repo: &'r Repository, range: &Range, paths: &[RepoPath]) -> Self {
+        let paths = PathChanges::new(paths);
+        Self::begin(repo, range, GraphUse::WhereItHelps, Some(paths), Lines::All)
     }
 
     /// The same, without the graph: what it must find, slowly.
     pub fn of_paths_in_objects(repo: &'r Repository, range: &Range, paths: &[RepoPath]) -> Self {
-        Self::begin(repo, range, GraphUse::Never, Some(PathChanges::new(paths)))
+        let paths = PathChanges::new(paths);
+        Self::begin(repo, range, GraphUse::Never, Some(paths), Lines::Simplified)
     }
 
     fn begin(
@@ -126,6 +145,7 @@ impl<'r> CommitWalk<'r> {
         range: &Range,
         graph: GraphUse,
         paths: Option<PathChanges>,
+        lines: Lines,
     ) -> Self {
         let mut walk = Self {
             ancestry: Ancestry::of_objects(repo),
@@ -137,6 +157,8 @@ impl<'r> CommitWalk<'r> {
             waiting: None,
             steps: HashMap::new(),
             failed: Vec::new(),
+            only: None,
+            lines,
         };
         if walk.paths.is_some() || !range.exclude.is_empty() {
             walk.load_graph();
@@ -225,7 +247,11 @@ impl<'r> CommitWalk<'r> {
             if !paths.is_same(&self.ancestry, spot, *parent, nth)? {
                 *(if inside { &mut inside_differs } else { &mut outside_differs }) = true;
             } else if inside {
-                return Ok(Step { follow: self.visible(&[*parent]), shown: false });
+                let follow = match self.lines {
+                    Lines::All => parents,
+                    Lines::Simplified => &[*parent][..],
+                };
+                return Ok(Step { follow: self.visible(follow), shown: false });
             }
         }
         let shown = if any_inside { inside_differs } else { outside_differs };
@@ -263,29 +289,75 @@ impl<'r> CommitWalk<'r> {
     }
 }
 
+/// A commit that a walk came to.
+#[derive(Clone, Debug)]
+pub struct Walked {
+    /// The commit.
+    pub id: CommitId,
+    /// Where the walk goes from it: parents, in the commit's order.
+    pub follow: Vec<CommitId>,
+    /// Whether it has parents that the walk does not cover.
+    pub leaves: bool,
+    /// The commit, if the walk shows it.
+    pub shown: Option<StoredCommit>,
+}
+
+impl CommitWalk<'_> {
+    /// Shows only commits among these; where it goes stays the same.
+    pub fn only(mut self, commits: HashSet<CommitId>) -> Self {
+        self.only = Some(commits);
+        self
+    }
+
+    /// Whether it goes past commits that it does not show.
+    pub fn leaves_out(&self) -> bool {
+        self.only.is_some() || self.paths.is_some()
+    }
+
+    /// The next commit, whether it is shown or not.
+    pub fn next_walked(&mut self) -> Option<Result<Walked, WalkError>> {
+        if let Some(failed) = self.failed.pop() {
+            return Some(Err(failed));
+        }
+        let Ready { spot, facts, .. } = self.ready.pop()?;
+        let unreadable = |e| WalkError { id: spot.id, source: Box::new(e) };
+        let step = match self.steps.remove(&spot.id) {
+            Some(step) => step,
+            None => match self.step(spot, &facts) {
+                Ok(step) => step,
+                Err(e) => return Some(Err(unreadable(e))),
+            },
+        };
+        let mut follow: Vec<CommitId> = Vec::with_capacity(step.follow.len());
+        for parent in &facts.parents {
+            if step.follow.iter().any(|p| p.id == parent.id) && !follow.contains(&parent.id) {
+                follow.push(parent.id);
+            }
+        }
+        let leaves = facts.parents.iter().any(|parent| self.hidden.contains(&parent.id));
+        self.release(step.follow);
+        let shown = step.shown && self.only.as_ref().is_none_or(|only| only.contains(&spot.id));
+        let shown = match (shown, facts.stored) {
+            (false, _) => None,
+            (true, Some(stored)) => Some(*stored),
+            (true, None) => match self.ancestry.repo().commit(spot.id) {
+                Ok(stored) => Some(stored),
+                Err(e) => return Some(Err(unreadable(e))),
+            },
+        };
+        Some(Ok(Walked { id: spot.id, follow, leaves, shown }))
+    }
+}
+
 impl Iterator for CommitWalk<'_> {
     type Item = Result<StoredCommit, WalkError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(failed) = self.failed.pop() {
-                return Some(Err(failed));
-            }
-            let Ready { spot, facts, .. } = self.ready.pop()?;
-            let unreadable = |e| WalkError { id: spot.id, source: Box::new(e) };
-            let step = match self.steps.remove(&spot.id) {
-                Some(step) => step,
-                None => match self.step(spot, &facts) {
-                    Ok(step) => step,
-                    Err(e) => return Some(Err(unreadable(e))),
-                },
-            };
-            self.release(step.follow);
-            if step.shown {
-                return Some(match facts.stored {
-                    Some(stored) => Ok(*stored),
-                    None => self.ancestry.repo().commit(spot.id).map_err(unreadable),
-                });
+            match self.next_walked()? {
+                Ok(Walked { shown: Some(stored), .. }) => return Some(Ok(stored)),
+                Ok(_) => {}
+                Err(e) => return Some(Err(e)),
             }
         }
     }

@@ -121,6 +121,28 @@ pub trait View: Any + Send + Sync {
         beside: Option<&'v dyn View>,
     ) -> Result<Box<dyn Cursor + 'v>, ViewError>;
 
+    /// What is under a key of one of its tables; `None` where no record has it.
+    ///
+    /// The value is that of a record that stands alone: a cursor beside another version may leave
+    /// out columns of it that the other has not.
+    ///
+    /// # Errors
+    /// When the content cannot be read.
+    fn get(&self, table: &Table, key: &[Element]) -> Result<Option<Value>, ViewError> {
+        let mut cursor = self.cursor(table, None)?;
+        while let Some(record) = cursor.next()? {
+            if record.key == key {
+                return Ok(Some(record.value));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether [`View::get`] finds a record of this table without going through the others.
+    fn finds_by_key(&self, _table: &Table) -> bool {
+        false
+    }
+
     /// The bytes that its tensors lie in; `None` for a kind without tensors.
     fn source(&self) -> Option<&dyn Source> {
         None

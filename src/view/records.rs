@@ -205,6 +205,25 @@ impl View for Records {
         Ok(Box::new(Keyed { records: self, reader: self.reader(), places, beside, other }))
     }
 
+    fn get(&self, _table: &Table, key: &[Element]) -> Result<Option<Value>, ViewError> {
+        let [key] = key else { return Ok(None) };
+        if !self.places.is_empty() {
+            let found = self.places.binary_search_by(|place| place.key.cmp(key)).ok();
+            let place = found.and_then(|at| self.places.get(at));
+            return place.map(|place| self.reader().read(&place.range)).transpose();
+        }
+        let mut count = 0;
+        let mut reader = self.reader();
+        for range in &self.ranges {
+            count += u64::from(element_of(&reader.read(range)?) == *key);
+        }
+        Ok((count > 0).then_some(Value::Count(count)))
+    }
+
+    fn finds_by_key(&self, _table: &Table) -> bool {
+        !self.places.is_empty()
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

@@ -4,6 +4,7 @@
 pub mod dag;
 pub mod memory_place;
 pub mod soundness;
+pub mod texts;
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;

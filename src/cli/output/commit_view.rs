@@ -127,6 +127,41 @@ impl Judged {
         })
     }
 
+    /// Who signed, with what says so.
+    pub fn signer(&self) -> &PersonView {
+        &self.committer
+    }
+
+    /// What the signature is worth.
+    pub fn verdict(&self) -> Verdict {
+        self.signature.verdict
+    }
+
+    /// Who signed, in whose place, and who is claimed to have made it, on one line.
+    pub fn in_short(&self, commit: &Commit) -> String {
+        let words = self.signature.verdict.words();
+        let mut text = match self.signature.verdict {
+            Verdict::Good => {
+                let name = self.committer.name.as_deref().unwrap_or_default();
+                Escaped(name.as_bytes()).to_string()
+            }
+            Verdict::UnknownKey => {
+                let key = self.committer.key.as_deref().unwrap_or_default();
+                let end = key.char_indices().nth(15).map_or(key.len(), |(at, _)| at);
+                format!("{words} {}…", key.get(..end).unwrap_or_default())
+            }
+            _ => words.to_owned(),
+        };
+        for person in commit.acting_for.iter().map(acting_for) {
+            let name = person.name.as_deref().unwrap_or_default();
+            text += &format!(" for {} ({})", Escaped(name.as_bytes()), person.evidence);
+        }
+        if let Some(author) = &commit.author {
+            text += &format!(" · author {} (claimed)", Escaped(author.as_bytes()));
+        }
+        text
+    }
+
     /// Draws the commit: who, when, what.
     pub fn draw(
         &self,
@@ -309,6 +344,11 @@ fn signer(
         principal: actor.principal.or(principal.map(|p| p.id)).map(|id| id.to_hex()),
         evidence: if verdict == Verdict::Good { "signed" } else { "claimed" },
     }
+}
+
+/// In whose place a commit was made.
+pub fn acting_for_names(commit: &Commit) -> Vec<String> {
+    commit.acting_for.iter().map(acting_for).filter_map(|person| person.name).collect()
 }
 
 fn claimed(name: String) -> PersonView {

@@ -1,14 +1,14 @@
 //! Ids as they are shown, and the names beside them.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aisr::history::{Revisions, SHOWN_DIGITS, shortest};
 use aisr::log::{Head, RefName};
 use aisr::object::Id;
 use aisr::repo::Repository;
 
-use super::color::{BRANCH, ID_REST, ID_UNIQUE, TAG};
+use super::color::{BRANCH, ID_REST, ID_UNIQUE, TAG, WARNING};
 use super::escape::Escaped;
 
 /// Draws ids: eight digits or as many as are unique, the unique ones coloured.
@@ -56,6 +56,7 @@ pub struct Names {
     names: BTreeMap<Id, Vec<RefName>>,
     head: Option<Id>,
     branch: Option<RefName>,
+    lost: HashSet<Id>,
 }
 
 impl Names {
@@ -71,7 +72,17 @@ impl Names {
             Head::Branch(name) => Some(name.clone()),
             Head::Detached(_) => None,
         };
-        Self { names, head: refs.head_object(), branch }
+        Self { names, head: refs.head_object(), branch, lost: HashSet::new() }
+    }
+
+    /// Where names do not count.
+    pub fn none() -> Self {
+        Self { names: BTreeMap::new(), head: None, branch: None, lost: HashSet::new() }
+    }
+
+    /// The same, knowing that no ref leads to these.
+    pub fn with_lost(self, lost: HashSet<Id>) -> Self {
+        Self { lost, ..self }
     }
 
     /// ` (HEAD -> main, tag: v1)`, or nothing.
@@ -94,10 +105,18 @@ impl Names {
                 false => format!("{BRANCH}{short}{BRANCH:#}"),
             });
         }
+        if self.lost.contains(&id) {
+            parts.push(format!("{WARNING}no ref leads to it{WARNING:#}"));
+        }
         match parts.is_empty() {
             true => String::new(),
             false => format!(" ({})", parts.join(", ")),
         }
+    }
+
+    /// Whether HEAD is at this commit.
+    pub fn is_head(&self, id: Id) -> bool {
+        self.head == Some(id)
     }
 
     /// The full names of the refs at a commit, and `HEAD` behind them.

@@ -20,6 +20,16 @@ pub fn moment(stamp: Stamp) -> String {
     format(stamp, "%Y-%m-%d %H:%M:%S %:z")
 }
 
+/// A moment for people, in few digits: `2026-11-02 04:12`.
+pub fn minute(stamp: Stamp) -> String {
+    format(stamp, "%Y-%m-%d %H:%M")
+}
+
+/// The day of a moment: `2026-11-02`.
+pub fn day(stamp: Stamp) -> String {
+    format(stamp, "%Y-%m-%d")
+}
+
 /// The time of day of a moment, with milliseconds: `09:14:02.113`.
 pub fn clock(micros: i64, zone: i16) -> String {
     format(Stamp { micros, zone }, "%H:%M:%S%.3f")

@@ -1,18 +1,19 @@
 //! A database as a view: its tables, and cursors over their rows.
 
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::view::{Cursor, Kind, Record, Source, Table, Value, View, ViewError};
+use crate::view::{Cursor, Element, Kind, Record, Source, Table, Value, View, ViewError};
 
 use super::cursor::{AtHand, Empty, InOrder, Rows, Sorted};
 use super::header::{Header, Pages, malformed};
-use super::layout::{Layout, Shape};
+use super::layout::{Layout, Search, Shape};
+use super::point;
 use super::record::Stored;
 use super::scan::Scan;
-use super::schema::Judge;
+use super::schema;
 use super::sharing::{Pair, Side, Unshared};
 use super::tokens::virtual_table;
 use super::virtual_table::{Shown, Tree, Trees, understood};
@@ -65,8 +66,11 @@ impl SqliteView {
     pub fn open(source: Arc<dyn Source>) -> Result<Self, ViewError> {
         let header = Header::read(source.as_ref())?;
         let mut entries = read_schema(header, source.as_ref())?;
+        let indexes = entries.iter().filter(|entry| entry.kind == "index");
+        let indexes: HashMap<String, u32> =
+            indexes.map(|entry| (entry.name.to_ascii_lowercase(), entry.root)).collect();
         entries.retain(|entry| !is_internal(&entry.name));
-        let trees = stored_tables(&entries)?;
+        let trees = stored_tables(&entries, &indexes)?;
         let roots = trees.values().map(|tree| tree.root).collect();
         let mut shown: Vec<(Table, Content)> = Vec::new();
         let mut hidden = BTreeSet::new();
@@ -207,6 +211,25 @@ impl View for SqliteView {
         })
     }
 
+    fn get(&self, table: &Table, key: &[Element]) -> Result<Option<Value>, ViewError> {
+        if let Some(tree) = self.tree(&table.name).filter(|_| self.finds_by_key(table)) {
+            let pages = Pages::new(self.header, self.source.as_ref());
+            return point::find(&pages, tree, key);
+        }
+        let mut cursor = self.cursor(table, None)?;
+        while let Some(record) = cursor.next()? {
+            if record.key == key {
+                return Ok(Some(record.value));
+            }
+        }
+        Ok(None)
+    }
+
+    fn finds_by_key(&self, table: &Table) -> bool {
+        let tree = self.tree(&table.name);
+        tree.is_some_and(|tree| point::is_searched(tree, self.header.encoding))
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -219,7 +242,7 @@ fn is_internal(name: &str) -> bool {
 
 fn read_schema(header: Header, source: &dyn Source) -> Result<Vec<Entry>, ViewError> {
     let columns = Vec::new();
-    let layout = Layout { columns, key: Vec::new(), has_row_ids: true };
+    let layout = Layout { columns, key: Vec::new(), has_row_ids: true, search: Search::Scan };
     let mut scan = Scan::whole(Pages::new(header, source), 1, &layout)?;
     let (mut entries, mut bytes) = (Vec::new(), 0);
     while let Some(row) = scan.next()? {
@@ -250,20 +273,20 @@ fn read_schema(header: Header, source: &dyn Source) -> Result<Vec<Entry>, ViewEr
     Ok(entries)
 }
 
-fn stored_tables(entries: &[Entry]) -> Result<Trees, ViewError> {
+fn stored_tables(entries: &[Entry], indexes: &HashMap<String, u32>) -> Result<Trees, ViewError> {
     let mut trees = Trees::new();
     let mut judge = None;
     for entry in entries.iter().filter(|entry| entry.kind == "table" && entry.root != 0) {
-        let judge = match &mut judge {
-            Some(judge) => judge,
-            none => none.insert(Judge::new()?),
-        };
         let statement = entry.statement.as_deref().unwrap_or_default();
         if virtual_table(statement).is_some() {
             return Err(malformed(format!("the virtual table {:?} has pages", entry.name), 0));
         }
-        let layout = judge.layout(&entry.name, statement)?;
-        let tree = Tree { root: entry.root, layout };
+        let layout = schema::layout(&mut judge, &entry.name, statement)?;
+        let index = match &layout.search {
+            Search::Index(name) => indexes.get(&name.to_ascii_lowercase()).copied().unwrap_or(0),
+            _ => 0,
+        };
+        let tree = Tree { root: entry.root, index, layout };
         if trees.insert(entry.name.to_ascii_lowercase(), tree).is_some() {
             return Err(malformed(format!("two tables are called {:?}", entry.name), 0));
         }

@@ -34,6 +34,21 @@ pub struct Layout {
     pub key: Vec<usize>,
     /// Whether the table's tree has row ids.
     pub has_row_ids: bool,
+    /// How a row is found by its key.
+    pub search: Search,
+}
+
+/// How a row is found by its key.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Search {
+    /// The key is the row's id.
+    RowId,
+    /// The table's tree is in the order of its keys, ascending, as bytes compare.
+    Tree,
+    /// The index of this name is so, and ends with the row's id.
+    Index(String),
+    /// By going through the rows: there is no key, or its order is one that is not known here.
+    Scan,
 }
 
 /// What identifies a row, and how much of its table's rest counts with it.

@@ -4,6 +4,9 @@
 //! into the schema of an empty one in memory, which has no content that they could reach. Nothing
 //! of them is run; virtual tables are not put there at all.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
@@ -12,7 +15,7 @@ use rusqlite::{Connection, params};
 use crate::view::ViewError;
 
 use super::header::malformed;
-use super::layout::{Column, Layout};
+use super::layout::{Column, Layout, Search};
 use super::record::Stored;
 
 /// No longer statement is looked at.
@@ -26,6 +29,39 @@ const GROUND: &str = "
     INSERT INTO r VALUES (NULL);
     CREATE TABLE w (a PRIMARY KEY) WITHOUT ROWID;
     INSERT INTO w VALUES (0);";
+
+/// So many statements are remembered, none longer than [`SHORT`].
+const REMEMBERED: usize = 64;
+const SHORT: usize = 16 << 10;
+
+/// Layouts by the names and statements of their tables. To ask SQLite takes longer than to read a
+/// row, and versions of one database have the same tables.
+static KNOWN: Mutex<VecDeque<((String, String), Layout)>> = Mutex::new(VecDeque::new());
+
+/// How the rows of a table lie that this statement made. `judge` is made where it is needed.
+///
+/// # Errors
+/// When SQLite would not take the statement out of a schema.
+pub fn layout(judge: &mut Option<Judge>, name: &str, statement: &str) -> Result<Layout, ViewError> {
+    let known = |list: &VecDeque<((String, String), Layout)>| {
+        let is_it = |((a, b), _): &&((String, String), Layout)| a == name && b == statement;
+        list.iter().find(is_it).map(|(_, layout)| layout.clone())
+    };
+    if let Some(layout) = known(&KNOWN.lock().unwrap_or_else(PoisonError::into_inner)) {
+        return Ok(layout);
+    }
+    let judge = match judge {
+        Some(judge) => judge,
+        none => none.insert(Judge::new()?),
+    };
+    let layout = judge.layout(name, statement)?;
+    if statement.len() <= SHORT {
+        let mut list = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        list.truncate(REMEMBERED - 1);
+        list.push_front(((name.to_owned(), statement.to_owned()), layout.clone()));
+    }
+    Ok(layout)
+}
 
 /// Tells how the rows of tables lie.
 pub struct Judge {
@@ -76,6 +112,14 @@ impl Judge {
             [only] if has_row_ids && index.is_none() => Some(*only),
             _ => None,
         };
+        let search = match index {
+            _ if row_id.is_some() => Search::RowId,
+            Some(index) if self.is_plain(&index, &declared, &key)? => match has_row_ids {
+                true => Search::Index(index),
+                false => Search::Tree,
+            },
+            _ => Search::Scan,
+        };
         if !has_row_ids {
             self.put(name, statement, WITHOUT_ROW_IDS)?;
         }
@@ -93,7 +137,7 @@ impl Judge {
                 default: defaults.next().unwrap_or(Stored::Null),
             }
         });
-        Ok(Layout { columns: columns.collect(), key, has_row_ids })
+        Ok(Layout { columns: columns.collect(), key, has_row_ids, search })
     }
 
     /// Makes the statement all that the schema holds; its table's tree begins at `root`.
@@ -124,6 +168,19 @@ impl Judge {
         let mut found = self.connection.prepare(sql)?;
         let mut names = found.query_map([name], |row| row.get(0))?;
         names.next().transpose()
+    }
+
+    /// Whether an index begins with the key's columns in their order, each ascending and compared
+    /// byte by byte.
+    fn is_plain(&self, index: &str, columns: &[Declared], key: &[usize]) -> rusqlite::Result<bool> {
+        let sql = "SELECT cid, desc = 0 AND coll = 'BINARY'
+                   FROM pragma_index_xinfo(?1) ORDER BY seqno";
+        let mut found = self.connection.prepare(sql)?;
+        let found = found.query_map([index], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let found: Vec<(i64, bool)> = found.collect::<rusqlite::Result<_>>()?;
+        let wanted = key.iter().filter_map(|column| columns.get(*column)).map(|column| column.id);
+        let wanted: Vec<(i64, bool)> = wanted.map(|id| (id, true)).collect();
+        Ok(found.starts_with(&wanted))
     }
 
     fn index_columns(&self, index: &str) -> rusqlite::Result<Vec<i64>> {

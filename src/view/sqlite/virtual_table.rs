@@ -13,6 +13,8 @@ use super::vectors::{VectorColumn, VectorKind, Vectors};
 pub struct Tree {
     /// Where its tree begins.
     pub root: u32,
+    /// Where the tree of the index begins that its rows are found by; 0 where there is none.
+    pub index: u32,
     /// How its rows lie.
     pub layout: Layout,
 }
@@ -25,7 +27,7 @@ pub enum Shown {
     /// The rows of a table that serves it.
     Rows(Tree),
     /// Rows with vectors.
-    Vectors(Vectors),
+    Vectors(Box<Vectors>),
     /// Nothing that could be read: the key's names alone.
     Nothing(Vec<String>),
 }
@@ -155,7 +157,7 @@ fn vec0(serving: &Serving<'_>, arguments: &[Vec<Token>]) -> Virtual {
         serving.hidden(names.iter().map(String::as_str))
     };
     match vectors(serving, arguments) {
-        Some(vectors) => Virtual { shown: Shown::Vectors(vectors), hidden },
+        Some(vectors) => Virtual { shown: Shown::Vectors(Box::new(vectors)), hidden },
         // What cannot be read as one table is shown as what it is stored in.
         None => Virtual { shown: nothing(), hidden: BTreeSet::new() },
     }

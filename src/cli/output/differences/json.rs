@@ -307,7 +307,7 @@ fn json_delta(delta: &TensorDelta) -> serde_json::Value {
 }
 
 /// A part of a key: what JSON has, as it is; bytes and tuples as objects that say so.
-fn json_element(element: &Element) -> serde_json::Value {
+pub fn json_element(element: &Element) -> serde_json::Value {
     use serde_json::json;
     match element {
         Element::Null => serde_json::Value::Null,
@@ -323,7 +323,7 @@ fn json_element(element: &Element) -> serde_json::Value {
 }
 
 /// A value: what JSON has, as it is; all else as an object that says what it is.
-fn json_value(value: &Value) -> serde_json::Value {
+pub fn json_value(value: &Value) -> serde_json::Value {
     use serde_json::json;
     match value {
         Value::Null => serde_json::Value::Null,

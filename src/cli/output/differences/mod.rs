@@ -30,8 +30,10 @@ use crate::cli::error::CliError;
 
 pub use commit::{draw_commit, draw_commit_stat};
 pub use git_patch::git_path;
+pub use json::{json_element, json_value};
 pub use kinds::{KindFilter, kind_name, parse_kind};
 pub use system::SystemPart;
+pub use values::{inline, key_shown, name_shown};
 
 use git_patch::{
     FileTexts, Patch, draw_binary, draw_directory, draw_header, draw_path, has_equal_contents,

@@ -1,5 +1,6 @@
 //! Tests of the view of databases.
 
+mod by_key;
 mod hostile;
 mod shared;
 mod shown;
