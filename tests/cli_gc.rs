@@ -133,3 +133,11 @@ fn packs_are_merged_by_themselves() {
     let whole = desk.shown(["fsck"]);
     assert!(whole.contains("Everything is whole."), "{whole}");
 }
+
+#[test]
+fn what_a_bisection_names_is_not_collected() {
+    let (desk, old) = amended();
+    desk.ok(["bisect", "start", "--no-checkout", &old]);
+    desk.ok(["gc", "--now"]);
+    assert_eq!(desk.ok(["cat", &format!("{old}:a.md")]), "one");
+}

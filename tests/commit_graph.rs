@@ -349,8 +349,8 @@ fn a_graph_that_lies_deceives_no_check() {
     let mut bytes = fs::read(made.file()).unwrap();
     // The last commit now follows the first, and so is the second of its line.
     let rows = 48 + 24;
-    let row = rows + 59 * 88;
-    bytes[row + 72..row + 80].copy_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0]);
+    let row = rows + 59 * 120;
+    bytes[row + 104..row + 112].copy_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0]);
     let (head, body) = bytes[48..].split_at(24);
     let mut hasher = blake3::Hasher::new_derive_key("aisr 2026-11-25 commit graph layer v1");
     hasher.update(&head[..16]).update(body);

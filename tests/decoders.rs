@@ -44,7 +44,7 @@ fn graph_of() -> RepositoryId {
 }
 
 fn graph_header() -> Vec<u8> {
-    [&b"AISRGRPH\0\x01\0\0\0\0\0\0"[..], &[3; 32]].concat()
+    [&b"AISRGRPH\x01\x01\0\0\0\0\0\0"[..], &[3; 32]].concat()
 }
 
 /// A layer with the right checksum, whatever its head (16 bytes) and body say.
@@ -80,7 +80,7 @@ fn sound_layer() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
                 *edges.last_mut().unwrap() |= 1 << 31;
             }
             filters.extend(filter);
-            rows.extend([&id[..], &[n as u8; 32], &time.to_le_bytes()].concat());
+            rows.extend([&id[..], &[n as u8; 32], &[n as u8; 32], &time.to_le_bytes()].concat());
             for number in [highest + 1, first, second, filters.len() as u32] {
                 rows.extend(number.to_le_bytes());
             }

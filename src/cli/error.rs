@@ -22,6 +22,7 @@ use aisr::worktree::{Conflict, WorktreeError};
 use super::output::{ERROR, Escaped, HINT, lines_of};
 use super::run_command::CommandFailure;
 
+mod bisect;
 mod blame;
 mod system;
 
@@ -34,6 +35,8 @@ pub enum Kind {
     Failure,
     /// Whoever read the output has gone.
     ClosedPipe,
+    /// The user ended it.
+    Interrupted,
 }
 
 /// An error as a person sees it.
@@ -67,9 +70,20 @@ impl CliError {
         }
     }
 
+    /// Something that the user ended.
+    pub fn interrupted(text: impl Into<String>) -> Self {
+        Self { kind: Kind::Interrupted, ..Self::failure(text) }
+    }
+
     /// Says what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds a line that says more and is safe to show.
+    pub fn detail(mut self, line: impl Into<String>) -> Self {
+        self.details.push(line.into());
         self
     }
 

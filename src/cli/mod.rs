@@ -3,6 +3,7 @@
 
 mod add;
 mod allow;
+mod bisect;
 mod blame;
 mod branch;
 mod bug_report;
@@ -24,6 +25,7 @@ mod fetch;
 mod fsck;
 mod gc;
 mod git_words;
+mod grep;
 mod hold_still;
 mod init;
 mod key;
@@ -53,6 +55,7 @@ mod undo;
 mod untrack;
 mod verify;
 mod version;
+mod when;
 mod words;
 
 use std::path::PathBuf;
@@ -104,10 +107,13 @@ enum Command {
     Commit(commit::Arguments),
     Allow(allow::Arguments),
     Log(log::Arguments),
+    When(when::Arguments),
+    Grep(grep::Arguments),
     Blame(blame::Arguments),
     Status(status::Arguments),
     System(system::Arguments),
     Diff(diff::Arguments),
+    Bisect(bisect::Arguments),
     Show(show::Arguments),
     Ls(ls::Arguments),
     Cat(cat::Arguments),
@@ -166,10 +172,13 @@ pub fn run() -> ExitCode {
         Command::Commit(arguments) => commit::run(&context, &arguments),
         Command::Allow(arguments) => allow::run(&context, &arguments),
         Command::Log(arguments) => log::run(&context, &arguments),
+        Command::When(arguments) => when::run(&context, &arguments),
+        Command::Grep(arguments) => grep::run(&context, &arguments),
         Command::Blame(arguments) => blame::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::System(arguments) => system::run(&context, &arguments),
         Command::Diff(arguments) => diff::run(&context, &arguments),
+        Command::Bisect(arguments) => bisect::run(&context, &arguments),
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Ls(arguments) => ls::run(&context, &arguments),
         Command::Cat(arguments) => cat::run(&context, &arguments),
@@ -221,5 +230,7 @@ fn code(error: &CliError) -> u8 {
         Kind::Failure => 3,
         // What a shell shows for a program that SIGPIPE ended.
         Kind::ClosedPipe => 141,
+        // The same for SIGINT.
+        Kind::Interrupted => 130,
     }
 }

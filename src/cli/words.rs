@@ -8,9 +8,9 @@ use std::ffi::OsStr;
 use clap::{Args, Command, CommandFactory, FromArgMatches};
 
 use super::{
-    Arguments, Global, allow, blame, branch, bug_report, cat, check, checkout, clone, commit,
-    config, diff, fetch, fsck, gc, init, key, log, ls, op, pull, push, remote, repair, restore,
-    show, sql, status, system, tag, trust, undo, untrack, verify, version,
+    Arguments, Global, allow, bisect, blame, branch, bug_report, cat, check, checkout, clone,
+    commit, config, diff, fetch, fsck, gc, grep, init, key, log, ls, op, pull, push, remote,
+    repair, restore, show, sql, status, system, tag, trust, undo, untrack, verify, version, when,
 };
 
 /// Adds the arguments of one command.
@@ -42,15 +42,18 @@ fn alone(name: &OsStr) -> Option<Command> {
 }
 
 /// The commands that people call; others are found among all.
-const COMMANDS: [(&str, Augment); 34] = [
+const COMMANDS: &[(&str, Augment)] = &[
     ("init", init::Arguments::augment_args),
     ("commit", commit::Arguments::augment_args),
     ("allow", allow::Arguments::augment_args),
     ("log", log::Arguments::augment_args),
+    ("when", when::Arguments::augment_args),
+    ("grep", grep::Arguments::augment_args),
     ("blame", blame::Arguments::augment_args),
     ("sql", sql::Arguments::augment_args),
     ("status", status::Arguments::augment_args),
     ("diff", diff::Arguments::augment_args),
+    ("bisect", bisect::Arguments::augment_args),
     ("show", show::Arguments::augment_args),
     ("ls", ls::Arguments::augment_args),
     ("cat", cat::Arguments::augment_args),

@@ -16,7 +16,7 @@ use crate::repo::{RepoError, Repository};
 use crate::store::Lookup;
 
 use super::ancestry::{Ancestry, Spot};
-use super::commit_graph::{CommitGraph, Saved};
+use super::commit_graph::{CommitGraph, Position, Saved};
 
 /// Commits, no one behind one of its parents.
 pub struct Every {
@@ -40,6 +40,10 @@ pub struct Known {
     pub time: i64,
     /// Its directory tree, where that is known without reading the commit.
     pub files: Option<NodeId>,
+    /// The map of its system; `None` where it has none or `files` is not known.
+    pub system: Option<NodeId>,
+    /// Its place in [`Every::graph`], which answers for it then.
+    pub at: Option<Position>,
     /// Whether HEAD or a ref leads to it now.
     pub reachable: bool,
     /// What there is of it.
@@ -99,8 +103,19 @@ impl Every {
     /// When the refs, the list of collected commits or the store cannot be read at all. What else
     /// cannot be read is told in [`Every::unread`].
     pub fn load(repo: &Repository) -> Result<Self, RepoError> {
-        let log = repo.log()?;
-        let mut search = Search::new(repo);
+        Self::named_by_log(Search::new(repo, Graph::Asked))
+    }
+
+    /// The same, without the commit graph: what [`Every::load`] must find, slowly.
+    ///
+    /// # Errors
+    /// As [`Every::load`].
+    pub fn load_in_objects(repo: &Repository) -> Result<Self, RepoError> {
+        Self::named_by_log(Search::new(repo, Graph::LeftOut))
+    }
+
+    fn named_by_log(mut search: Search<'_>) -> Result<Self, RepoError> {
+        let log = search.repo.log()?;
         let heads = search.refs(log.refs())?;
         let mut oldest = log.refs().last.sequence + 1;
         let entries = log.newest_first();
@@ -131,10 +146,87 @@ impl Every {
     /// # Errors
     /// As [`Every::load`].
     pub fn behind(repo: &Repository, starts: &[CommitId]) -> Result<Self, RepoError> {
-        let mut search = Search::new(repo);
-        let heads = search.refs(repo.log()?.refs())?;
-        search.starts = starts.iter().copied().collect();
-        search.finish(&heads)
+        Self::named(Search::new(repo, Graph::Asked), starts)
+    }
+
+    /// The same, without the commit graph.
+    ///
+    /// # Errors
+    /// As [`Every::load`].
+    pub fn behind_in_objects(repo: &Repository, starts: &[CommitId]) -> Result<Self, RepoError> {
+        Self::named(Search::new(repo, Graph::LeftOut), starts)
+    }
+
+    fn named(mut search: Search<'_>, starts: &[CommitId]) -> Result<Self, RepoError> {
+        let heads = search.refs(search.repo.log()?.refs())?;
+        search.starts.extend(starts);
+        let every = search.finish(&heads)?;
+        let wanted: HashSet<&CommitId> = starts.iter().collect();
+        let is_start = |at: &usize| every.commits.get(*at).is_some_and(|k| wanted.contains(&k.id));
+        let reached = every.reached((0..every.commits.len()).filter(is_start));
+        Ok(every.only_those(&reached))
+    }
+
+    /// Those that are marked, whose parents must be too, with what was not read of them.
+    fn only_those(self, marked: &[bool]) -> Self {
+        let mut places = Vec::with_capacity(marked.len());
+        let mut next = 0;
+        for marked in marked {
+            places.push(next);
+            next += usize::from(*marked);
+        }
+        let kept = self.commits.into_iter().zip(marked).filter(|(_, marked)| **marked);
+        let kept = kept.map(|(mut known, _)| {
+            known.parents.iter_mut().for_each(|parent| *parent = places[*parent]);
+            known
+        });
+        let commits: Vec<Known> = kept.collect();
+        let ids: HashSet<Id> = commits.iter().map(|known| known.id.id()).collect();
+        let mut unread = self.unread;
+        unread.retain(|unread| match unread {
+            Unread::Commit { id, .. } => ids.contains(&id.id()),
+            Unread::Named { id, .. } => ids.contains(id),
+            Unread::Log { .. } => true,
+        });
+        Self { commits, unread, graph: self.graph }
+    }
+
+    /// Takes these commits alone, without what lies behind them: each stands without parents, and
+    /// counts as one that a ref leads to, since nobody looks.
+    ///
+    /// # Errors
+    /// As [`Every::load`].
+    pub fn only(repo: &Repository, ids: &[CommitId]) -> Result<Self, RepoError> {
+        let collected = repo.expired()?;
+        let ids: BTreeSet<CommitId> = ids.iter().copied().collect();
+        let mut found = Vec::new();
+        let mut unread = Vec::new();
+        for id in ids {
+            let (time, holds) = match repo.commit(id) {
+                Ok(stored) => {
+                    let collected = collected.contains(&id.id());
+                    let holds = if collected { Holds::Statement } else { Holds::State };
+                    (stored.commit.committed.micros, holds)
+                }
+                Err(source) => {
+                    unread.push(Unread::Commit { id, source: Box::new(source) });
+                    (0, Holds::Unreadable)
+                }
+            };
+            let (files, system, at) = (None, None, None);
+            let reachable = true;
+            found.push(Known {
+                id,
+                parents: Vec::new(),
+                time,
+                files,
+                system,
+                at,
+                reachable,
+                holds,
+            });
+        }
+        Ok(Self { commits: in_order(found), unread, graph: CommitGraph::default() })
     }
 
     /// The commit graph, which knows all of these that can be read and whose ancestors all can.
@@ -159,10 +251,18 @@ impl Every {
     }
 }
 
+/// Whether the commit graph is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Graph {
+    Asked,
+    LeftOut,
+}
+
 /// What was found so far.
 struct Search<'r> {
     repo: &'r Repository,
-    saved: Saved,
+    /// The commit graph, if it is asked.
+    saved: Option<Saved>,
     starts: BTreeSet<CommitId>,
     /// What was looked up.
     named: HashMap<Id, Option<CommitId>>,
@@ -170,8 +270,11 @@ struct Search<'r> {
 }
 
 impl<'r> Search<'r> {
-    fn new(repo: &'r Repository) -> Self {
-        let saved = Saved::load(repo);
+    fn new(repo: &'r Repository, graph: Graph) -> Self {
+        let saved = match graph {
+            Graph::Asked => Some(Saved::load(repo)),
+            Graph::LeftOut => None,
+        };
         let (starts, named) = (BTreeSet::new(), HashMap::new());
         Self { repo, saved, starts, named, unread: Vec::new() }
     }
@@ -215,10 +318,10 @@ impl<'r> Search<'r> {
         if let Some(known) = self.named.get(&id) {
             return Ok(*known);
         }
-        let commit = if self.saved.graph.find(CommitId::from_id(id)).is_some() {
-            Some(CommitId::from_id(id))
-        } else {
-            self.follow(id, by)?
+        let graph = self.saved.as_ref().map(|saved| &saved.graph);
+        let commit = match graph.and_then(|graph| graph.find(CommitId::from_id(id))) {
+            Some(_) => Some(CommitId::from_id(id)),
+            None => self.follow(id, by)?,
         };
         self.starts.extend(commit);
         self.named.insert(id, commit);
@@ -259,13 +362,16 @@ impl<'r> Search<'r> {
     fn finish(mut self, heads: &HashSet<CommitId>) -> Result<Every, RepoError> {
         let collected = self.repo.expired()?;
         let starts: Vec<CommitId> = self.starts.iter().copied().collect();
-        self.saved.extend(self.repo, &starts);
+        if let Some(saved) = &mut self.saved {
+            saved.extend(self.repo, &starts);
+        }
+        let graph = self.saved.map(|saved| saved.graph).unwrap_or_default();
         let told = self.unread.iter().filter_map(|unread| match unread {
             Unread::Named { id, .. } => Some(*id),
             _ => None,
         });
         let mut told: HashSet<Id> = told.collect();
-        let ancestry = Ancestry::with(self.repo, self.saved.graph);
+        let ancestry = Ancestry::with(self.repo, graph);
         let mut found: Vec<Known> = Vec::new();
         let mut places: HashMap<CommitId, usize> = HashMap::new();
         let mut stack: Vec<(Spot, usize)> = Vec::new();
@@ -282,6 +388,8 @@ impl<'r> Search<'r> {
                         parents: Vec::new(),
                         time: 0,
                         files: None,
+                        system: None,
+                        at: spot.at,
                         reachable: heads.contains(&spot.id),
                         holds: Holds::Unreadable,
                     });
@@ -300,7 +408,9 @@ impl<'r> Search<'r> {
                         parents.map(|parent| place(parent, &mut found, &mut stack)).collect();
                     let known = &mut found[at];
                     (known.parents, known.time) = (parents, facts.time);
-                    known.files = spot.at.and_then(|at| ancestry.graph().row(at).files);
+                    let row = spot.at.map(|at| ancestry.graph().row(at));
+                    known.files = row.and_then(|row| row.files);
+                    known.system = row.and_then(|row| row.system);
                     known.holds = match collected.contains(&spot.id.id()) {
                         true => Holds::Statement,
                         false => Holds::State,

@@ -1,8 +1,14 @@
 //! Which commits changed one component or one edge.
 
-use crate::object::{ComponentKey, EdgeKey};
+use std::collections::{BTreeSet, HashSet};
+
+use crate::object::{CommitId, ComponentKey, EdgeKey};
 use crate::repo::{RepoError, Repository, StoredCommit};
 use crate::system::{ComponentChange, EdgeChange, SystemChanges, SystemMaps, changes_of};
+
+use super::commit_graph::{Changed, PathKey};
+use super::every::{Every, Known};
+use super::when::{Named, Readings};
 
 /// What of a system is followed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,6 +17,32 @@ pub enum Subject {
     Component(ComponentKey),
     /// An edge.
     Edge(EdgeKey),
+}
+
+/// The commits that may have changed what is followed, under any name that a component had in one
+/// of them: those that the commit graph does not know to have left it as their first parent has it.
+/// Nothing else has to be visited by a [`SubjectWalk`]. Costs a look at each commit, and opens those
+/// that changed it.
+pub fn may_have_changed(repo: &Repository, every: &Every, subject: &Subject) -> HashSet<CommitId> {
+    let mut keys = Vec::new();
+    match subject {
+        Subject::Edge(key) => keys.push(PathKey::of_edge(key)),
+        Subject::Component(key) => {
+            let mut names = BTreeSet::from([key.clone()]);
+            let mut next = vec![key.clone()];
+            while let Some(name) = next.pop() {
+                keys.push(PathKey::of_component(&name));
+                let readings = Readings::of(repo, every, &[Named::Component(name)]);
+                let former = readings.components().filter_map(|component| component.was.clone());
+                next.extend(former.filter(|was| names.insert(was.clone())));
+            }
+        }
+    }
+    let is_left = |commit: &&Known| {
+        let Some(at) = commit.at else { return true };
+        keys.iter().any(|key| every.graph().changed(at, key) != Changed::No)
+    };
+    every.commits.iter().filter(is_left).map(|commit| commit.id).collect()
 }
 
 /// Follows one component or edge through commits that are visited newest first.

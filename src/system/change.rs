@@ -134,7 +134,7 @@ where
         let (key, renamed_from) = (component_key(map, &change.key)?, None);
         let (before, after) = (read(change.before)?, read(change.after)?);
         components.push(ComponentChange { key, renamed_from, before, after });
-        Ok(())
+        Ok::<_, RepoError>(())
     })?;
     each_change(source, Schema::Edges, before.edges, after.edges, |map, change| {
         let read = |value: Option<Value>| {
@@ -142,7 +142,7 @@ where
         };
         let (before, after) = (read(change.before)?, read(change.after)?);
         edges.push(EdgeChange { key: edge_key(map, &change.key)?, before, after });
-        Ok(())
+        Ok::<_, RepoError>(())
     })?;
     let renames = join_renames(&mut components);
     if !renames.is_empty() {
@@ -151,32 +151,60 @@ where
     Ok(SystemChanges { components, edges })
 }
 
-fn each_change<S: GraphSource + ?Sized>(
+/// Told of the key of what differs, and the schema of the map that it stands in.
+type VisitKey<'v, E> = dyn FnMut(Schema, &[u8]) -> Result<(), E> + 'v;
+
+/// Visits the keys of all components and edges that one system has otherwise than the other, with
+/// the schema of the map they stand in. Renames are not joined: a component that got another name
+/// is there under both.
+///
+/// # Errors
+/// When a map cannot be read or is not sound, or what `visit` says.
+pub fn changed_keys<S, E>(
+    source: &S,
+    before: SystemMaps,
+    after: SystemMaps,
+    visit: &mut VisitKey<'_, E>,
+) -> Result<(), E>
+where
+    S: GraphSource + ?Sized,
+    E: From<RepoError>,
+{
+    for (schema, before, after) in [
+        (Schema::Components, before.components, after.components),
+        (Schema::Edges, before.edges, after.edges),
+    ] {
+        each_change(source, schema, before, after, |_, change| visit(schema, &change.key))?;
+    }
+    Ok(())
+}
+
+fn each_change<S: GraphSource + ?Sized, E: From<RepoError>>(
     source: &S,
     schema: Schema,
     before: Option<NodeId>,
     after: Option<NodeId>,
-    mut visit: impl FnMut(NodeId, crate::map::Change) -> Result<(), RepoError>,
-) -> Result<(), RepoError> {
+    mut visit: impl FnMut(NodeId, crate::map::Change) -> Result<(), E>,
+) -> Result<(), E> {
     use crate::map::Change;
-    let open = |id| Map::open(source, id, schema);
+    let open = |id| Map::open(source, id, schema).map_err(RepoError::from);
     match (before, after) {
         (None, None) => {}
         (Some(a), Some(b)) if a == b => {}
         (Some(a), Some(b)) => {
             for change in diff(&open(a)?, &open(b)?) {
-                visit(b, change?)?;
+                visit(b, change.map_err(RepoError::from)?)?;
             }
         }
         (Some(id), None) => {
             for entry in open(id)?.iter() {
-                let (key, value) = entry?;
+                let (key, value) = entry.map_err(RepoError::from)?;
                 visit(id, Change { key, before: Some(value), after: None })?;
             }
         }
         (None, Some(id)) => {
             for entry in open(id)?.iter() {
-                let (key, value) = entry?;
+                let (key, value) = entry.map_err(RepoError::from)?;
                 visit(id, Change { key, before: None, after: Some(value) })?;
             }
         }

@@ -19,7 +19,9 @@ mod resolve;
 mod source;
 
 pub use borne_out::{SystemChecker, SystemFault, touched};
-pub use change::{ChangeWord, ComponentChange, EdgeChange, SystemChanges, changes, changes_of};
+pub use change::{
+    ChangeWord, ComponentChange, EdgeChange, SystemChanges, changed_keys, changes, changes_of,
+};
 pub use check::{Finding, Severity, check_names, check_origins};
 pub use manifest::{
     Declared, DeclaredEdge, Glob, GlobError, MANIFEST_FILE, MANIFEST_LIMIT, Manifest,

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::log::{LogError, PlaceLog};
+use crate::history::bisect::Session;
+use crate::log::{Head, LogError, PlaceLog};
 use crate::object::{Id, Operation, RefChange, RefTarget};
 use crate::repo::Repository;
 use crate::worktree::each_kept;
@@ -52,11 +53,27 @@ pub fn mark_roots(
         }
     }
     mark_operations(repo, marks)?;
+    mark_bisection(repo, marks)?;
     let vouched = repo.trust().chain().roots().flat_map(|root| root.root.heads.iter().copied());
     for id in old.into_iter().chain(vouched) {
         marks.mark_what_is_there(Root::Statement(id))?;
     }
     Ok(found)
+}
+
+/// Marks what a bisection under way names and where it goes back to, as far as it is stored. One that
+/// cannot be read names nothing.
+fn mark_bisection(repo: &Repository, marks: &mut Marks<'_>) -> Result<(), GcError> {
+    let Ok(Some(session)) = Session::find(repo) else { return Ok(()) };
+    let said = session.said.iter().map(|said| said.commit.id());
+    let head = session.head.iter().filter_map(|head| match head {
+        Head::Detached(id) => Some(*id),
+        Head::Branch(_) => None,
+    });
+    for id in said.chain(head) {
+        marks.mark_what_is_there(Root::Whole(id))?;
+    }
+    Ok(())
 }
 
 /// What the log names.

@@ -6,17 +6,21 @@ use super::error::ViewError;
 use super::value::Value;
 use super::{Kind, toml, yaml};
 
-/// A text taken apart.
-pub(super) struct Parts<'t> {
-    front: &'t str,
-    /// Where the front matter starts, in bytes.
+/// A text with front matter, taken apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FrontMatter<'t> {
+    /// What stands between the two lines.
+    pub front: &'t str,
+    /// Where that starts, in bytes.
     at: u64,
-    is_toml: bool,
-    body: &'t str,
+    /// Whether it is TOML, and not YAML.
+    pub is_toml: bool,
+    /// What comes behind the second line.
+    pub body: &'t str,
 }
 
 /// The parts of a text that begins with front matter which also ends.
-pub(super) fn split(text: &str) -> Option<Parts<'_>> {
+pub fn split_front_matter(text: &str) -> Option<FrontMatter<'_>> {
     let (fence, rest) = text.split_once('\n')?;
     let fence = fence.trim_end();
     if fence != "---" && fence != "+++" {
@@ -27,7 +31,7 @@ pub(super) fn split(text: &str) -> Option<Parts<'_>> {
     for line in rest.split_inclusive('\n') {
         let after = end + line.len();
         if line.trim_end() == fence {
-            return Some(Parts {
+            return Some(FrontMatter {
                 front: rest.get(..end)?,
                 at: at as u64,
                 is_toml: fence == "+++",
@@ -39,7 +43,7 @@ pub(super) fn split(text: &str) -> Option<Parts<'_>> {
     None
 }
 
-impl Parts<'_> {
+impl FrontMatter<'_> {
     /// The records: `front` and the path of each leaf, and `body`. `None` where what stands
     /// between the lines is no mapping, as between two rules of a Markdown text.
     pub(super) fn view(&self) -> Result<Option<Document>, ViewError> {

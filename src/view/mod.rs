@@ -33,6 +33,7 @@ mod yaml;
 
 pub use element::{element_of, path_of, value_of};
 pub use error::ViewError;
+pub use front_matter::{FrontMatter, split_front_matter};
 pub use gguf::GgufView;
 pub use open::{FellBack, Opened, common, open, open_as};
 pub use safetensors::SafetensorsView;

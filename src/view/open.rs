@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::document::{Document, Node};
 use super::error::ViewError;
+use super::front_matter::split_front_matter;
 use super::gguf::GgufView;
 use super::limits::CONTENT;
 use super::records::Records;
@@ -12,7 +13,7 @@ use super::source::Source;
 use super::sqlite::{MAGIC, SqliteView};
 use super::text::{Bytes, Text, is_text};
 use super::value::{Key, Value};
-use super::{Kind, View, content, front_matter, json, toml, tools, yaml};
+use super::{Kind, View, content, json, toml, tools, yaml};
 
 /// How many first bytes are looked at to tell text from bytes, and formats by their mark.
 const HEAD: usize = 8_000;
@@ -205,7 +206,7 @@ fn tried(text: &str, named: Option<Kind>) -> Vec<Kind> {
         let looks = [Kind::Json, Kind::JsonLines].into_iter();
         kinds.extend(looks.filter(|kind| Some(*kind) != named));
     }
-    if front_matter::split(body).is_some() {
+    if split_front_matter(body).is_some() {
         kinds.push(Kind::FrontMatter);
     }
     let is_json = |kind: &Kind| matches!(kind, Kind::Json | Kind::JsonLines);
@@ -231,7 +232,7 @@ fn parse(text: String, kind: Kind) -> Result<Opened, (String, Option<ViewError>)
         Kind::Json => json::parse(body).and_then(|value| document(Node::of(value))),
         Kind::Toml => toml::parse(body).and_then(|value| document(Node::of(value))),
         Kind::Yaml => yaml::parse(body).and_then(document),
-        Kind::FrontMatter => match front_matter::split(body) {
+        Kind::FrontMatter => match split_front_matter(body) {
             Some(parts) => parts.view().map(|view| view.map(Opened::of_document)),
             None => Ok(None),
         },

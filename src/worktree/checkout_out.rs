@@ -15,6 +15,7 @@ use crate::repo::{Descend, Repository};
 
 use super::distinct_names::ensure_distinct_in_tree;
 use super::error::WorktreeError;
+use super::part::Part;
 use super::report::Progress;
 use super::writers::{FileTask, Writers, ensure_room};
 
@@ -51,7 +52,7 @@ pub fn checkout_out(
     folder.create_dir(&draft, 0o777)?;
     let into = folder.sub_dir(&draft)?;
     let written = ensure_distinct_in_tree(repo, files, &into)
-        .and_then(|()| fill(repo, files, &into, threads, progress))
+        .and_then(|()| fill(repo, files, &Part::all(), &into, threads, progress))
         .and_then(|count| folder.sync_filesystem().map(|()| count).map_err(Into::into));
     let placed = written.and_then(|count| {
         // An empty folder gives way to a rename.
@@ -114,10 +115,35 @@ fn draft_name(name: &OsStr) -> std::ffi::OsString {
     draft
 }
 
-/// Writes everything in the tree `files` into the folder `root`. Gives the number of files.
+/// Writes a part of the tree `files` to the folder `into`, which exists and is empty, for a short
+/// while: nothing of it is made durable.
+///
+/// # Errors
+/// When the disk has no room, or an object is absent or damaged; what was written stays then.
+pub fn checkout_part(
+    repo: &Repository,
+    files: NodeId,
+    paths: &[RepoPath],
+    into: &Path,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<CheckoutReport, WorktreeError> {
+    let started = Instant::now();
+    let part = Part::of(paths);
+    let bytes = part.bytes(repo, files)?;
+    ensure_room(into, bytes)?;
+    progress.total(bytes);
+    let into = repo.disk().open_dir(into)?;
+    ensure_distinct_in_tree(repo, files, &into)?;
+    let count = fill(repo, files, &part, &into, threads, progress)?;
+    Ok(CheckoutReport { files: count, bytes, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// Writes a part of the tree `files` into the folder `root`. Gives the number of files.
 fn fill(
     repo: &Repository,
     files: NodeId,
+    part: &Part,
     root: &Dir,
     threads: usize,
     progress: &dyn Progress,
@@ -126,6 +152,9 @@ fn fill(
         let mut folders = vec![Arc::new(root.clone())];
         let mut count = 0;
         repo.walk_tree(files, &RepoPath::root(), &mut |path, entry| {
+            if !part.holds(path) {
+                return Ok(Descend::Past);
+            }
             let depth = path.depth();
             folders.truncate(depth);
             let folder = folders.last().ok_or(WorktreeError::Stopped)?.clone();

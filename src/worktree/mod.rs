@@ -20,6 +20,7 @@ mod ignores;
 mod listing;
 mod operation;
 mod overlay;
+mod part;
 mod propose_ignores;
 mod quiesce;
 mod read_folder;
@@ -42,7 +43,7 @@ mod working_tree;
 mod writers;
 
 pub use checkout::{CheckoutOptions, checkout, fast_forward};
-pub use checkout_out::{CheckoutReport, checkout_out};
+pub use checkout_out::{CheckoutReport, checkout_out, checkout_part};
 pub use commit::{CommitOptions, CommitOutcome, amend, commit};
 pub use compare::{CompareOptions, Compared, Side, SystemDifference, compare};
 pub use content::{Content, TEXT_LIMIT, read_text};

@@ -149,7 +149,8 @@ impl GitTwin {
         text.lines().map(|line| line.parse().unwrap()).collect()
     }
 
-    fn git<S: AsRef<std::ffi::OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Command {
+    /// A git command in it, without anything of the user's.
+    pub fn git<S: AsRef<std::ffi::OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Command {
         let mut git = Command::new("git");
         git.args(words).current_dir(&self.folder).env("GIT_CONFIG_NOSYSTEM", "1");
         git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_DIR", &self.folder);

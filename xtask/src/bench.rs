@@ -7,8 +7,8 @@ use std::{env, fs};
 use clap::Subcommand;
 
 use crate::bench_report::{self, LARGE, Large, Peers};
-use crate::bench_rows::{Benchmark, Measured, SYSTEM, YEARS};
-use crate::{Result, machine, process, root};
+use crate::bench_rows::{Benchmark, HISTORY, Measured, SYSTEM, YEARS};
+use crate::{Result, bench_noisy, machine, process, root};
 
 /// Where the figures are kept.
 const DOCUMENT: &str = "docs/benchmarks.md";
@@ -51,8 +51,58 @@ enum Other {
     Large(LargeArguments),
     /// Make ten thousand commits, ask for history, and copy repositories, beside git
     Years(YearsArguments),
+    /// Count the tests of a bisection beside git's on random histories, and time a step of a long one
+    Bisect(BisectArguments),
     /// Take a system on, show its graph, and tell differences by meaning, beside other tools
     System(SystemArguments),
+    /// Simulate bisection by a test that passes only sometimes, beside git_bayesect
+    Noisy(NoisyArguments),
+    /// Ask a long history since when, and who, beside git
+    History(HistoryArguments),
+}
+
+#[derive(clap::Args)]
+struct NoisyArguments {
+    /// How many simulations over 128 commits
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    small: u32,
+    /// How many simulations over 1,024 commits
+    #[arg(long, value_name = "N", default_value_t = 150)]
+    large: u32,
+    /// The Python that has git_bayesect [default: python3]
+    #[arg(long, value_name = "PATH", default_value = "python3", hide_default_value = true)]
+    python: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct BisectArguments {
+    /// How many histories
+    #[arg(long, value_name = "N", default_value_t = 3000)]
+    histories: u32,
+}
+
+#[derive(clap::Args)]
+struct HistoryArguments {
+    /// How many commits
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    commits: u32,
+    /// How many small files each of them has
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    files: u32,
+    /// How many rows the memory has; 0 leaves it out
+    #[arg(long, value_name = "N", default_value_t = 400_000)]
+    rows: u32,
+    /// How many versions one of its rows has
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    versions: u32,
+    /// How many commits the deep history has; 0 leaves it out
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    deep: u32,
+    #[command(flatten)]
+    place: Place,
+    /// Fail if a target is missed
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(clap::Args)]
@@ -114,13 +164,25 @@ struct LargeArguments {
 
 /// Measures, prints and writes the document.
 pub fn run(arguments: &Arguments) -> Result {
-    ensure_python()?;
+    if !matches!(arguments.other, Some(Other::Bisect(_))) {
+        ensure_python()?;
+    }
     match &arguments.other {
+        Some(Other::Bisect(bisect)) => run_bisect(bisect),
         Some(Other::Large(large)) => run_large(large),
         Some(Other::Years(years)) => run_years(years),
         Some(Other::System(system)) => run_system(system),
+        Some(Other::Noisy(noisy)) => run_noisy(noisy),
+        Some(Other::History(history)) => run_history(history),
         None => run_peers(arguments),
     }
+}
+
+fn run_bisect(arguments: &BisectArguments) -> Result {
+    let mut count = process::cargo();
+    count.args(["test", "--release", "--test", "bisect_as_git", "--", "--nocapture"]);
+    process::run(count.env("AISR_BISECT_HISTORIES", arguments.histories.to_string()))?;
+    process::run(process::cargo().args(["bench", "--bench", "bisect"]))
 }
 
 fn run_peers(arguments: &Arguments) -> Result {
@@ -140,7 +202,8 @@ fn run_peers(arguments: &Arguments) -> Result {
     let text =
         bench_report::document(&format!("cargo xtask {command}"), &machine, &peers, &targets);
     let kept = |former: &str| {
-        let headings = [SYSTEM.heading, YEARS.heading, LARGE];
+        let headings =
+            [SYSTEM.heading, HISTORY.heading, YEARS.heading, LARGE, bench_noisy::HEADING];
         let sections = headings.map(|heading| bench_report::section(former, heading));
         sections
             .iter()
@@ -204,6 +267,31 @@ fn run_system(arguments: &SystemArguments) -> Result {
          {components} components and {edges} edges. Times are medians of whole processes."
     );
     run_rows(&SYSTEM, &words, &about, place, *check)
+}
+
+fn run_noisy(arguments: &NoisyArguments) -> Result {
+    let NoisyArguments { small, large, python } = arguments;
+    let command = format!("cargo xtask bench noisy --small {small} --large {large}");
+    let machine = machine::describe(&root())?;
+    let section = bench_noisy::section(&command, python, &machine, [*small, *large])?;
+    println!("{section}");
+    write_document(|former| bench_report::with_section(former, bench_noisy::HEADING, &section))
+}
+
+fn run_history(arguments: &HistoryArguments) -> Result {
+    let HistoryArguments { commits, files, rows, versions, deep, place, check } = arguments;
+    let generator = process::build_example("history")?;
+    let generator = generator.display().to_string();
+    let numbers = [commits, files, rows, versions, deep].map(ToString::to_string);
+    let names = ["--commits", "--files", "--rows", "--versions", "--deep"];
+    let mut words = vec!["--generator", &generator];
+    words.extend(names.iter().zip(&numbers).flat_map(|(name, number)| [*name, number.as_str()]));
+    let about = format!(
+        "{commits} commits with merges over {files} files, 12 agents, and a memory of {rows} rows, \
+         made through the library; the same history in git, without the memory. Times are medians \
+         of whole processes."
+    );
+    run_rows(&HISTORY, &words, &about, place, *check)
 }
 
 /// Runs a benchmark of rows and writes its section.

@@ -102,6 +102,58 @@ pub const SYSTEM: Benchmark = Benchmark {
     ],
 };
 
+/// Questions to a long history.
+pub const HISTORY: Benchmark = Benchmark {
+    heading: "## Since when, and who\n",
+    script: "history.py",
+    wanted: &[
+        (
+            "`when` on a component that changed a hundred times: at most 0.5 s",
+            "when, on a component that changed 100 times: its content",
+            "wanted",
+            1.0,
+        ),
+        (
+            "`log --component`: at most 1/5 of `git log -- PATH` without filters",
+            "log --component",
+            "no changed-path filters",
+            0.2,
+        ),
+        (
+            "`log --component`: at most `git log -- PATH` with filters",
+            "log --component",
+            ", changed-path filters",
+            1.0,
+        ),
+        (
+            "`grep` over all versions of all prompts: at most 1/5 of `git grep`",
+            "grep over all versions",
+            "git grep",
+            0.2,
+        ),
+        ("`blame` of a prompt: at most `git blame`", "blame of a prompt", "git blame", 1.0),
+        ("`blame` of one row: at most 0.5 s", "blame of one row", "wanted", 1.0),
+        (
+            "The choice of a step of `bisect`, 10,000 commits: at most 20 ms",
+            "bisect, the choice of a step, 10,000 commits, whole",
+            "wanted",
+            1.0,
+        ),
+        (
+            "The same, 100,000 commits: at most 200 ms",
+            "bisect, the choice of a step, 100,000 commits, whole",
+            "wanted",
+            1.0,
+        ),
+        (
+            "The same: at most git's",
+            "bisect, the choice of a step, 100,000 commits",
+            "git rev-list",
+            1.0,
+        ),
+    ],
+};
+
 impl Benchmark {
     /// Every target, judged.
     pub fn targets(&self, measured: &Measured) -> Vec<Target> {

@@ -1,6 +1,7 @@
 //! The project's own chores, run by `cargo xtask`.
 
 mod bench;
+mod bench_noisy;
 mod bench_report;
 mod bench_rows;
 mod demo;

@@ -31,11 +31,23 @@ pub fn cargo() -> Command {
 /// Builds aisr in release and says where the binary is.
 pub fn build_aisr() -> Result<PathBuf> {
     run(cargo().args(["build", "--quiet", "--release", "--package", "aisr", "--bin", "aisr"]))?;
+    Ok(release().join(format!("aisr{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// Builds an example of aisr in release and says where it is.
+pub fn build_example(name: &str) -> Result<PathBuf> {
+    let words = ["build", "--quiet", "--release", "--package", "aisr", "--example", name];
+    run(cargo().args(words))?;
+    Ok(release().join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// Where what is built in release goes.
+fn release() -> PathBuf {
     let target = match std::env::var_os("CARGO_TARGET_DIR") {
         Some(dir) => root().join(dir),
         None => root().join("target"),
     };
-    Ok(target.join("release").join(format!("aisr{}", std::env::consts::EXE_SUFFIX)))
+    target.join("release")
 }
 
 fn not_started(command: &Command, error: &std::io::Error) -> String {

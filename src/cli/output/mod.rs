@@ -46,4 +46,4 @@ pub use system_view::{
     draw_narrowed, draw_system_changes, origins_in_words, warn_of_finding, warn_of_manifest,
 };
 pub use time::{clock, day, iso, moment};
-pub use warning::{lines_of, warn, warn_of_command, warn_of_folder};
+pub use warning::{lines_of, warn, warn_of_command, warn_of_folder, warn_of_unread};

@@ -1,5 +1,8 @@
-//! Warnings of a capture.
+//! Warnings: of a capture, and of what could not be read.
 
+use std::error::Error as _;
+
+use aisr::history::Unread;
 use aisr::worktree::Warning;
 
 use super::color::{BAD, HINT, WARNING};
@@ -36,4 +39,13 @@ pub fn warn_of_command(failure: &CommandFailure) {
 /// What a command printed, line by line, made safe to show.
 pub fn lines_of(output: &str) -> impl Iterator<Item = String> {
     output.lines().map(|line| Escaped(line.as_bytes()).to_string())
+}
+
+/// Prints what of the history could not be read, so that something may be missing.
+pub fn warn_of_unread(unread: &[Unread]) {
+    for unread in unread {
+        let why = unread.source().map(|why| format!(": {why}")).unwrap_or_default();
+        let text = format!("{unread}{why}");
+        anstream::eprintln!("{WARNING}warning:{WARNING:#} {}", Escaped(text.as_bytes()));
+    }
 }

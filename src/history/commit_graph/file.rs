@@ -9,7 +9,7 @@ use super::filter;
 use super::graph::{Parents, Position, Row};
 
 const MAGIC: &[u8; 8] = b"AISRGRPH";
-const VERSION: u8 = 0;
+const VERSION: u8 = 1;
 const HASH_BLAKE3: u8 = 1;
 const CONTEXT: &str = "aisr 2026-11-25 commit graph layer v1";
 
@@ -18,7 +18,7 @@ pub const HEADER_LEN: usize = 48;
 /// Length of what stands before the rows of a layer.
 pub const LAYER_HEAD_LEN: usize = 24;
 /// Length of a row.
-pub const ROW_LEN: usize = 88;
+pub const ROW_LEN: usize = 120;
 const EDGE_LEN: usize = 4;
 /// No parent.
 const NONE: u32 = u32::MAX;
@@ -50,7 +50,7 @@ pub fn encode_layer(before: usize, rows: &[Row], filters: &[u8]) -> Vec<u8> {
     let mut own_filters = Vec::new();
     for row in rows {
         own_filters.extend_from_slice(&filters[row.filter.clone()]);
-        let files = row.files.map_or([0; ID_LEN], |files| *files.as_bytes());
+        let written = |id: Option<NodeId>| id.map_or([0; ID_LEN], |id| *id.as_bytes());
         let (first, second) = match &row.parents {
             Parents::None => (NONE, NONE),
             Parents::One(one) => (*one, NONE),
@@ -66,7 +66,8 @@ pub fn encode_layer(before: usize, rows: &[Row], filters: &[u8]) -> Vec<u8> {
             }
         };
         table.extend_from_slice(row.id.as_bytes());
-        table.extend_from_slice(&files);
+        table.extend_from_slice(&written(row.files));
+        table.extend_from_slice(&written(row.system));
         table.extend_from_slice(&row.time.to_le_bytes());
         for number in [row.generation, first, second, own_filters.len() as u32] {
             table.extend_from_slice(&number.to_le_bytes());
@@ -142,17 +143,24 @@ impl Rows<'_> {
     fn row(&mut self, bytes: &[u8; ROW_LEN], before: &[Row]) -> Option<Row> {
         let number = |at: usize| bytes[at..].first_chunk().map_or(0, |n| u32::from_le_bytes(*n));
         let id = CommitId::from_id(Id::from_slice(&bytes[..ID_LEN])?);
-        let files = Id::from_slice(&bytes[ID_LEN..2 * ID_LEN])?;
-        let files = (files.as_bytes() != &[0; ID_LEN]).then(|| NodeId::from_id(files));
-        let time = i64::from_le_bytes(*bytes[2 * ID_LEN..].first_chunk()?);
-        let parents = self.parents(number(76), number(80))?;
-        let filter = self.filter(number(84) as usize)?;
+        let node = |at: usize| {
+            let id = Id::from_slice(bytes.get(at..at + ID_LEN)?)?;
+            (id.as_bytes() != &[0; ID_LEN]).then(|| NodeId::from_id(id))
+        };
+        let (files, system) = (node(ID_LEN), node(2 * ID_LEN));
+        if files.is_none() && system.is_some() {
+            return None;
+        }
+        let time = i64::from_le_bytes(*bytes[3 * ID_LEN..].first_chunk()?);
+        let parents = self.parents(number(108), number(112))?;
+        let filter = self.filter(number(116) as usize)?;
         let highest = parents.iter().try_fold(0, |highest: u32, at| {
             before.get(at as usize).map(|row| row.generation.max(highest))
         })?;
         // Below the number of rows, so it cannot overflow.
-        let generation = number(72);
-        (generation == highest + 1).then_some(Row { id, files, time, generation, parents, filter })
+        let generation = number(104);
+        let row = Row { id, files, system, time, generation, parents, filter };
+        (generation == highest + 1).then_some(row)
     }
 
     fn parents(&mut self, first: Position, second: u32) -> Option<Parents> {

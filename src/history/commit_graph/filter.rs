@@ -1,15 +1,15 @@
-//! Which paths a commit changed.
+//! Which paths, components and edges a commit changed.
 //!
 //! A few paths are listed by their hashes, which answers for certain. More become a Bloom filter as
 //! git's (gitformat-commit-graph(5), "Bloom Filter Data"): ten bits for each path, seven of them
 //! set by double hashing, so one in a hundred other paths seems to be in it. The folders above a
 //! path count as changed too. More than 512 are not kept.
 
-use crate::object::RepoPath;
+use crate::object::{ComponentKey, EdgeKey, RepoPath};
 
 /// So many paths are listed; more become a Bloom filter.
 const MOST_LISTED: usize = 16;
-/// Changes, folders above them counted, of which a Bloom filter is made; more are not kept.
+/// Changes, folders above paths counted, of which a Bloom filter is made; more are not kept.
 pub const MOST_PATHS: usize = 512;
 /// Bits for each path in a Bloom filter.
 const BITS: usize = 10;
@@ -60,7 +60,7 @@ impl PathHash {
     }
 }
 
-/// A path that filters are asked for: it and the folders above it.
+/// What filters are asked for: a path and the folders above it, a component, or an edge.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PathKey(Vec<PathHash>);
 
@@ -69,6 +69,26 @@ impl PathKey {
     pub fn of(path: &RepoPath) -> Self {
         Self(with_folders(path.as_bytes()).map(PathHash::of).collect())
     }
+
+    /// The key of a component.
+    pub fn of_component(key: &ComponentKey) -> Self {
+        Self(vec![PathHash::of(&component_name(&key.encode()))])
+    }
+
+    /// The key of an edge.
+    pub fn of_edge(key: &EdgeKey) -> Self {
+        Self(vec![PathHash::of(&edge_name(&key.encode()))])
+    }
+}
+
+/// What stands in a filter for the component with this key in its map. No path begins so.
+pub fn component_name(key: &[u8]) -> Vec<u8> {
+    [b"\0component\0", key].concat()
+}
+
+/// The same for an edge.
+pub fn edge_name(key: &[u8]) -> Vec<u8> {
+    [b"\0edge\0", key].concat()
 }
 
 /// A path and the folders above it, without the root.

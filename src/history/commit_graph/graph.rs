@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::object::{CommitId, NodeId, RepositoryId};
 use crate::repo::{Repository, StoredCommit};
 
-use super::changed_paths::changed_paths;
+use super::changed_paths::{State, changed_paths};
 use super::file::{HEADER_LEN, MOST_COMMITS, decode_layer, encode_layer, header};
 use super::filter::{self, Changed, PathKey};
 
@@ -19,8 +19,10 @@ pub type Position = u32;
 pub struct Row {
     /// The commit.
     pub id: CommitId,
-    /// Its directory tree, where that could be read.
+    /// Its directory tree; `None` where its root map could not be read.
     pub files: Option<NodeId>,
+    /// The map of its system, where it has one and its root map could be read.
+    pub system: Option<NodeId>,
     /// When it was made, in microseconds since the epoch.
     pub time: i64,
     /// 1 more than the greatest generation of its parents; 1 without any.
@@ -123,8 +125,8 @@ impl CommitGraph {
         self.row(at).parents.as_slice()
     }
 
-    /// Whether the commit changed the path against its first parent; one without parents, against
-    /// nothing.
+    /// Whether the commit changed the path, component or edge against its first parent; one without
+    /// parents, against nothing.
     pub fn changed(&self, at: Position, path: &PathKey) -> Changed {
         filter::changed(&self.filters[self.row(at).filter.clone()], path)
     }
@@ -160,8 +162,8 @@ impl CommitGraph {
                 Visit::Enter(id) => match repo.commit(id) {
                     Ok(stored) => {
                         let parents = stored.commit.parents.clone();
-                        let files = repo.files(&stored.commit).ok();
-                        stack.push(Visit::Leave(Box::new(Pending::of(stored, files))));
+                        let state = State::of(repo, &stored.commit).ok();
+                        stack.push(Visit::Leave(Box::new(Pending::of(stored, state))));
                         stack.extend(parents.into_iter().map(Visit::Enter));
                     }
                     Err(_) => drop(added.insert(id, None)),
@@ -195,12 +197,13 @@ impl CommitGraph {
             return None;
         }
         let highest = parents.iter().map(|at| self.row(*at).generation).max().unwrap_or(0);
-        let before = parents.first().map(|at| self.row(*at).files);
+        let before = parents.first().map(|at| State::of_row(self.row(*at)));
         let start = self.filters.len();
-        self.filters.extend(changed_paths(repo, before, pending.files));
+        self.filters.extend(changed_paths(repo, before, pending.state));
         self.rows.push(Row {
             id: pending.id,
-            files: pending.files,
+            files: pending.state.map(|state| state.files),
+            system: pending.state.and_then(|state| state.system),
             time: pending.time,
             generation: highest + 1,
             parents: Parents::of(parents),
@@ -219,15 +222,15 @@ enum Visit {
 struct Pending {
     id: CommitId,
     parents: Vec<CommitId>,
-    files: Option<NodeId>,
+    state: Option<State>,
     time: i64,
 }
 
 impl Pending {
-    fn of(stored: StoredCommit, files: Option<NodeId>) -> Self {
+    fn of(stored: StoredCommit, state: Option<State>) -> Self {
         Self {
             id: stored.id,
-            files,
+            state,
             time: stored.commit.committed.micros,
             parents: stored.commit.parents,
         }

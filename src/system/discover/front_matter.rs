@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::view::split_front_matter;
+
 use super::document::{Document, toml_value};
 use super::yaml;
 
@@ -11,27 +13,14 @@ use super::yaml;
 /// Clients read front matter line by line and take what is no YAML, such as a colon inside a
 /// description; so where YAML says no, each line `key: value` is a field.
 pub(super) fn parse(text: &str) -> Document {
-    let none = Document { fields: Value::Null, has_body: !text.trim().is_empty() };
-    let mut lines = text.split_inclusive('\n');
-    let Some(first) = lines.next() else { return none };
-    let fence = first.trim_end();
-    if !matches!(fence, "---" | "+++") {
-        return none;
-    }
-    let mut end = first.len();
-    for line in lines {
-        if line.trim_end() == fence {
-            let inner = text.get(first.len()..end).unwrap_or_default();
-            let body = text.get(end + line.len()..).unwrap_or_default();
-            let fields = match fence {
-                "---" => yaml::parse(inner).unwrap_or_else(|_| line_by_line(inner)),
-                _ => toml_value(inner).unwrap_or_default(),
-            };
-            return Document { fields, has_body: !body.trim().is_empty() };
-        }
-        end += line.len();
-    }
-    none
+    let Some(parts) = split_front_matter(text) else {
+        return Document { fields: Value::Null, has_body: !text.trim().is_empty() };
+    };
+    let fields = match parts.is_toml {
+        true => toml_value(parts.front).unwrap_or_default(),
+        false => yaml::parse(parts.front).unwrap_or_else(|_| line_by_line(parts.front)),
+    };
+    Document { fields, has_body: !parts.body.trim().is_empty() }
 }
 
 fn line_by_line(text: &str) -> Value {

@@ -8,6 +8,8 @@ use std::{env, fs, io};
 
 use aisr::capture::StatKey;
 use aisr::chunk::{ContentHint, Encoder};
+use aisr::history::bisect;
+use aisr::history::query::parse;
 use aisr::log::{Head, HeadEntry, PlaceFile, RefName, Refs};
 use aisr::object::cbor::{Reader, Writer};
 use aisr::object::tuple::{self, Element};
@@ -47,6 +49,7 @@ fn main() -> io::Result<()> {
 fn is_sound(target: &str, bytes: &[u8]) -> bool {
     let text = str::from_utf8(bytes).unwrap_or_default();
     match target {
+        "bisect_session" => bisect::Session::decode(bytes).is_ok(),
         "agent_answer" => parse_identities(bytes).is_ok(),
         "cbor" => Reader::new(bytes).any().is_ok(),
         "commit" => Commit::decode(bytes).is_ok(),
@@ -64,6 +67,7 @@ fn is_sound(target: &str, bytes: &[u8]) -> bool {
         "public_key" => {
             KeyBytes::from_slice(bytes).is_ok() || PublicKey::from_openssh(text).is_ok()
         }
+        "query" => parse(text).is_ok(),
         "recipe" => RecipeNode::decode(bytes).is_ok(),
         "ref_name" => RefName::new(bytes).is_ok(),
         "refs" => Refs::decode(bytes).is_ok(),
@@ -98,7 +102,11 @@ fn views() -> Vec<Seed> {
         ("view_jsonl", "multiset", "{\"a\": 1}\n{\"a\": 1}\n[2]\n"),
         ("view_csv", "keyed", "id,b\n1,\"two, \"\"or\"\"\"\n2\n"),
         ("view_csv", "multiset", "a;b\r\nx;y\r\nx;y\r\n"),
-        ("view_tools", "mcp", r#"{"tools": [{"name": "t", "description": "d", "inputSchema": {}}]}"#),
+        (
+            "view_tools",
+            "mcp",
+            r#"{"tools": [{"name": "t", "description": "d", "inputSchema": {}}]}"#,
+        ),
         (
             "view_tools",
             "openai",
@@ -186,13 +194,16 @@ fn configurations() -> Vec<Seed> {
 
 /// A file of each format of tensors, with metadata.
 fn tensors() -> Vec<Seed> {
-    let header = r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}"#;
+    let header =
+        r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}"#;
     let length = (header.len() as u64).to_le_bytes();
     let safetensors = [&length[..], header.as_bytes(), &[0; 5]].concat();
     let string = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
     let mut gguf = b"GGUF\x03\0\0\0".to_vec();
     gguf.extend([1u64.to_le_bytes(), 2u64.to_le_bytes()].concat());
-    gguf.extend([string("tokens"), 9u32.to_le_bytes().to_vec(), 8u32.to_le_bytes().to_vec()].concat());
+    gguf.extend(
+        [string("tokens"), 9u32.to_le_bytes().to_vec(), 8u32.to_le_bytes().to_vec()].concat(),
+    );
     gguf.extend([&2u64.to_le_bytes()[..], &string("<s>"), &string("a")].concat());
     gguf.extend([string("general.alignment"), 4u32.to_le_bytes().to_vec()].concat());
     gguf.extend(32u32.to_le_bytes());
@@ -234,10 +245,18 @@ fn seeds() -> Vec<Seed> {
     let place = PlaceFile { repo: repository(), log: LogId::new([4; 16]) };
     seeds.push(("place_file", "plain", place.encode().into_bytes()));
     seeds.push(("manifest", "desk", MANIFEST.as_bytes().to_vec()));
+    let log = "aisr bisect start --kind prompt\naisr bisect bad ";
+    let bisection = bisect::Session::replay(format!("{log}{}\n", "07".repeat(32)).as_bytes());
+    seeds.extend(bisection.map(|session| ("bisect_session", "begun", session.encode())));
     seeds.push(("ref_name", "branch", b"refs/heads/main".to_vec()));
     seeds.push(("repo_path", "prompt", b"prompts/triage.md".to_vec()));
     seeds.push(("refs", "branches", refs().encode()));
     seeds.push(("commit_graph", "octopus", commit_graph()));
+    let question = "not exists(tool:a) and (edge(agent:b, uses, tool:a) or content(path:c/d) ~ \"x\\d\")\n\
+                    or row(memory:m, t, id=7, n >= 1.5).text contains 'y' and count(memory:m, *) != 2\n\
+                    or tool(tool:a, f).description !~ '^z' or key(config:k, a.b) = null\n\
+                    or changed(model:base) and signer = \"ci\"";
+    seeds.push(("query", "every-atom", question.into()));
     let ids = [id(53), id(54)].into();
     seeds.push(("upkeep_file", "doomed", encode_id_list("doomed", &ids)));
     let state = Collected {
@@ -258,7 +277,8 @@ fn seeds() -> Vec<Seed> {
 fn commit_graph() -> Vec<u8> {
     let row = |id: u8, generation: u32, first: u32, second: u32, filter: u32| {
         let numbers = [generation, first, second, filter].map(u32::to_le_bytes);
-        [&[id; 32][..], &[9; 32], &1_700_000_000i64.to_le_bytes(), &numbers.concat()].concat()
+        [&[id; 32][..], &[9; 32], &[8; 32], &1_700_000_000i64.to_le_bytes(), &numbers.concat()]
+            .concat()
     };
     let none = u32::MAX;
     let rows = [
