@@ -492,3 +492,24 @@ fn a_walk_says_where_it_goes() {
     assert_eq!(first.follow, [commits[2], commits[1]], "in the commit's order");
     assert!(!first.leaves);
 }
+
+#[test]
+fn where_a_parent_has_the_same_bytes_everything_comes_from_it() {
+    let made = Made::new();
+    let text = |lines: &str| {
+        let text = lines.replace(' ', "\n").into_bytes();
+        Texts::from([("p".to_owned(), text), ("beside".to_owned(), Vec::new())])
+    };
+    // Both sides brought one line each for itself; the merge is what the second one has.
+    let plan = [
+        Planned { parents: vec![], files: text("a c ") },
+        Planned { parents: vec![0], files: text("a both c left ") },
+        Planned { parents: vec![0], files: text("a both c ") },
+        Planned { parents: vec![1, 2], files: text("a both c ") },
+    ];
+    let commits = made.make(&plan);
+    let found = blamed(&made, &commits, 3, "p");
+    assert_eq!(found.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [0, 2, 0]);
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(found, GitTwin::import(dir.path(), &plan).blame(3, "p"));
+}

@@ -299,3 +299,19 @@ fn what_is_said_of_components_and_edges_stands_behind_its_commit() {
     let content = found["facets"].as_array().unwrap().iter().find(|f| f["name"] == "content");
     assert_eq!(content.unwrap()["commit"], story.commits[1].1);
 }
+
+#[test]
+fn a_component_is_blamed_through_its_former_name() {
+    let mut story = Story::new();
+    story.desk.write("prompts/a.md", "Sort.\n");
+    story.desk.write("aisr.toml", "[prompt.sorter]\npath = \"prompts/a.md\"\n");
+    let first = story.commit("first");
+    let renamed = "[prompt.triage]\npath = \"prompts/a.md\"\nwas = \"sorter\"\n";
+    story.desk.write("aisr.toml", renamed);
+    story.commit("renamed");
+    let found = story.desk.json(["blame", "prompt:triage", "--json"]);
+    let facets = found["facets"].as_array().unwrap();
+    let names: Vec<&str> = facets.iter().map(|facet| facet["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["content", "origins", "there"]);
+    assert!(facets.iter().all(|facet| facet["commit"] == first), "{facets:?}");
+}

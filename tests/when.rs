@@ -395,11 +395,16 @@ proptest! {
         let every = Every::load(&made.repo).unwrap();
         let by_id: BTreeMap<_, _> = made.commits.iter().zip(&plan).collect();
         let pattern = Regex::new("ignore|kind|approve").unwrap();
-        // All commits, and some of them.
-        for selected in [u16::MAX, some] {
+        // All commits and some of them, all files and some paths, of which the graph knows more.
+        let paths = || GrepScope::of(["p", "q", "r", "m.jsonl"].map(path));
+        for (selected, scope) in [
+            (u16::MAX, GrepScope::all()),
+            (some, GrepScope::all()),
+            (u16::MAX, paths()),
+            (some, paths()),
+        ] {
             let is_selected = |at: usize| selected >> (at % 16) & 1 == 1;
             let mask: Vec<bool> = (0..every.commits.len()).map(is_selected).collect();
-            let scope = GrepScope::all();
             let report = grep(&made.repo, &every, &mask, &pattern, &scope, 2).unwrap();
             let mut wanted: BTreeMap<(String, String), (usize, usize, bool)> = BTreeMap::new();
             for (at, known) in every.commits.iter().enumerate().filter(|(at, _)| mask[*at]) {
@@ -497,6 +502,28 @@ fn what_the_files_do_not_bear_out_is_not_known() {
     assert_eq!(asked("content(prompt:p) ~ 'hello'"), [Truth::True, Truth::Unknown]);
     assert_eq!(asked("content(path:p) ~ 'hello'"), [Truth::True, Truth::True]);
     assert_eq!(asked("exists(prompt:p)"), [Truth::True, Truth::True]);
+}
+
+#[test]
+fn rows_that_go_are_counted_by_what_differs() {
+    let versions = [1, 0, 2, 3, 1].map(|n| ROWS[n]);
+    let plan: Vec<Planned> = versions
+        .iter()
+        .enumerate()
+        .map(|(n, rows)| {
+            planned(&n.checked_sub(1).into_iter().collect::<Vec<_>>(), &[("m.jsonl", *rows)])
+        })
+        .collect();
+    let made = make(&plan);
+    let every = Every::load(&made.repo).unwrap();
+    let asked = |text: &str| values(&made, &every, text).into_iter().map(|v| v == Truth::True);
+    let counts = [2, 1, 3, 1, 2];
+    for number in 0..5 {
+        let found = asked(&format!("count(memory:m, *) = {number}"));
+        assert!(found.eq(counts.map(|count| count == number)), "{number}");
+    }
+    let approved = asked("row(memory:m, *).text = 'approve'");
+    assert!(approved.eq([true, false, true, false, true]));
 }
 
 #[test]

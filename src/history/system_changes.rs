@@ -57,6 +57,11 @@ impl<'r> SubjectWalk<'r> {
         Self { repo, subject }
     }
 
+    /// What is followed now.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
     /// What the commit did to it, as against its first parent; `None` where it is as one of the
     /// parents has it. Where a component got its name here, its former one is followed from now on.
     ///

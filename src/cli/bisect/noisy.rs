@@ -54,7 +54,7 @@ pub fn run(
         let mut started = Vec::new();
         for class in next {
             let at = noisy.commit_of(class).and_then(|at| contents.commits.get(at).copied());
-            let commit = at.ok_or_else(|| NoisyError::NoSuchClass(class.0))?;
+            let commit = at.ok_or(NoisyError::NoSuchClass(class.0))?;
             started.push((class, commit, pool.start(commit)?));
         }
         for (class, commit, number) in started {

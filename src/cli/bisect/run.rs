@@ -1,6 +1,7 @@
 //! `aisr bisect run`: a command tests each commit, in a folder of its own.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -152,8 +153,8 @@ fn to_the_end(
             keep
         });
         for commit in wanted {
-            if !numbers.contains_key(&commit) {
-                numbers.insert(commit, pool.start(commit)?);
+            if let Entry::Vacant(free) = numbers.entry(commit) {
+                free.insert(pool.start(commit)?);
             }
         }
         let Some(number) = numbers.remove(&test.commit) else { continue };

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use aisr::history::blame::RowChange;
-use aisr::history::{CommitWalk, ContentSearch, Every, Range, Sought, follow};
+use aisr::history::{CommitWalk, ContentSearch, Every, Range, Sought, follow, may_have_changed};
 use aisr::object::{Id, RepoPath};
 use aisr::repo::{Repository, StoredCommit};
 
@@ -158,6 +158,15 @@ fn walk<'r>(
 ) -> Result<CommitWalk<'r>, CliError> {
     if let Some(Filter::Row(_, path, _)) = filter {
         return Ok(CommitWalk::of_paths_on_all_lines(repo, range, std::slice::from_ref(path)));
+    }
+    if let Some(Filter::Subject(subject)) = filter
+        && paths.is_empty()
+        && !arguments.follow
+        && !arguments.graph
+    {
+        let every = Every::behind(repo, &range.include)?;
+        let touched = may_have_changed(repo, &every, subject.subject());
+        return Ok(CommitWalk::by_graph(repo, range).only(touched));
     }
     if !arguments.follow {
         return Ok(match paths.is_empty() {
