@@ -292,7 +292,7 @@ fn words_that_git_has_get_an_answer() {
     assert_snapshot!(desk.shown(["rebase"]), @r"
     error: unrecognized subcommand 'rebase'
 
-      tip: some similar subcommands exist: 'restore', 'reset'
+      tip: some similar subcommands exist: 'blame', 'restore', 'reset'
 
     Usage: aisr [OPTIONS] <COMMAND>
 
