@@ -21,6 +21,9 @@ struct Labelling {
     ordered: bool,
 }
 
+/// A weight, labels, and the commit that brought it if it was one.
+type Weighted = (f64, Vec<usize>, Option<usize>);
+
 fn below(search: &Search, from: usize) -> Vec<bool> {
     let mut marked = vec![false; search.commits.len()];
     marked[from] = true;
@@ -47,7 +50,7 @@ fn hypotheses(search: &Search) -> (Vec<Labelling>, Vec<Option<usize>>) {
     let count = search.commits.len();
     let sets: Vec<_> = (0..count).map(|at| below(search, at)).collect();
     let weight = |at: usize| search.commits[at].weight;
-    let mut kinds: [Vec<(f64, Vec<usize>, Option<usize>)>; 3] = Default::default();
+    let mut kinds: [Vec<Weighted>; 3] = Default::default();
     for one in 1..count {
         let alone = by_class(search, |at| usize::from(sets[one][at]));
         if let Some(labels) = alone.clone() {

@@ -16,8 +16,8 @@ use super::verdict::{Hypothesis, Kinds, Tally, Verdict, Weighed};
 pub const MOST_RUNS: u32 = 1000;
 /// After so many runs without one of the bad end, or of a good one, it is run again.
 const ENDS_EVERY: usize = 24;
-/// Each so manieth run is chosen by all hypotheses, the others without pairs.
-const PAIRS_EVERY: usize = 4;
+/// Each so manieth run is chosen by all hypotheses, the others by single commits alone.
+const PAIRS_EVERY: usize = 8;
 /// Contents whose gain is at least this part of the greatest are drawn from.
 const NEARLY: f64 = 0.97;
 /// From this probability on, every other run is one that tells most about whether the leading
@@ -143,15 +143,16 @@ impl Noisy {
 
     fn choose_nth(&self, ahead: usize) -> Option<Class> {
         let step = self.observations.len() + ahead;
-        let mut random = Random::new(self.options.seed ^ (step as u64) << 32);
+        let mut random = Random::new(self.options.seed ^ ((step as u64) << 32));
         if let Some(end) = self.stale_end(&mut random).filter(|_| ahead == 0) {
             return Some(self.graph.contents[end].class);
         }
-        let quick = self.weigh(Extent::NoPairs);
-        let confirm = quick.lead() >= LEADS;
-        let posterior = if confirm || step % PAIRS_EVERY == 0 { self.whole() } else { &quick };
-        let all_gains =
-            if confirm && step % 2 == 0 { &posterior.leader_gains } else { &posterior.gains };
+        let quick = self.weigh(Extent::Where);
+        let leads = quick.lead() >= LEADS || quick.any_one() == 0.0;
+        let posterior =
+            if leads || step.is_multiple_of(PAIRS_EVERY) { self.whole() } else { &quick };
+        let confirms = posterior.lead() >= LEADS && step.is_multiple_of(2);
+        let all_gains = if confirms { &posterior.leader_gains } else { &posterior.gains };
         let gains = || {
             let gains = all_gains.iter().copied().enumerate();
             gains.filter(|(content, _)| self.testable[*content])
@@ -271,7 +272,7 @@ impl Noisy {
     /// The commit, or those that no test can tell apart, that is likeliest to have brought it
     /// alone.
     pub fn likeliest(&self) -> Option<Vec<usize>> {
-        let posterior = self.weigh(Extent::NoPairs);
+        let posterior = self.weigh(Extent::Where);
         posterior.best_one().map(|(node, _)| self.commits(node))
     }
 

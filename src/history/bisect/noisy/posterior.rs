@@ -1,7 +1,7 @@
 //! What the runs make of the hypotheses, and what the next run would tell.
 
 use super::hypotheses::Hypotheses;
-use super::rates::{Own, Rates, entropy};
+use super::rates::{Own, Rates, Scale, entropy};
 use super::verdict::Tally;
 
 /// How likely each kind of hypothesis is before anything was run.
@@ -58,8 +58,8 @@ pub struct Posterior {
 pub enum Extent {
     /// All hypotheses.
     All,
-    /// No pairs: fast, and enough to tell where a single change lies.
-    NoPairs,
+    /// Single commits alone: where it lies, if one brought it.
+    Where,
 }
 
 /// The mean rates and entropies that the hypotheses predict, summed by weight: those of every
@@ -81,6 +81,11 @@ impl Predicted {
         *means += weight * mean;
         *entropies += weight * entropy;
     }
+}
+
+fn scattered(seen: &Seen, scale: &Scale) -> f64 {
+    let own = seen.contents.iter().map(|tally| scale.own(*tally).likelihood);
+    PRIORS.scattered * own.product::<f64>()
 }
 
 /// A hypothesis that may become the answer.
@@ -116,7 +121,8 @@ impl Posterior {
         let all = scale.own(rates.all());
         let mut predicted =
             Predicted { mean: 0.0, entropy: 0.0, nodes: vec![[0.0; 2]; nodes.len()] };
-        let none = PRIORS.none * all.likelihood;
+        let whole = extent == Extent::All;
+        let none = if whole { PRIORS.none * all.likelihood } else { 0.0 };
         predicted.everywhere(none, all.mean, all.entropy);
         let mut one = vec![0.0; nodes.len()];
         for (at, node) in nodes.iter().enumerate().filter(|(_, node)| node.whole) {
@@ -132,14 +138,13 @@ impl Posterior {
             one,
             removed: 0.0,
             twice: 0.0,
-            scattered: PRIORS.scattered
-                * seen.contents.iter().map(|tally| scale.own(*tally).likelihood).product::<f64>(),
+            scattered: if whole { scattered(seen, scale) } else { 0.0 },
             best_removed: None,
             best_twice: None,
             gains: Vec::new(),
             leader_gains: Vec::new(),
         };
-        if extent == Extent::All {
+        if whole {
             posterior.weigh_pairs(hypotheses, rates, seen, &mut predicted);
         }
         posterior.gain(hypotheses, rates, seen, &predicted);
@@ -234,7 +239,7 @@ impl Posterior {
             let all = entropy((mean / total).clamp(0.0, 1.0));
             self.gains.push(all - mean_entropy / total);
             let theirs = if leader.holds(hypotheses, at) { with } else { without };
-            let others_weight = total - leader_weight;
+            let others_weight = (total - leader_weight).max(f64::MIN_POSITIVE);
             let others = ((mean - leader_weight * theirs) / others_weight).clamp(0.0, 1.0);
             let apart = leader_weight * entropy(theirs) + others_weight * entropy(others);
             self.leader_gains.push(all - apart / total);
@@ -273,6 +278,9 @@ impl Posterior {
 
     fn normalise(&mut self) {
         let total = self.total();
+        if total == 0.0 {
+            return;
+        }
         self.none /= total;
         self.one.iter_mut().for_each(|weight| *weight /= total);
         self.removed /= total;

@@ -17,11 +17,11 @@ impl Random {
     }
 
     pub fn wide(&mut self) -> u128 {
-        u128::from(self.word()) << 64 | u128::from(self.word())
+        (u128::from(self.word()) << 64) | u128::from(self.word())
     }
 
     /// A number below `bound`, which is not 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        (u128::from(self.word()) * bound as u128 >> 64) as usize
+        ((u128::from(self.word()) * bound as u128) >> 64) as usize
     }
 }
