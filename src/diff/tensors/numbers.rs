@@ -104,6 +104,8 @@ const STRIDE: usize = 4096;
 
 impl Kernel {
     /// Compares two pieces of one length that hold whole units.
+    // Inlined among what reads, its loops take half as long again.
+    #[inline(never)]
     pub fn compare(self, a: &[u8], b: &[u8], sum: &mut Sum) {
         match self {
             Self::F64 => {
