@@ -38,7 +38,7 @@ use super::system::key_of;
   aisr grep 'refund' -- prompts
   aisr grep -i 'ignore previous' --all
   aisr grep --all --component memory:store 'without review'
-  aisr grep -F 'TODO(' v1..main -l")]
+  aisr grep -F 'ignore previous' v1..main -l")]
 pub struct Arguments {
     /// A pattern in the syntax of the regex crate; ^ and $ match at lines.
     #[arg(value_name = "PATTERN", allow_hyphen_values = true)]

@@ -1,7 +1,7 @@
 //! Which commit each part of a thing comes from: lines of a text, records of a table and their
 //! columns, key paths, tools, tensors, and what is said of a component or an edge.
 //!
-//! One walk serves them all ([`trace`]). It starts with all parts at one commit and goes back. A
+//! One walk serves them all (`trace`). It starts with all parts at one commit and goes back. A
 //! part that a parent has just so is the parent's, the first parent's first; what no parent has
 //! just so is the commit's own. So what a merge has from one side goes to that side, and what is in
 //! none of its parents is the merge's. The cost follows the commits that changed the thing: a
