@@ -11,7 +11,7 @@ use aisr::disk::Disk;
 use aisr::history::bisect::{Dag, Only, Said, Search, Session, Verdict, next};
 use aisr::history::commit_graph::Saved;
 use criterion::{Criterion, criterion_group, criterion_main};
-use support::dag::{Files, GitTwin, Planned, make};
+use support::dag::{Files, Planned, git_twin, make};
 use support::{Random, identity, must_commit, new_repository};
 
 /// A line of work with branches that are merged: three of ten commits are merges.
@@ -79,7 +79,7 @@ fn choices(criterion: &mut Criterion) {
         });
 
         let folder = tempfile::tempdir().expect("a folder");
-        let git = GitTwin::import(folder.path(), &plan);
+        let git = git_twin(folder.path(), &plan);
         let made = git.git(["commit-graph", "write", "--reachable"]).status();
         assert!(made.expect("git").success());
         let bad = format!("b{}", history.len() - 1);

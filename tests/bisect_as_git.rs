@@ -7,7 +7,8 @@ use std::path::Path;
 
 use aisr::history::bisect::{Dag, Next, Verdict, search};
 use support::Random;
-use support::dag::{GitTwin, Planned};
+use support::dag::{Planned, git_twin};
+use support::git_twin::GitTwin;
 
 /// How many histories are tried, where nothing else is asked for.
 const HISTORIES: u64 = 50;
@@ -131,7 +132,7 @@ impl Git {
             second: history.seconds[at],
         };
         let plan: Vec<_> = (0..history.parents.len()).map(planned).collect();
-        let twin = GitTwin::import(folder, &plan);
+        let twin = git_twin(folder, &plan);
         // `git bisect` does not begin where HEAD leads to nothing.
         assert!(twin.git(["symbolic-ref", "HEAD", "refs/heads/b0"]).status().unwrap().success());
         let format = "--format=%(objectname) %(refname:lstrip=2)";

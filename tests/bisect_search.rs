@@ -6,40 +6,17 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 
-use aisr::disk::Disk;
 use aisr::history::bisect::{Need, Needed, Only, Said, Search, Session, Step, Verdict};
 use aisr::history::commit_graph::Saved;
 use aisr::object::{CommitId, RepoPath};
-use aisr::repo::{Identity, Repository};
 use aisr::worktree::checkout_part;
 use proptest::prelude::*;
-use support::dag::{Files, Planned, make};
-use support::{Quiet, identity, must_commit, new_repository, scratch, snapshot};
+use support::dag::{Files, Planned};
+use support::{Made, Quiet, must_commit, snapshot};
 
 const PATHS: [&str; 4] = ["a", "b", "d/x", "d/y"];
 
-struct Made {
-    dir: tempfile::TempDir,
-    repo: Repository,
-    identity: Identity,
-}
-
 impl Made {
-    fn new() -> Self {
-        let dir = scratch();
-        let identity = identity();
-        let repo = new_repository(&Disk::new(), dir.path(), &identity);
-        fs::write(dir.path().join("a"), "1").unwrap();
-        must_commit(&repo, &identity, "base");
-        Self { dir, repo, identity }
-    }
-
-    fn make(&self, plan: &[Planned]) -> Vec<CommitId> {
-        let head = self.repo.log().unwrap().refs().head_commit().unwrap();
-        let base = self.repo.commit(head).unwrap().commit;
-        make(&self.repo, &self.identity, &base, plan)
-    }
-
     fn suspects(&self, ids: &[CommitId], only: Only) -> Vec<usize> {
         let session = session(ids, only);
         let search = Search::load(&self.repo, &session).unwrap();

@@ -3,40 +3,14 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
-use aisr::disk::Disk;
 use aisr::history::blame::{Event, Thing, Wanted, blame_lines, blame_records, events, gone};
 use aisr::history::{CommitWalk, ContentSearch, Every, Range, Sought, follow};
 use aisr::object::{CommitId, RepoPath};
-use aisr::repo::{Identity, Repository};
 use aisr::view::{Element, Value};
 use proptest::prelude::*;
-use support::texts::{GitTwin, Planned, Texts, make};
-use support::{identity, must_commit, new_repository, scratch};
-
-struct Made {
-    _dir: tempfile::TempDir,
-    repo: Repository,
-    identity: Identity,
-}
-
-impl Made {
-    fn new() -> Self {
-        let dir = scratch();
-        let identity = identity();
-        let repo = new_repository(&Disk::new(), dir.path(), &identity);
-        fs::write(dir.path().join("a"), "1").unwrap();
-        must_commit(&repo, &identity, "base");
-        Self { _dir: dir, repo, identity }
-    }
-
-    fn make(&self, plan: &[Planned]) -> Vec<CommitId> {
-        let head = self.repo.log().unwrap().refs().head_commit().unwrap();
-        let base = self.repo.commit(head).unwrap().commit;
-        make(&self.repo, &self.identity, &base, plan)
-    }
-}
+use support::Made;
+use support::texts::{Planned, Texts, git_twin};
 
 fn path(text: &str) -> RepoPath {
     RepoPath::parse(text).unwrap()
@@ -138,9 +112,9 @@ proptest! {
     fn lines_come_from_where_git_says(steps in prop_oneof![steps(false), steps(true)]) {
         let plan = plan(&steps);
         let made = Made::new();
-        let commits = made.make(&plan);
+        let commits = made.make_texts(&plan);
         let dir = tempfile::tempdir().unwrap();
-        let git = GitTwin::import(dir.path(), &plan);
+        let git = git_twin(dir.path(), &plan);
         let last = plan.len() - 1;
         for at in [last, last / 2] {
             let name = plan[at].files.keys().find(|name| *name != "beside").unwrap();
@@ -155,9 +129,9 @@ proptest! {
     fn a_file_is_followed_as_git_follows_it(steps in steps(false)) {
         let plan = plan(&steps);
         let made = Made::new();
-        let commits = made.make(&plan);
+        let commits = made.make_texts(&plan);
         let dir = tempfile::tempdir().unwrap();
-        let git = GitTwin::import(dir.path(), &plan);
+        let git = git_twin(dir.path(), &plan);
         let last = plan.len() - 1;
         let name = plan[last].files.keys().find(|name| *name != "beside").unwrap();
         let range = Range { include: vec![commits[last]], exclude: Vec::new() };
@@ -174,9 +148,9 @@ proptest! {
     fn a_string_comes_and_goes_where_git_says(steps in steps(true), nth in 1usize..12) {
         let plan = plan(&steps);
         let made = Made::new();
-        let commits = made.make(&plan);
+        let commits = made.make_texts(&plan);
         let dir = tempfile::tempdir().unwrap();
-        let git = GitTwin::import(dir.path(), &plan);
+        let git = git_twin(dir.path(), &plan);
         let last = plan.len() - 1;
         let range = Range { include: vec![commits[last]], exclude: Vec::new() };
         let sought = [
@@ -297,7 +271,7 @@ proptest! {
     fn rows_come_from_where_the_rule_says(steps in row_steps()) {
         let (plan, states) = rows_plan(&steps);
         let made = Made::new();
-        let commits = made.make(&plan);
+        let commits = made.make_texts(&plan);
         let place = |id: CommitId| commits.iter().position(|known| *known == id).unwrap();
         let last = plan.len() - 1;
         prop_assume!(!states[last].is_empty());
@@ -325,7 +299,7 @@ proptest! {
     fn events_are_the_commits_that_differ_from_all_their_parents(steps in row_steps()) {
         let (plan, states) = rows_plan(&steps);
         let made = Made::new();
-        let commits = made.make(&plan);
+        let commits = made.make_texts(&plan);
         let every = Every::behind(&made.repo, &commits).unwrap();
         for id in 0..5u8 {
             let keys = vec![vec![u64::from(id).into()]];
@@ -367,7 +341,7 @@ fn by_hand(steps: &[(&[usize], &[u8])]) -> Vec<Planned> {
 /// The places of the commits that deleted row 7.
 fn deleters(steps: &[(&[usize], &[u8])]) -> Vec<usize> {
     let made = Made::new();
-    let commits = made.make(&by_hand(steps));
+    let commits = made.make_texts(&by_hand(steps));
     let keys = vec![vec![7u64.into()]];
     let thing = Thing::Record { path: path("t.jsonl"), table: String::new(), keys };
     let (found, _) = gone(&made.repo, *commits.last().unwrap(), &thing).unwrap();
@@ -400,7 +374,8 @@ fn who_deleted_a_row_is_found() {
 #[test]
 fn a_row_that_was_deleted_and_came_back_begins_anew() {
     let made = Made::new();
-    let commits = made.make(&by_hand(&[(&[], &[7]), (&[0], &[]), (&[1], &[7]), (&[2], &[7, 8])]));
+    let commits =
+        made.make_texts(&by_hand(&[(&[], &[7]), (&[0], &[]), (&[1], &[7]), (&[2], &[7, 8])]));
     let keys = [vec![7u64.into()]];
     let wanted = Wanted::Keys("", &keys);
     let found = blame_records(&made.repo, commits[3], &path("t.jsonl"), &wanted, 9).unwrap();
@@ -417,7 +392,7 @@ fn a_merge_owns_what_none_of_its_parents_has() {
         Planned { parents: vec![0], files: text("a b right c ") },
         Planned { parents: vec![1, 2], files: text("a left b right own c ") },
     ];
-    let commits = made.make(&plan);
+    let commits = made.make_texts(&plan);
     let places: Vec<usize> =
         blamed(&made, &commits, 3, "p").into_iter().map(|(place, _)| place).collect();
     assert_eq!(places, [0, 1, 0, 2, 3, 0]);
@@ -437,7 +412,7 @@ fn blame_of_some_lines_is_that_part_of_the_whole() {
             files: Texts::from([("p".to_owned(), text.as_bytes().to_vec())]),
         })
         .collect();
-    let commits = made.make(&plan);
+    let commits = made.make_texts(&plan);
     let whole = blame_lines(&made.repo, commits[2], &path("p"), None).unwrap().lines;
     for (from, to) in [(1, 5), (2, 3), (3, 9), (5, 7), (0, 2)] {
         let some = blame_lines(&made.repo, commits[2], &path("p"), Some(from..to)).unwrap().lines;
@@ -458,7 +433,7 @@ fn a_walk_on_all_lines_shows_what_a_merge_left_behind() {
         Planned { parents: vec![1, 2], files: text("left") },
         Planned { parents: vec![3], files: text("left") },
     ];
-    let commits = made.make(&plan);
+    let commits = made.make_texts(&plan);
     let range = Range { include: vec![commits[4]], exclude: Vec::new() };
     let places = |walk: CommitWalk<'_>| -> Vec<usize> {
         let found = walk.map(|found| found.unwrap().id);
@@ -482,7 +457,7 @@ fn a_walk_says_where_it_goes() {
         Planned { parents: vec![0], files: text("3") },
         Planned { parents: vec![2, 1], files: text("4") },
     ];
-    let commits = made.make(&plan);
+    let commits = made.make_texts(&plan);
     let range = Range { include: vec![commits[3]], exclude: vec![commits[1]] };
     let mut walk = CommitWalk::by_graph(&made.repo, &range);
     let first = walk.next_walked().unwrap().unwrap();
@@ -507,9 +482,9 @@ fn where_a_parent_has_the_same_bytes_everything_comes_from_it() {
         Planned { parents: vec![0], files: text("a both c ") },
         Planned { parents: vec![1, 2], files: text("a both c ") },
     ];
-    let commits = made.make(&plan);
+    let commits = made.make_texts(&plan);
     let found = blamed(&made, &commits, 3, "p");
     assert_eq!(found.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [0, 2, 0]);
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(found, GitTwin::import(dir.path(), &plan).blame(3, "p"));
+    assert_eq!(found, git_twin(dir.path(), &plan).blame(3, "p"));
 }

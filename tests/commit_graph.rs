@@ -12,36 +12,15 @@ use aisr::history::commit_graph::CommitGraph;
 use aisr::history::{CommitWalk, Range, Revisions};
 use aisr::object::{Commit, CommitId, RepoPath};
 use aisr::policy::verify;
-use aisr::repo::{Identity, Repository};
+use aisr::repo::Repository;
 use proptest::prelude::*;
-use support::dag::{Files, GitTwin, Planned, make, make_one};
-use support::{identity, must_commit, new_repository, scratch};
+use support::dag::{Files, Planned, git_twin, make_one};
+use support::{Made, scratch};
 
 const PATHS: [&str; 6] = ["a", "b", "d/x", "d/y", "d/e/z", "q/x"];
 const ASKED: [&str; 9] = ["a", "b", "d", "d/x", "d/e", "d/e/z", "q", "never", ""];
 
-struct Made {
-    _dir: tempfile::TempDir,
-    repo: Repository,
-    identity: Identity,
-}
-
 impl Made {
-    fn new() -> Self {
-        let dir = scratch();
-        let identity = identity();
-        let repo = new_repository(&Disk::new(), dir.path(), &identity);
-        fs::write(dir.path().join("a"), "1").unwrap();
-        must_commit(&repo, &identity, "base");
-        Self { _dir: dir, repo, identity }
-    }
-
-    fn make(&self, plan: &[Planned]) -> Vec<CommitId> {
-        let head = self.repo.log().unwrap().refs().head_commit().unwrap();
-        let base = self.repo.commit(head).unwrap().commit;
-        make(&self.repo, &self.identity, &base, plan)
-    }
-
     fn file(&self) -> PathBuf {
         self.repo.folder().join("local/commit-graph")
     }
@@ -151,7 +130,7 @@ proptest! {
         let made = Made::new();
         let commits = made.make(&plan);
         let folder = scratch();
-        let twin = GitTwin::import(folder.path(), &plan);
+        let twin = git_twin(folder.path(), &plan);
         let last = commits.len() - 1;
         for exclude in [None, Some(end.index(commits.len()))] {
             if exclude.is_some_and(|end| some_merge_reaches_behind(&plan, last, end)) {
@@ -160,7 +139,11 @@ proptest! {
             let range = behind(commits[last], exclude.map(|n| commits[n]));
             for asked in ASKED {
                 let found = ids(CommitWalk::of_paths(&made.repo, &range, &[path(asked)]));
-                let expected = twin.log(last, exclude, if asked.is_empty() { "." } else { asked });
+                let hidden = exclude.map(|n| format!("^b{n}"));
+                let mut words = vec!["--date-order"];
+                words.extend(hidden.as_deref());
+                words.extend(["--", if asked.is_empty() { "." } else { asked }]);
+                let expected = twin.log(last, &words);
                 let expected: Vec<_> = expected.into_iter().map(|n| commits[n]).collect();
                 prop_assert_eq!(found, expected, "{} {:?}", asked, exclude);
             }

@@ -2,9 +2,7 @@
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use aisr::chunk::ContentHint;
 use aisr::map::Builder;
@@ -14,6 +12,9 @@ use aisr::object::{
 use aisr::repo::{FILES, Identity, Repository};
 use aisr::sign::Namespace;
 use aisr::store::{Batch, StoreError};
+
+use super::Made;
+use super::git_twin::{GitCommit, GitTwin};
 
 /// Files by their paths, each with a byte of content.
 pub type Files = BTreeMap<String, u8>;
@@ -61,7 +62,8 @@ pub fn make_one(repo: &Repository, me: &Identity, commit: &Commit) -> CommitId {
     id
 }
 
-fn put(batch: &mut Batch<'_, '_>, me: &Identity, commit: &Commit) -> CommitId {
+/// Stores a commit, signed.
+pub fn put(batch: &mut Batch<'_, '_>, me: &Identity, commit: &Commit) -> CommitId {
     let payload = commit.encode();
     let signature = me.key.sign(Namespace::Commit, &payload).unwrap();
     let object = Signed { payload: &payload, signature: &signature }.encode();
@@ -93,7 +95,12 @@ fn tree(batch: &mut Batch<'_, '_>, files: &Files) -> (NodeId, u64) {
     map(batch, Schema::Tree, &entries)
 }
 
-fn map(batch: &mut Batch<'_, '_>, schema: Schema, entries: &[(Vec<u8>, Vec<u8>)]) -> (NodeId, u64) {
+/// Stores a map; gives its root, and the bytes of the files in it.
+pub fn map(
+    batch: &mut Batch<'_, '_>,
+    schema: Schema,
+    entries: &[(Vec<u8>, Vec<u8>)],
+) -> (NodeId, u64) {
     let sink = |id, bytes: Vec<u8>| -> Result<(), StoreError> { batch.node(id, &bytes) };
     let mut map = Builder::new(schema, sink);
     for (key, value) in entries {
@@ -103,57 +110,23 @@ fn map(batch: &mut Batch<'_, '_>, schema: Schema, entries: &[(Vec<u8>, Vec<u8>)]
     (root.id, root.bytes)
 }
 
-/// A bare git repository with the same commits, each with its place as the subject and on the
-/// branch `b<place>`.
-pub struct GitTwin {
-    folder: PathBuf,
+impl Made {
+    /// Makes the commits, with what the base has beside.
+    pub fn make(&self, plan: &[Planned]) -> Vec<CommitId> {
+        make(&self.repo, &self.identity, &self.base(), plan)
+    }
 }
 
-impl GitTwin {
-    /// Imports the commits into a new repository in `folder`.
-    pub fn import(folder: &Path, plan: &[Planned]) -> Self {
-        let twin = Self { folder: folder.into() };
-        assert!(twin.git(["init", "-q", "--bare", "."]).status().unwrap().success());
-        let mut import =
-            twin.git(["fast-import", "--quiet"]).stdin(Stdio::piped()).spawn().unwrap();
-        let mut to = std::io::BufWriter::new(import.stdin.take().unwrap());
-        for (n, planned) in plan.iter().enumerate() {
-            let subject = n.to_string();
-            writeln!(to, "commit refs/heads/b{n}\nmark :{}", n + 1).unwrap();
-            writeln!(to, "committer Mara <mara@example.org> {} +0000", planned.second).unwrap();
-            writeln!(to, "data {}\n{subject}", subject.len()).unwrap();
-            for (nth, parent) in planned.parents.iter().enumerate() {
-                let word = if nth == 0 { "from" } else { "merge" };
-                writeln!(to, "{word} :{}", parent + 1).unwrap();
-            }
-            writeln!(to, "deleteall").unwrap();
-            for (path, content) in &planned.files {
-                writeln!(to, "M 100644 inline {path}\ndata 1").unwrap();
-                to.write_all(&[*content, b'\n']).unwrap();
-            }
-        }
-        drop(to);
-        assert!(import.wait().unwrap().success());
-        twin
-    }
-
-    /// The places of the commits that `git log` lists.
-    pub fn log(&self, include: usize, exclude: Option<usize>, path: &str) -> Vec<usize> {
-        let mut words = vec!["log".into(), "--date-order".into(), "--format=%s".into()];
-        words.push(format!("b{include}"));
-        words.extend(exclude.map(|n| format!("^b{n}")));
-        words.extend(["--".into(), path.into()]);
-        let out = self.git(words).output().unwrap();
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        let text = String::from_utf8(out.stdout).unwrap();
-        text.lines().map(|line| line.parse().unwrap()).collect()
-    }
-
-    /// A git command in it, without anything of the user's.
-    pub fn git<S: AsRef<std::ffi::OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Command {
-        let mut git = Command::new("git");
-        git.args(words).current_dir(&self.folder).env("GIT_CONFIG_NOSYSTEM", "1");
-        git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_DIR", &self.folder);
-        git
-    }
+/// The same in git.
+pub fn git_twin(folder: &Path, plan: &[Planned]) -> GitTwin {
+    let commits = plan.iter().map(|planned| GitCommit {
+        parents: &planned.parents,
+        second: planned.second,
+        files: planned
+            .files
+            .iter()
+            .map(|(path, content)| (path.as_str(), std::slice::from_ref(content)))
+            .collect(),
+    });
+    GitTwin::import(folder, commits)
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod dag;
+pub mod git_twin;
 pub mod memory_place;
 pub mod soundness;
 pub mod texts;
@@ -14,7 +15,7 @@ use std::process::{Command, Output};
 
 use aisr::disk::Disk;
 use aisr::log::RefName;
-use aisr::object::{CommitId, Level};
+use aisr::object::{Commit, CommitId, Level};
 use aisr::repo::{Identity, InitOptions, Repository, init};
 use aisr::sign::SecretKey;
 use aisr::worktree::{CommitOptions, CommitOutcome, Progress, WorktreeError, commit};
@@ -38,6 +39,30 @@ pub fn identity() -> Identity {
 pub fn new_repository(disk: &Disk, root: &Path, founder: &Identity) -> Repository {
     let branch = RefName::branch("main").expect("a name");
     init(disk, root, &InitOptions { founder, branch }).expect("init")
+}
+
+/// A repository with a base that other commits are made on.
+pub struct Made {
+    pub dir: tempfile::TempDir,
+    pub repo: Repository,
+    pub identity: Identity,
+}
+
+impl Made {
+    pub fn new() -> Self {
+        let dir = scratch();
+        let identity = identity();
+        let repo = new_repository(&Disk::new(), dir.path(), &identity);
+        write(dir.path(), "a", b"1");
+        must_commit(&repo, &identity, "base");
+        Self { dir, repo, identity }
+    }
+
+    /// The commit that HEAD is on.
+    pub fn base(&self) -> Commit {
+        let head = self.repo.log().expect("the log").refs().head_commit().expect("a commit");
+        self.repo.commit(head).expect("the base").commit
+    }
 }
 
 /// A commit of the whole folder by two workers, aiming at a snapshot, without a message.
