@@ -60,6 +60,11 @@ impl<'r> Ancestry<'r> {
         Self { repo, graph: saved.graph }
     }
 
+    /// What this graph says; the commits themselves say the rest.
+    pub fn of_graph(repo: &'r Repository, graph: CommitGraph) -> Self {
+        Self { repo, graph }
+    }
+
     /// The repository.
     pub fn repo(&self) -> &'r Repository {
         self.repo

@@ -11,6 +11,7 @@ use crate::repo::{RepoError, Repository, StoredCommit};
 use crate::store::Lookup;
 
 use super::ancestry::{Ancestry, Facts, Spot};
+use super::commit_graph::CommitGraph;
 use super::path_changes::PathChanges;
 use super::revision::Range;
 
@@ -121,6 +122,12 @@ impl<'r> CommitWalk<'r> {
         Self::begin(repo, range, GraphUse::WhereItHelps, None, Lines::All)
     }
 
+    /// Begins a walk over `range` that asks a graph which was read already.
+    pub fn over_graph(repo: &'r Repository, range: &Range, graph: CommitGraph) -> Self {
+        let ancestry = Ancestry::of_graph(repo, graph);
+        Self::begin_from(ancestry, range, GraphUse::Loaded, None, Lines::All)
+    }
+
     /// Begins a walk over those commits of `range` that changed one of the paths, by the commit
     /// graph.
     pub fn of_paths(repo: &'r Repository, range: &Range, paths: &[RepoPath]) -> Self {
@@ -147,8 +154,18 @@ impl<'r> CommitWalk<'r> {
         paths: Option<PathChanges>,
         lines: Lines,
     ) -> Self {
+        Self::begin_from(Ancestry::of_objects(repo), range, graph, paths, lines)
+    }
+
+    fn begin_from(
+        ancestry: Ancestry<'r>,
+        range: &Range,
+        graph: GraphUse,
+        paths: Option<PathChanges>,
+        lines: Lines,
+    ) -> Self {
         let mut walk = Self {
-            ancestry: Ancestry::of_objects(repo),
+            ancestry,
             graph,
             paths,
             range: range.clone(),

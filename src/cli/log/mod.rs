@@ -166,7 +166,7 @@ fn walk<'r>(
     {
         let every = Every::behind(repo, &range.include)?;
         let touched = may_have_changed(repo, &every, subject.subject());
-        return Ok(CommitWalk::by_graph(repo, range).only(touched));
+        return Ok(CommitWalk::over_graph(repo, range, every.into_graph()).only(touched));
     }
     if !arguments.follow {
         return Ok(match paths.is_empty() {
