@@ -3,14 +3,12 @@
 use crate::chunk::{ContentHint, Encoder};
 use crate::object::{BlobId, Id, NodeId, ObjectType, RecipeId};
 
+use super::block::{BLOCK, Block, Blocks, Class};
 use super::error::Result;
 use super::footer::PackKind;
 use super::lookup::Store;
 use super::pack_writer::PackWriter;
-use super::record::{MAX_OBJECTS, RecordHeader, Slot};
-
-/// Small objects are coded together until they make up a block of this length.
-pub(super) const BLOCK: usize = 64 << 10;
+use super::record::{RecordHeader, Slot};
 
 /// One thread's way into the packs.
 ///
@@ -20,9 +18,7 @@ pub(super) const BLOCK: usize = 64 << 10;
 pub struct Batch<'w, 's> {
     writer: &'w PackWriter<'s>,
     encoder: Encoder,
-    block: Vec<u8>,
-    slots: Vec<Slot>,
-    ids: Vec<Id>,
+    blocks: Blocks,
     record: Vec<u8>,
     coded: Vec<u8>,
 }
@@ -33,9 +29,7 @@ impl<'w, 's> Batch<'w, 's> {
         Self {
             writer,
             encoder: Encoder::new(),
-            block: Vec::with_capacity(2 * BLOCK),
-            slots: Vec::new(),
-            ids: Vec::new(),
+            blocks: Blocks::default(),
             record: Vec::new(),
             coded: Vec::new(),
         }
@@ -140,13 +134,10 @@ impl<'w, 's> Batch<'w, 's> {
         if bytes.len() >= BLOCK {
             return self.write(PackKind::Meta, &[slot], &[id], bytes, hint);
         }
-        self.block.extend_from_slice(bytes);
-        self.slots.push(slot);
-        self.ids.push(id);
-        if self.block.len() >= BLOCK || self.slots.len() == MAX_OBJECTS {
-            self.flush()?;
-        }
-        Ok(())
+        let class = Class::of(slot.kind);
+        let block = self.blocks.of(class);
+        block.push(slot, id, bytes);
+        if block.is_full(class) { self.write_block(class) } else { Ok(()) }
     }
 
     /// Writes what is collected.
@@ -154,14 +145,19 @@ impl<'w, 's> Batch<'w, 's> {
     /// # Errors
     /// As [`Batch::blob`].
     pub fn flush(&mut self) -> Result<()> {
-        if self.slots.is_empty() {
-            return Ok(());
-        }
-        let (slots, ids) = (std::mem::take(&mut self.slots), std::mem::take(&mut self.ids));
-        let mut block = std::mem::take(&mut self.block);
-        let result = self.write(PackKind::Meta, &slots, &ids, &block, ContentHint::Block);
+        self.blocks.join_if_short();
+        Class::ALL.into_iter().try_for_each(|class| self.write_block(class))
+    }
+
+    fn write_block(&mut self, class: Class) -> Result<()> {
+        let mut block = std::mem::take(self.blocks.of(class));
+        let Block { bytes, slots, ids } = &block;
+        let result = match block.is_empty() {
+            true => Ok(()),
+            false => self.write(PackKind::Meta, slots, ids, bytes, ContentHint::Block),
+        };
         block.clear();
-        self.block = block;
+        *self.blocks.of(class) = block;
         result
     }
 

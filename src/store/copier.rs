@@ -1,48 +1,32 @@
 //! Copies objects out of packs into new ones.
 
 use crate::chunk::{ContentHint, Encoder};
-use crate::object::{Id, ObjectType, PackId};
+use crate::object::{Id, PackId};
 
-use super::batch::BLOCK;
+use super::block::{BLOCK, Block, Blocks, Class};
 use super::error::{PackDamage, Result, StoreError};
 use super::footer::{Entry, PackKind};
 use super::lease::UpkeepLock;
 use super::lookup::Store;
 use super::pack_file::PackFile;
 use super::pack_writer::{PackWriter, Purpose};
-use super::record::{MAX_OBJECTS, RecordHeader, Slot};
-
-/// A block that is shorter than this, once decoded, is joined with its neighbours.
-const SHORT: u32 = BLOCK as u32 / 2;
-/// Commits and tags are coded together, apart from what they name: a walk over history reads them
-/// alone, and where it looks for a path only a few, so their blocks are shorter.
-const HISTORY_BLOCK: usize = 16 << 10;
+use super::record::{RecordHeader, Slot};
 
 /// Copies objects out of packs into new ones. A record that is copied whole stays as it is stored;
-/// small objects out of short or partly copied blocks are gathered into new blocks, commits and tags
-/// into blocks of their own. Each object is hashed on the way.
+/// small objects out of blocks that are partly copied, or less than half full, are gathered into
+/// new blocks, each class into its own. Each object is hashed on the way.
 pub struct Copier<'s> {
     store: &'s Store,
     writer: PackWriter<'s>,
     encoder: Encoder,
-    block: Gathered,
-    history: Gathered,
-}
-
-/// Objects that are coded together.
-#[derive(Default)]
-struct Gathered {
-    bytes: Vec<u8>,
-    slots: Vec<Slot>,
-    ids: Vec<Id>,
+    blocks: Blocks,
 }
 
 impl<'s> Copier<'s> {
     /// One that has copied nothing yet.
     pub fn new(store: &'s Store, _upkeep: &UpkeepLock) -> Self {
         let writer = PackWriter::new(store, Purpose::Copied);
-        let (block, history) = (Gathered::default(), Gathered::default());
-        Self { store, writer, encoder: Encoder::new(), block, history }
+        Self { store, writer, encoder: Encoder::new(), blocks: Blocks::default() }
     }
 
     /// Copies what `wanted` picks, by the number of its row in the footer.
@@ -92,9 +76,10 @@ impl<'s> Copier<'s> {
             }
         }
         let whole = rows.iter().all(|(_, wanted)| *wanted);
-        let is_history = header.slots.iter().all(|slot| is_history(slot.kind));
-        let short = if is_history { HISTORY_BLOCK as u32 / 2 } else { SHORT };
-        if whole && (pack.kind() == PackKind::Data || header.decoded >= short) {
+        let class = Class::of(header.slots[0].kind);
+        let is_pure = header.slots.iter().all(|slot| Class::of(slot.kind) == class);
+        let full = if is_pure { class.full() } else { BLOCK };
+        if whole && (pack.kind() == PackKind::Data || header.decoded as usize >= full / 2) {
             let ids: Vec<Id> = rows.iter().map(|(entry, _)| entry.id).collect();
             return self.append(pack.kind(), &header, &ids, &stored);
         }
@@ -119,33 +104,28 @@ impl<'s> Copier<'s> {
 
     fn gather(&mut self, kind: PackKind, slot: Slot, id: Id, bytes: &[u8]) -> Result<()> {
         if kind == PackKind::Data || bytes.len() >= BLOCK {
-            let one = Gathered { bytes: bytes.to_vec(), slots: vec![slot], ids: vec![id] };
+            let one = Block { bytes: bytes.to_vec(), slots: vec![slot], ids: vec![id] };
             let hint =
                 if kind == PackKind::Data { ContentHint::Unknown } else { ContentHint::Block };
             return self.encode(kind, hint, &one);
         }
-        let (block, full) = match is_history(slot.kind) {
-            true => (&mut self.history, HISTORY_BLOCK),
-            false => (&mut self.block, BLOCK),
-        };
-        block.bytes.extend_from_slice(bytes);
-        block.slots.push(slot);
-        block.ids.push(id);
-        if block.bytes.len() >= full || block.slots.len() == MAX_OBJECTS {
-            let block = std::mem::take(block);
-            self.flush(&block)?;
+        let class = Class::of(slot.kind);
+        let block = self.blocks.of(class);
+        block.push(slot, id, bytes);
+        if block.is_full(class) { self.flush(class) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, class: Class) -> Result<()> {
+        let mut block = std::mem::take(self.blocks.of(class));
+        if !block.is_empty() {
+            self.encode(PackKind::Meta, ContentHint::Block, &block)?;
         }
+        block.clear();
+        *self.blocks.of(class) = block;
         Ok(())
     }
 
-    fn flush(&mut self, block: &Gathered) -> Result<()> {
-        match block.slots.is_empty() {
-            true => Ok(()),
-            false => self.encode(PackKind::Meta, ContentHint::Block, block),
-        }
-    }
-
-    fn encode(&mut self, kind: PackKind, hint: ContentHint, objects: &Gathered) -> Result<()> {
+    fn encode(&mut self, kind: PackKind, hint: ContentHint, objects: &Block) -> Result<()> {
         let mut coded = Vec::new();
         let codec = self.encoder.encode(hint, &objects.bytes, &mut coded);
         let header = RecordHeader {
@@ -162,15 +142,8 @@ impl<'s> Copier<'s> {
     /// # Errors
     /// When the disk says no; nothing but whole packs has a name then.
     pub fn finish(mut self) -> Result<(Vec<PackId>, u64)> {
-        for block in [std::mem::take(&mut self.block), std::mem::take(&mut self.history)] {
-            self.flush(&block)?;
-        }
+        Class::ALL.into_iter().try_for_each(|class| self.flush(class))?;
         let written = self.writer.finish()?;
         Ok((written.packs, written.bytes))
     }
-}
-
-/// Whether a walk over history reads objects of this type.
-fn is_history(kind: ObjectType) -> bool {
-    matches!(kind, ObjectType::Commit | ObjectType::Tag)
 }

@@ -7,6 +7,7 @@
 mod batch;
 mod blob;
 mod blob_reader;
+mod block;
 mod cache;
 mod check;
 mod copier;

@@ -1,6 +1,7 @@
 //! Tests of the store as a whole.
 
 mod blob_reader;
+mod blocks;
 mod claims;
 mod decoders;
 mod look_ups;
