@@ -13,7 +13,8 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 /// Decodes stored bytes; one per worker, so that contexts and buffers are made once.
 pub struct Decoder {
     zstd: DCtx<'static>,
-    magicless: DCtx<'static>,
+    /// Made when the first planes come.
+    magicless: Option<DCtx<'static>>,
     exponents: Vec<u8>,
 }
 
@@ -26,11 +27,7 @@ impl Default for Decoder {
 impl Decoder {
     /// A decoder with fresh contexts.
     pub fn new() -> Decoder {
-        let mut magicless = DCtx::create();
-        magicless
-            .set_parameter(DParameter::Format(FrameFormat::Magicless))
-            .expect("the zstd built in knows its own parameters");
-        Decoder { zstd: DCtx::create(), magicless, exponents: Vec::new() }
+        Decoder { zstd: DCtx::create(), magicless: None, exponents: Vec::new() }
     }
 
     /// Appends to `out` the `decoded_len` bytes that `data` stands for.
@@ -103,8 +100,8 @@ impl Decoder {
         }
         self.exponents.clear();
         self.exponents.reserve(count);
-        decode_frame(&mut self.magicless, exponent_frame, count, &mut self.exponents)
-            .ok_or(malformed)?;
+        let magicless = self.magicless.get_or_insert_with(magicless_context);
+        decode_frame(magicless, exponent_frame, count, &mut self.exponents).ok_or(malformed)?;
 
         let start = out.len();
         out.resize(start + count * 2, 0);
@@ -112,6 +109,14 @@ impl Decoder {
         out.extend_from_slice(odd);
         Ok(())
     }
+}
+
+fn magicless_context() -> DCtx<'static> {
+    let mut context = DCtx::create();
+    context
+        .set_parameter(DParameter::Format(FrameFormat::Magicless))
+        .expect("the zstd built in knows its own parameters");
+    context
 }
 
 fn decode_raw(data: &[u8], decoded_len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {

@@ -79,7 +79,7 @@ impl Dir {
     /// Opens a file for reading; a symbolic link is refused.
     pub fn open_read(&self, name: impl AsRef<OsStr>) -> Result<ReadFile> {
         let (name, path) = self.entry(Action::Open, name.as_ref())?;
-        ReadFile::open_at(self.as_fd(), name, OFlags::NOFOLLOW, path)
+        ReadFile::open_at(self.as_fd(), name, OFlags::NOFOLLOW, path).map(|(file, _)| file)
     }
 
     /// Opens an existing file for writing; a symbolic link is refused.

@@ -27,6 +27,11 @@ pub struct ReadFile {
 impl ReadFile {
     /// Opens a regular file; symbolic links are followed.
     pub fn open(path: &Path) -> Result<ReadFile> {
+        ReadFile::open_with_len(path).map(|(file, _)| file)
+    }
+
+    /// The same, with the length that it had then.
+    pub fn open_with_len(path: &Path) -> Result<(ReadFile, u64)> {
         ReadFile::open_at(CWD, path, OFlags::empty(), path.to_path_buf())
     }
 
@@ -35,14 +40,14 @@ impl ReadFile {
         name: impl AsRef<Path>,
         follow: OFlags,
         path: PathBuf,
-    ) -> Result<ReadFile> {
+    ) -> Result<(ReadFile, u64)> {
         // Without NONBLOCK, a FIFO put in a file's place would hold the caller for ever.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | follow;
         let fd = rustix::fs::openat(dir, name.as_ref(), flags, Mode::empty())
             .map_err(failed(Action::Open, &path))?;
         let file = File::from(fd);
-        regular_len(&file).map_err(failed(Action::Open, &path))?;
-        Ok(ReadFile { file, path })
+        let len = regular_len(&file).map_err(failed(Action::Open, &path))?;
+        Ok((ReadFile { file, path }, len))
     }
 
     /// The path under which the file was opened.

@@ -23,13 +23,10 @@ pub struct Shortest {
 /// # Errors
 /// When a pack's footer is damaged.
 pub fn shortest(store: &Store, id: Id) -> Result<Shortest, StoreError> {
-    let hex = id.to_hex();
     let kinds = [ObjectType::Commit, ObjectType::Tag];
-    let near = store.with_prefix(&hex[..LEAST_DIGITS], &kinds, usize::MAX)?;
-    let shared = near.iter().filter(|(other, _)| *other != id).map(|(other, _)| {
-        let other = other.to_hex();
-        hex.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count()
-    });
-    let unique = shared.max().map_or(LEAST_DIGITS, |shared| shared + 1);
-    Ok(Shortest { digits: hex[..unique.max(SHOWN_DIGITS)].to_owned(), unique })
+    let shared = store.digits_shared(id, &kinds, LEAST_DIGITS as u32)?;
+    let unique = shared.map_or(LEAST_DIGITS, |shared| shared + 1);
+    let mut digits = id.to_hex();
+    digits.truncate(unique.max(SHOWN_DIGITS));
+    Ok(Shortest { digits, unique })
 }

@@ -48,6 +48,12 @@ impl Id {
     pub fn prefix(&self) -> u64 {
         u64::from_be_bytes(self.0[..8].try_into().expect("an id has 32 bytes"))
     }
+
+    /// How many hexadecimal digits, from the first, are the same in both.
+    pub fn digits_shared(&self, other: Id) -> usize {
+        let differ = self.0.iter().zip(other.0).position(|(a, b)| *a != b);
+        differ.map_or(2 * ID_LEN, |at| 2 * at + usize::from(self.0[at] >> 4 == other.0[at] >> 4))
+    }
 }
 
 impl fmt::Display for Id {

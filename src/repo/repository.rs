@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::disk::{Disk, ReadFile};
 use crate::log::{Append, LogError, PlaceLog};
@@ -29,6 +29,8 @@ pub struct Repository {
     trust: TrustState,
     checked: CheckedSignatures,
     arrivals: OnceLock<Arrivals>,
+    /// The log as it was when this was opened to show, for the first who asks.
+    opened_log: Mutex<Option<PlaceLog>>,
 }
 
 impl Repository {
@@ -63,7 +65,9 @@ impl Repository {
             true => CheckedSignatures::default(),
             false => CheckedSignatures::of_user(disk.clone(), cache),
         };
-        Self::open_knowing(disk, root, checked)
+        let (mut repo, log) = Self::open_knowing(disk, root, checked)?;
+        repo.opened_log = Mutex::new(Some(log));
+        Ok(repo)
     }
 
     /// Finds the root of the repository that `from` lies in, without opening it.
@@ -91,14 +95,14 @@ impl Repository {
     /// # Errors
     /// When what is needed to open it is missing or damaged.
     pub fn open(disk: Disk, root: &Path) -> Result<Self, RepoError> {
-        Self::open_knowing(disk, root, CheckedSignatures::default())
+        Self::open_knowing(disk, root, CheckedSignatures::default()).map(|(repo, _)| repo)
     }
 
     fn open_knowing(
         disk: Disk,
         root: &Path,
         checked: CheckedSignatures,
-    ) -> Result<Self, RepoError> {
+    ) -> Result<(Self, PlaceLog), RepoError> {
         let folder = root.join(FOLDER);
         let path = folder.join("format");
         let bytes = ReadFile::open(&path)?.read_all(Format::LIMIT)?;
@@ -117,8 +121,9 @@ impl Repository {
             let (found, expected) = (Format::id(), trust.format);
             return Err(RepoError::ForeignFormat { found, expected });
         }
-        let arrivals = OnceLock::new();
-        Ok(Self { root: root.into(), folder, disk, format, store, trust, checked, arrivals })
+        let (root, arrivals, opened_log) = (root.into(), OnceLock::new(), Mutex::default());
+        let repo = Self { root, folder, disk, format, store, trust, checked, arrivals, opened_log };
+        Ok((repo, log))
     }
 
     /// The folder that is captured.
@@ -166,12 +171,17 @@ impl Repository {
         self.trust.repo
     }
 
-    /// Opens the log as it is now.
+    /// Opens the log as it is now; for the first who asks of a repository that was opened to show,
+    /// as it was when that was opened.
     ///
     /// # Errors
     /// When refs or log are damaged.
     pub fn log(&self) -> Result<PlaceLog, LogError> {
-        PlaceLog::open_knowing(self.disk.clone(), &self.folder, &self.checked)
+        let opened = self.opened_log.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match opened {
+            Some(log) => Ok(log),
+            None => PlaceLog::open_knowing(self.disk.clone(), &self.folder, &self.checked),
+        }
     }
 
     /// Whether this is a shared place: a repository without a working copy, moved by pushes alone.

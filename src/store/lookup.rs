@@ -405,13 +405,32 @@ impl Store {
         let Some(range) = prefix_range(prefix) else { return Ok(Vec::new()) };
         let mut found = BTreeMap::new();
         for pack in self.packs().sound.iter() {
-            for entry in pack.in_range(range.clone())? {
+            pack.in_range(&range, &mut |entry| {
                 if kinds.contains(&entry.kind) && entry.id.to_hex().starts_with(prefix) {
                     found.insert(entry.id, entry.kind);
                 }
-            }
+            })?;
         }
         Ok(found.into_iter().take(most).collect())
+    }
+
+    /// How many hexadecimal digits, from the first, another object of these kinds has as `id` has
+    /// them, at most; `None` where those are fewer than `least`, up to 16.
+    ///
+    /// # Errors
+    /// When a pack's footer is damaged.
+    pub fn digits_shared(&self, id: Id, kinds: &[ObjectType], least: u32) -> Result<Option<usize>> {
+        let others = u64::MAX.checked_shr(4 * least).unwrap_or(0);
+        let range = id.prefix() & !others..=id.prefix() | others;
+        let mut most = None;
+        for pack in self.packs().sound.iter() {
+            pack.in_range(&range, &mut |entry| {
+                if entry.id != id && kinds.contains(&entry.kind) {
+                    most = most.max(Some(entry.id.digits_shared(id)));
+                }
+            })?;
+        }
+        Ok(most)
     }
 
     /// Blobs whose ids start with the lower-case hexadecimal digits `prefix`, in one piece or by

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use crate::disk::ReadFile;
@@ -20,14 +20,20 @@ use super::record::{
 
 /// Rows that one probe of a footer reads.
 const PROBE_ROWS: u64 = 64;
-/// Up to this length the rows of a footer are read at once.
-const SHORT_ROWS: u64 = 64 << 10;
+/// A footer up to this length is read at once, and checked.
+const SHORT: u64 = 64 << 10;
 /// Up to this length the rows of a footer are kept in memory.
 const KEPT_ROWS: u64 = 4 << 20;
+/// So many rows are remembered of a footer whose rows are not kept.
+const KNOWN_ROWS: usize = 256;
 /// Look-ups in one pack before its ids are worth having in memory: so many at least.
 const PROBES_BEFORE_LOADING: u64 = 24;
 /// To have them in memory costs about as much as one look-up for each of so many.
 const OBJECTS_PER_PROBE: u64 = 64;
+/// The header of a record that holds a block of small objects, as a rule, is not longer.
+const LIKELY_HEADER_LEN: u64 = 1 << 10;
+/// Stored bytes up to this length are read with their header.
+const READ_WITH_HEADER: u32 = 16 << 10;
 
 /// A named pack, opened for reading.
 pub struct PackFile {
@@ -37,8 +43,11 @@ pub struct PackFile {
     head: FooterHead,
     index: OnceLock<Index>,
     probes: AtomicU32,
-    /// The rows of a short footer, as they lie in the file.
+    /// The tables of a short footer, which was checked against the pack's name.
     short: OnceLock<Vec<u8>>,
+    /// Rows of a longer one that were come by, each with the start of its id, in order: the next
+    /// look-up searches between two of them.
+    known: Mutex<Vec<(u64, u64)>>,
 }
 
 /// What is kept in memory of a footer that is asked often.
@@ -56,8 +65,7 @@ impl PackFile {
     /// # Errors
     /// When the header, trailer or the footer's head is damaged.
     pub fn open(path: &Path, id: PackId) -> Result<Self> {
-        let file = ReadFile::open(path)?;
-        let len = file.len()?;
+        let (file, len) = ReadFile::open_with_len(path)?;
         let damaged = |offset, damage| StoreError::Damaged { pack: id.to_hex(), offset, damage };
         let least = (HEADER_LEN + FOOTER_HEAD_LEN + TRAILER_LEN) as u64;
         if len < least {
@@ -79,7 +87,7 @@ impl PackFile {
             return Err(damaged(at, why));
         }
         let (index, probes, short) = (OnceLock::new(), AtomicU32::new(0), OnceLock::new());
-        Ok(Self { id, file, trailer, head, index, probes, short })
+        Ok(Self { id, file, trailer, head, index, probes, short, known: Mutex::default() })
     }
 
     /// The pack's id.
@@ -181,7 +189,7 @@ impl PackFile {
     pub fn find(&self, id: Id) -> Result<Option<Entry>> {
         if self.index.get().is_none() {
             let few = PROBES_BEFORE_LOADING.max(self.head.objects / OBJECTS_PER_PROBE);
-            if u64::from(self.probes.fetch_add(1, Ordering::Relaxed)) < few {
+            if self.is_short() || u64::from(self.probes.fetch_add(1, Ordering::Relaxed)) < few {
                 return self.probe(id);
             }
             self.load()?;
@@ -224,7 +232,7 @@ impl PackFile {
     /// Interpolation search: ids are uniform, so a look-up in a footer that is not in memory
     /// reads about two windows of it.
     fn probe(&self, id: Id) -> Result<Option<Entry>> {
-        let mut span = Span::of(self.head.objects);
+        let mut span = self.span(id.prefix());
         while !span.is_empty() {
             let (first, bytes) = self.window(&span, id.prefix())?;
             let rows = bytes.as_chunks::<ENTRY_LEN>().0;
@@ -237,14 +245,19 @@ impl PackFile {
         Ok(None)
     }
 
+    /// Whether its footer is read at once, and kept as it is.
+    fn is_short(&self) -> bool {
+        self.trailer.footer_len <= SHORT
+    }
+
     /// The rows around where an id that starts so is to be expected, and the first one's number.
     fn window(&self, span: &Span, prefix: u64) -> Result<(u64, Cow<'_, [u8]>)> {
-        let all = self.head.objects.saturating_mul(ENTRY_LEN as u64);
-        if all <= SHORT_ROWS {
+        if self.is_short() {
             let rows = match self.short.get() {
                 Some(rows) => rows,
                 None => {
-                    let rows = self.file.read_vec_at(self.row_at(0), all)?;
+                    let mut rows = self.footer_bytes()?;
+                    rows.drain(..FOOTER_HEAD_LEN);
                     self.short.get_or_init(|| rows)
                 }
             };
@@ -254,17 +267,48 @@ impl PackFile {
         let first = span.guess(prefix).saturating_sub(PROBE_ROWS / 2).max(span.low);
         let count = PROBE_ROWS.min(span.high - first);
         let rows = self.file.read_vec_at(self.row_at(first), count * ENTRY_LEN as u64)?;
+        self.remember(first, rows.as_chunks::<ENTRY_LEN>().0);
         Ok((first, Cow::Owned(rows)))
     }
 
-    /// The objects whose ids' first eight bytes, as a number, lie in `range`. Reads a few rows
-    /// and keeps nothing in memory.
+    /// Between which rows one is to be looked for whose id starts so, by the rows that are known.
+    fn span(&self, prefix: u64) -> Span {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut span = Span::of(self.head.objects);
+        let before = known.partition_point(|(key, _)| *key < prefix);
+        if let Some((key, row)) = before.checked_sub(1).map(|at| known[at]) {
+            (span.low, span.low_key) = (row + 1, key);
+        }
+        if let Some((key, row)) = known[before..].iter().find(|(key, _)| *key > prefix) {
+            (span.high, span.high_key) = (*row, *key);
+        }
+        span
+    }
+
+    fn remember(&self, first: u64, rows: &[[u8; ENTRY_LEN]]) {
+        let [one, .., last] = rows else { return };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for (row, number) in [(one, first), (last, first + rows.len() as u64 - 1)] {
+            let key = row_id(row).prefix();
+            if let Err(at) = known.binary_search_by_key(&key, |(key, _)| *key)
+                && known.len() < KNOWN_ROWS
+            {
+                known.insert(at, (key, number));
+            }
+        }
+    }
+
+    /// Gives the objects whose ids' first eight bytes, as a number, lie in `range`. Reads a few
+    /// rows.
     ///
     /// # Errors
     /// When the footer cannot be read or a row is damaged.
-    pub fn in_range(&self, range: RangeInclusive<u64>) -> Result<Vec<Entry>> {
-        let mut span = Span::of(self.head.objects);
-        let mut found = Vec::new();
+    pub fn in_range(
+        &self,
+        range: &RangeInclusive<u64>,
+        found: &mut dyn FnMut(Entry),
+    ) -> Result<()> {
+        let mut span = self.span(*range.start());
         while !span.is_empty() {
             let (first, bytes) = self.window(&span, *range.start())?;
             let rows = bytes.as_chunks::<ENTRY_LEN>().0;
@@ -275,11 +319,15 @@ impl PackFile {
             span.low = first + rows.len() as u64;
             for (row, number) in rows.iter().zip(first..).skip(n) {
                 if row_id(row).prefix() > *range.end() {
-                    return Ok(found);
+                    return Ok(());
                 }
-                found.push(self.decode_row(row, number)?);
+                found(self.decode_row(row, number)?);
             }
             break;
+        }
+        // The row behind those that were looked at is known not to be in the range.
+        if span.is_empty() && span.high_key > *range.end() {
+            return Ok(());
         }
         // What the window did not reach.
         for row in span.low..self.head.objects {
@@ -287,9 +335,9 @@ impl PackFile {
             if entry.id.prefix() > *range.end() {
                 break;
             }
-            found.push(entry);
+            found(entry);
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The roots of the recipes here that claim to build `blob`.
@@ -325,7 +373,9 @@ impl PackFile {
     /// # Errors
     /// When the record's header is damaged or is not what the footer says.
     pub fn stored(&self, entry: &Entry) -> Result<Vec<u8>> {
-        let (header, at) = self.record_header(entry.record)?;
+        let with_it = if entry.stored <= READ_WITH_HEADER { entry.stored } else { 0 };
+        let first = self.first_bytes(entry.record, with_it)?;
+        let (header, at) = self.header_in(entry.record, &first)?;
         if header.codec != entry.codec
             || header.stored != entry.stored
             || header.decoded != entry.decoded
@@ -334,7 +384,11 @@ impl PackFile {
             let why = PackDamage::Inconsistent("footer and record do not agree");
             return Err(self.damaged(entry.record, why));
         }
-        Ok(self.file.read_vec_at(at, u64::from(entry.stored))?)
+        let start = (at - entry.record) as usize;
+        match first.get(start..start + entry.stored as usize) {
+            Some(stored) => Ok(stored.to_vec()),
+            None => Ok(self.file.read_vec_at(at, u64::from(entry.stored))?),
+        }
     }
 
     /// The header of the record at `offset`, and where its stored bytes start.
@@ -342,15 +396,26 @@ impl PackFile {
     /// # Errors
     /// When there is no sound header, or the record does not end before the footer.
     pub fn record_header(&self, offset: u64) -> Result<(RecordHeader, u64)> {
+        self.header_in(offset, &self.first_bytes(offset, 0)?)
+    }
+
+    /// The start of the record at `offset`: as a rule its header, and `more` bytes behind it.
+    fn first_bytes(&self, offset: u64, more: u32) -> Result<Vec<u8>> {
+        let room = self.trailer.footer_offset.saturating_sub(offset);
+        let len = room.min(LIKELY_HEADER_LEN + u64::from(more));
+        Ok(self.file.read_vec_at(offset, len)?)
+    }
+
+    /// The same, where the first bytes of the record are known.
+    fn header_in(&self, offset: u64, first: &[u8]) -> Result<(RecordHeader, u64)> {
         let damaged = |damage| self.damaged(offset, damage);
         let end = self.trailer.footer_offset;
         let room = end.checked_sub(offset).ok_or_else(|| damaged(PackDamage::Truncated))?;
-        let first = (RECORD_HEAD_LEN as u64 + 40).min(room);
-        let mut bytes = self.file.read_vec_at(offset, first)?;
-        let head = bytes.first_chunk().ok_or_else(|| damaged(PackDamage::Truncated))?;
-        let longest = RECORD_HEAD_LEN + RecordHeader::longest_table(head);
-        if longest > bytes.len() {
-            bytes = self.file.read_vec_at(offset, (longest as u64).min(room))?;
+        let head = first.first_chunk().ok_or_else(|| damaged(PackDamage::Truncated))?;
+        let longest = (RECORD_HEAD_LEN + RecordHeader::longest_table(head)) as u64;
+        let mut bytes = Cow::Borrowed(first);
+        if longest.min(room) > first.len() as u64 {
+            bytes = Cow::Owned(self.file.read_vec_at(offset, longest.min(room))?);
         }
         let (header, len) = RecordHeader::decode(&bytes).map_err(damaged)?;
         let at = offset + len as u64;

@@ -33,7 +33,7 @@ pub fn draw(asked: &Asked<'_>, path: &RepoPath) -> Result<Answer, CliError> {
     }
     let ids = Ids::new(asked.repo, asked.context.verbose);
     let commits = found.lines.iter().map(|line| line.commit);
-    let stamps = Stamps::load(asked.repo, &ids, commits, None, asked.context.threads())?;
+    let stamps = Stamps::load(asked.repo, &ids, commits, None, || asked.context.threads())?;
     let json = asked.arguments.json;
     let mut out = asked.context.output(if json { Paging::Off } else { Paging::Auto });
     if json {

@@ -77,7 +77,7 @@ pub fn draw(asked: &Asked<'_>, path: &RepoPath, kind: Kind) -> Result<Answer, Cl
         .records
         .iter()
         .flat_map(|record| record.parts.iter().map(|part| part.commit).chain([record.inserted]));
-    let stamps = Stamps::load(asked.repo, &ids, commits, None, asked.context.threads())?;
+    let stamps = Stamps::load(asked.repo, &ids, commits, None, || asked.context.threads())?;
     let mut out = asked.context.output(if arguments.json { Paging::Off } else { Paging::Auto });
     match arguments.json {
         true => write_json(&mut out, &view(asked, path, &found, &stamps))?,

@@ -31,7 +31,7 @@ pub fn draw(asked: &Asked<'_>, subject: &Subject) -> Result<Answer, CliError> {
     }
     let ids = Ids::new(asked.repo, asked.context.verbose);
     let commits = found.facets.iter().map(|facet| facet.commit);
-    let stamps = Stamps::load(asked.repo, &ids, commits, None, asked.context.threads())?;
+    let stamps = Stamps::load(asked.repo, &ids, commits, None, || asked.context.threads())?;
     let json = asked.arguments.json;
     let mut out = asked.context.output(if json { Paging::Off } else { Paging::Auto });
     if json {
@@ -88,7 +88,7 @@ pub fn draw_events(asked: &Asked<'_>, things: &[(String, Thing)]) -> Result<Answ
     let lost: BTreeSet<CommitId> =
         flat().filter(|event| !event.reachable).map(|event| event.commit).collect();
     let commits = flat().map(|event| event.commit);
-    let stamps = Stamps::load(asked.repo, &ids, commits, Some(&lost), asked.context.threads())?;
+    let stamps = Stamps::load(asked.repo, &ids, commits, Some(&lost), || asked.context.threads())?;
     let json = asked.arguments.json;
     let mut out = asked.context.output(if json { Paging::Off } else { Paging::Auto });
     if json {
@@ -170,7 +170,7 @@ pub fn draw_gone(asked: &Asked<'_>, thing: &Thing, name: &str) -> Result<Answer,
     let (found, unread) = gone(asked.repo, asked.commit, thing)?;
     let ids = Ids::new(asked.repo, asked.context.verbose);
     let commits = found.iter().map(|gone| gone.commit);
-    let stamps = Stamps::load(asked.repo, &ids, commits, None, asked.context.threads())?;
+    let stamps = Stamps::load(asked.repo, &ids, commits, None, || asked.context.threads())?;
     let mut out = asked.context.output(Paging::Off);
     if asked.arguments.json {
         let one = |gone: &aisr::history::blame::Gone| {

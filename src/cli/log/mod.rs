@@ -208,12 +208,12 @@ impl Log<'_> {
         let mut list = JsonList::begin(out);
         let mut shown = 0;
         while let Some(Batch { items, failed }) = batches.read() {
-            let commits: Vec<StoredCommit> = items.into_iter().map(|item| item.stored).collect();
-            let judged = Judged::of_all(self.repo, &commits, self.context.threads());
-            for (stored, judged) in commits.iter().zip(judged) {
+            let commits: Vec<&StoredCommit> = items.iter().map(|item| &item.stored).collect();
+            let judged = Judged::of_all(self.repo, &commits, || self.context.threads());
+            for (stored, judged) in commits.into_iter().zip(judged) {
                 list.push(&CommitView::new(judged, stored, self.names))?;
             }
-            shown += commits.len();
+            shown += items.len();
             failed.map_or(Ok(()), Err)?;
         }
         list.end()?;
@@ -282,8 +282,8 @@ impl Log<'_> {
             }
             return Ok(blocks);
         }
-        let commits: Vec<StoredCommit> = items.iter().map(|item| item.stored.clone()).collect();
-        let judged = Judged::of_all(self.repo, &commits, self.context.threads());
+        let commits: Vec<&StoredCommit> = items.iter().map(|item| &item.stored).collect();
+        let judged = Judged::of_all(self.repo, &commits, || self.context.threads());
         for (item, judged) in items.iter().zip(judged) {
             let mut block = Vec::new();
             match &self.format {

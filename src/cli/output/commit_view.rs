@@ -100,9 +100,14 @@ impl Judged {
         Self { committer, signature: SignatureView { verdict, detail } }
     }
 
-    /// Judges the signatures of several commits, by so many threads.
-    pub fn of_all(repo: &Repository, commits: &[StoredCommit], threads: usize) -> Vec<Self> {
-        let judge = |part: &[StoredCommit]| -> Vec<Self> {
+    /// Judges the signatures of several commits; by how many threads is asked only where that many
+    /// are new.
+    pub fn of_all(
+        repo: &Repository,
+        commits: &[&StoredCommit],
+        threads: impl FnOnce() -> usize,
+    ) -> Vec<Self> {
+        let judge = |part: &[&StoredCommit]| -> Vec<Self> {
             let mut known = Fingerprints::default();
             part.iter().map(|stored| Self::knowing(repo, stored, &mut known)).collect()
         };
@@ -111,7 +116,7 @@ impl Judged {
         if new.take(WORTH_A_THREAD + 1).count() <= WORTH_A_THREAD {
             return judge(commits);
         }
-        let each = commits.len().div_ceil(threads.max(1));
+        let each = commits.len().div_ceil(threads().max(1));
         std::thread::scope(|scope| {
             let (own, others) = commits.split_at(each);
             let others = others.chunks(each).map(|part| scope.spawn(move || judge(part)));

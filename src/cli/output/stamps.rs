@@ -46,12 +46,12 @@ impl Stamps {
         ids: &Ids<'_>,
         commits: impl IntoIterator<Item = CommitId>,
         lost: Option<&BTreeSet<CommitId>>,
-        threads: usize,
+        threads: impl FnOnce() -> usize,
     ) -> Result<Self, CliError> {
         let wanted: BTreeSet<CommitId> = commits.into_iter().collect();
         let stored: Result<Vec<_>, RepoError> = wanted.iter().map(|id| repo.commit(*id)).collect();
         let stored = stored?;
-        let judged = Judged::of_all(repo, &stored, threads);
+        let judged = Judged::of_all(repo, &stored.iter().collect::<Vec<_>>(), threads);
         let mut known = HashMap::new();
         for (stored, judged) in stored.iter().zip(judged) {
             let mut who = judged.in_short(&stored.commit);
