@@ -464,7 +464,7 @@ fn a_walk_says_where_it_goes() {
     assert_eq!((first.id, &first.follow[..], first.leaves), (commits[3], &[commits[2]][..], true));
     let range = Range { include: vec![commits[3]], exclude: Vec::new() };
     let first = CommitWalk::by_graph(&made.repo, &range).next_walked().unwrap().unwrap();
-    assert_eq!(first.follow, [commits[2], commits[1]], "in the commit's order");
+    assert_eq!(first.follow[..], [commits[2], commits[1]], "in the commit's order");
     assert!(!first.leaves);
 }
 

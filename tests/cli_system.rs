@@ -156,6 +156,16 @@ fn a_component_under_a_name_that_another_had_is_new() {
     desk.ok(["commit", "-m", "Another triage"]);
     assert_snapshot!(desk.shown(["log", "--component", "prompt:sorting"]));
     assert_snapshot!(desk.shown(["log", "--component", "prompt:triage", "-n", "1"]));
+    // In one line a commit, without what it did, the same ones are found.
+    for key in ["prompt:sorting", "prompt:triage"] {
+        let whole = desk.ok(["log", "--component", key]);
+        let ids = whole.lines().filter_map(|line| line.strip_prefix("commit   "));
+        let ids: Vec<&str> = ids.filter_map(|line| line.split(' ').next()).collect();
+        let short = desk.ok(["log", "--oneline", "--component", key]);
+        let found: Vec<&str> = short.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(found, ids, "{key}");
+        assert_eq!(ids.len(), 2, "{key}");
+    }
 }
 
 #[test]

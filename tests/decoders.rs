@@ -44,7 +44,7 @@ fn graph_of() -> RepositoryId {
 }
 
 fn graph_header() -> Vec<u8> {
-    [&b"AISRGRPH\x01\x01\0\0\0\0\0\0"[..], &[3; 32]].concat()
+    [&b"AISRGRPH\x02\x01\0\0\0\0\0\0"[..], &[3; 32]].concat()
 }
 
 /// A layer with the right checksum, whatever its head (16 bytes) and body say.

@@ -3,14 +3,15 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use aisr::chunk::ContentHint;
 use aisr::disk::Disk;
+use aisr::history::commit_graph::CommitGraph;
 use aisr::history::grep::{GrepScope, grep};
 use aisr::history::query::parse;
 use aisr::history::when::{How, Truth, WhenOptions, turns, when};
-use aisr::history::{Every, Holds, Subject, SubjectWalk, may_have_changed};
+use aisr::history::{CommitWalk, Every, Holds, Range, Subject, SubjectWalk, Touched};
 use aisr::map::Builder;
 use aisr::object::{
     Attributes, Cause, ChangeKind, Commit, CommitId, Component, ComponentKey, Edge, EdgeKey, Id,
@@ -434,15 +435,30 @@ proptest! {
     #[test]
     fn what_the_graph_leaves_out_changed_nothing(plan in plans()) {
         let made = make(&plan);
-        let every = Every::load(&made.repo).unwrap();
         let edge = EdgeKey { from: key("agent:a"), relation: "uses".into(), to: key("tool:t") };
         for subject in [Subject::Component(key("prompt:qr")), Subject::Edge(edge)] {
-            let touched = may_have_changed(&made.repo, &every, &subject);
+            let follow = || SubjectWalk::new(&made.repo, subject.clone());
+            let range = Range { include: made.commits.clone(), exclude: Vec::new() };
+            let mut walk = CommitWalk::over_graph(&made.repo, &range);
+            let (mut touched, mut certain) = (HashSet::new(), Vec::new());
+            let mut wanted = |graph: &CommitGraph, at| {
+                let touched = follow().touched(graph, at);
+                if let Touched::Changed { before, after } = touched {
+                    certain.push((graph.row(at).id, follow().change(before, after).unwrap()));
+                }
+                touched != Touched::No
+            };
+            while let Some(walked) = walk.next_if(&mut wanted) {
+                touched.extend(walked.unwrap().shown.map(|stored| stored.id));
+            }
             for id in &made.commits {
                 let stored = made.repo.commit(*id).unwrap();
-                let mut walk = SubjectWalk::new(&made.repo, subject.clone());
-                let changed = walk.visit(&stored).unwrap().is_some();
-                prop_assert!(!changed || touched.contains(id));
+                let changes = follow().visit(&stored).unwrap();
+                prop_assert!(changes.is_none() || touched.contains(id));
+                for (_, known) in certain.iter().filter(|(known, _)| known == id) {
+                    prop_assert!(known.is_some());
+                    prop_assert_eq!(known, &changes);
+                }
             }
             // All of it in small commits: the graph is certain, but for what merges take.
             let same = |at: &usize| {

@@ -2,6 +2,8 @@
 
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
+use smallvec::SmallVec;
+
 use crate::object::{CommitId, NodeId};
 use crate::repo::{RepoError, Repository, StoredCommit};
 
@@ -16,10 +18,13 @@ pub struct Spot {
     pub at: Option<Position>,
 }
 
+/// Parents of a commit: hardly ever more than two.
+pub type Spots = SmallVec<[Spot; 2]>;
+
 /// What a walk needs to know of a commit.
 pub struct Facts {
     /// Its parents, in the commit's order.
-    pub parents: Vec<Spot>,
+    pub parents: Spots,
     /// When it was made, in microseconds since the epoch.
     pub time: i64,
     /// The commit, where it had to be read.
@@ -58,11 +63,6 @@ impl<'r> Ancestry<'r> {
         let mut saved = Saved::load(repo);
         saved.extend(repo, starts);
         Self { repo, graph: saved.graph }
-    }
-
-    /// What this graph says; the commits themselves say the rest.
-    pub fn of_graph(repo: &'r Repository, graph: CommitGraph) -> Self {
-        Self { repo, graph }
     }
 
     /// The repository.

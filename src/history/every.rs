@@ -234,11 +234,6 @@ impl Every {
         &self.graph
     }
 
-    /// The same, for whoever asks nothing else of this any more.
-    pub fn into_graph(self) -> CommitGraph {
-        self.graph
-    }
-
     /// For each commit, whether one of `starts`, by their places, is or leads to it.
     pub fn reached(&self, starts: impl IntoIterator<Item = usize>) -> Vec<bool> {
         let mut reached = vec![false; self.commits.len()];

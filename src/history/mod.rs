@@ -34,7 +34,7 @@ pub use follow::{Followed, follow};
 pub use operations::{LoggedOperation, operations};
 pub use ref_error::RefError;
 pub use revision::{Found, Range, Revisions, split_path};
-pub use system_changes::{Subject, SubjectWalk, may_have_changed};
+pub use system_changes::{Subject, SubjectWalk, Touched};
 pub use tags::{TagOptions, create_tag, delete_tag};
 pub use unique::{SHOWN_DIGITS, Shortest, shortest};
 pub use walk::{CommitWalk, Tips, WalkError, Walked, tips};

@@ -1,14 +1,10 @@
 //! Which commits changed one component or one edge.
 
-use std::collections::{BTreeSet, HashSet};
-
-use crate::object::{CommitId, ComponentKey, EdgeKey};
+use crate::object::{ComponentKey, EdgeKey, NodeId};
 use crate::repo::{RepoError, Repository, StoredCommit};
 use crate::system::{ComponentChange, EdgeChange, SystemChanges, SystemMaps, changes_of};
 
-use super::commit_graph::{Changed, PathKey};
-use super::every::{Every, Known};
-use super::when::{Named, Readings};
+use super::commit_graph::{Changed, CommitGraph, Position, SystemKey};
 
 /// What of a system is followed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,47 +15,61 @@ pub enum Subject {
     Edge(EdgeKey),
 }
 
-/// The commits that may have changed what is followed, under any name that a component had in one
-/// of them: those that the commit graph does not know to have left it as their first parent has it.
-/// Nothing else has to be visited by a [`SubjectWalk`]. Costs a look at each commit, and opens those
-/// that changed it.
-pub fn may_have_changed(repo: &Repository, every: &Every, subject: &Subject) -> HashSet<CommitId> {
-    let mut keys = Vec::new();
-    match subject {
-        Subject::Edge(key) => keys.push(PathKey::of_edge(key)),
-        Subject::Component(key) => {
-            let mut names = BTreeSet::from([key.clone()]);
-            let mut next = vec![key.clone()];
-            while let Some(name) = next.pop() {
-                keys.push(PathKey::of_component(&name));
-                let readings = Readings::of(repo, every, &[Named::Component(name)]);
-                let former = readings.components().filter_map(|component| component.was.clone());
-                next.extend(former.filter(|was| names.insert(was.clone())));
-            }
+impl Subject {
+    fn graph_key(&self) -> SystemKey {
+        match self {
+            Self::Component(key) => SystemKey::of_component(key),
+            Self::Edge(key) => SystemKey::of_edge(key),
         }
     }
-    let is_left = |commit: &&Known| {
-        let Some(at) = commit.at else { return true };
-        keys.iter().any(|key| every.graph().changed(at, key) != Changed::No)
-    };
-    every.commits.iter().filter(is_left).map(|commit| commit.id).collect()
+}
+
+/// What the commit graph knows of a commit and what is followed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Touched {
+    /// It has it as its first parent has it: [`SubjectWalk::visit`] finds no change.
+    No,
+    /// It has no other parent, and changed it; it was there before and is there still:
+    /// [`SubjectWalk::visit`] finds that change and goes on to follow the same. The maps of both
+    /// systems are told.
+    Changed {
+        /// That of the parent.
+        before: NodeId,
+        /// Its own.
+        after: NodeId,
+    },
+    /// Only a visit tells.
+    Unknown,
 }
 
 /// Follows one component or edge through commits that are visited newest first.
 pub struct SubjectWalk<'r> {
     repo: &'r Repository,
     subject: Subject,
+    /// What the commit graph knows the subject by.
+    key: SystemKey,
 }
 
 impl<'r> SubjectWalk<'r> {
     /// Begins to follow.
     pub fn new(repo: &'r Repository, subject: Subject) -> Self {
-        Self { repo, subject }
+        let key = subject.graph_key();
+        Self { repo, subject, key }
     }
 
-    /// What is followed now.
-    pub fn subject(&self) -> &Subject {
-        &self.subject
+    /// What the commit graph knows of the commit at this place.
+    pub fn touched(&self, graph: &CommitGraph, at: Position) -> Touched {
+        match graph.changed(at, &self.key.changed) {
+            Changed::No => return Touched::No,
+            Changed::Unknown => return Touched::Unknown,
+            Changed::Yes => {}
+        }
+        let system = |at: Position| graph.row(at).system;
+        let [parent] = *graph.parents(at) else { return Touched::Unknown };
+        match (graph.changed(at, &self.key.came_or_went), system(parent), system(at)) {
+            (Changed::No, Some(before), Some(after)) => Touched::Changed { before, after },
+            _ => Touched::Unknown,
+        }
     }
 
     /// What the commit did to it, as against its first parent; `None` where it is as one of the
@@ -99,6 +109,38 @@ impl<'r> SubjectWalk<'r> {
             let named = changes.components.iter().find(|change| change.key == *key);
             if let Some(was) = named.and_then(|change| change.renamed_from.clone()) {
                 self.subject = Subject::Component(was);
+                self.key = self.subject.graph_key();
+            }
+        }
+        Ok((!changes.is_empty()).then_some(changes))
+    }
+
+    /// The change from one system to the other, by the ids of their maps, if what is followed is in
+    /// both and differs.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn change(
+        &self,
+        before: NodeId,
+        after: NodeId,
+    ) -> Result<Option<SystemChanges>, RepoError> {
+        let store = self.repo.store();
+        let (before, after) = (SystemMaps::open(store, before)?, SystemMaps::open(store, after)?);
+        let mut changes = SystemChanges::default();
+        match &self.subject {
+            Subject::Component(key) => {
+                let (before, after) = (before.component(store, key)?, after.component(store, key)?);
+                let differs = before.is_some() && after.is_some() && before != after;
+                let (key, renamed_from) = (key.clone(), None);
+                let change = ComponentChange { key, renamed_from, before, after };
+                changes.components.extend(differs.then_some(change));
+            }
+            Subject::Edge(key) => {
+                let (before, after) = (before.edge(store, key)?, after.edge(store, key)?);
+                let differs = before.is_some() && after.is_some() && before != after;
+                let change = EdgeChange { key: key.clone(), before, after };
+                changes.edges.extend(differs.then_some(change));
             }
         }
         Ok((!changes.is_empty()).then_some(changes))

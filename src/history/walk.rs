@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::log::Refs;
@@ -10,8 +11,8 @@ use crate::object::{CommitId, Id, ObjectType, RepoPath, TagId};
 use crate::repo::{RepoError, Repository, StoredCommit};
 use crate::store::Lookup;
 
-use super::ancestry::{Ancestry, Facts, Spot};
-use super::commit_graph::CommitGraph;
+use super::ancestry::{Ancestry, Facts, Spot, Spots};
+use super::commit_graph::{CommitGraph, Position};
 use super::path_changes::PathChanges;
 use super::revision::Range;
 
@@ -43,8 +44,8 @@ pub struct CommitWalk<'r> {
     range: Range,
     hidden: HashSet<CommitId>,
     ready: BinaryHeap<Ready>,
-    /// For each commit that is not out yet, how many of its children are still to come.
-    waiting: Option<HashMap<CommitId, u32>>,
+    /// Of the commits that are not out yet, how many of their children are still to come.
+    waiting: Option<Waiting>,
     /// What was found of commits while they were counted.
     steps: HashMap<CommitId, Step>,
     failed: Vec<WalkError>,
@@ -103,10 +104,40 @@ impl Ord for Ready {
     }
 }
 
+/// How many children of each commit are still to come.
+#[derive(Default)]
+struct Waiting {
+    /// Of those in the graph, by their places; none where it is not known to be on the way.
+    places: Vec<Option<u32>>,
+    /// Of the others.
+    others: HashMap<CommitId, u32>,
+}
+
+impl Waiting {
+    fn count(&mut self, spot: Spot) -> Option<&mut u32> {
+        match spot.at {
+            Some(at) => self.places.get_mut(at as usize)?.as_mut(),
+            None => self.others.get_mut(&spot.id),
+        }
+    }
+
+    /// Puts a commit on the way, no child of which is known yet.
+    fn enter(&mut self, spot: Spot) {
+        let Some(at) = spot.at.map(|at| at as usize) else {
+            self.others.insert(spot.id, 0);
+            return;
+        };
+        if self.places.len() <= at {
+            self.places.resize(at + 1, None);
+        }
+        self.places[at] = Some(0);
+    }
+}
+
 /// Where a walk goes from a commit.
 struct Step {
     /// The parents that are followed, each once.
-    follow: Vec<Spot>,
+    follow: Spots,
     /// Whether the commit itself is shown.
     shown: bool,
 }
@@ -122,10 +153,12 @@ impl<'r> CommitWalk<'r> {
         Self::begin(repo, range, GraphUse::WhereItHelps, None, Lines::All)
     }
 
-    /// Begins a walk over `range` that asks a graph which was read already.
-    pub fn over_graph(repo: &'r Repository, range: &Range, graph: CommitGraph) -> Self {
-        let ancestry = Ancestry::of_graph(repo, graph);
-        Self::begin_from(ancestry, range, GraphUse::Loaded, None, Lines::All)
+    /// Begins a walk over `range` that asks the commit graph from the start, for a caller who goes
+    /// past most commits ([`CommitWalk::next_if`]).
+    pub fn over_graph(repo: &'r Repository, range: &Range) -> Self {
+        let mut walk = Self::idle(repo, range, GraphUse::WhereItHelps, None, Lines::All);
+        walk.load_graph();
+        walk.begun()
     }
 
     /// Begins a walk over those commits of `range` that changed one of the paths, by the commit
@@ -154,18 +187,23 @@ impl<'r> CommitWalk<'r> {
         paths: Option<PathChanges>,
         lines: Lines,
     ) -> Self {
-        Self::begin_from(Ancestry::of_objects(repo), range, graph, paths, lines)
+        let mut walk = Self::idle(repo, range, graph, paths, lines);
+        if walk.paths.is_some() || !range.exclude.is_empty() {
+            walk.load_graph();
+        }
+        walk.begun()
     }
 
-    fn begin_from(
-        ancestry: Ancestry<'r>,
+    /// A walk that has not begun.
+    fn idle(
+        repo: &'r Repository,
         range: &Range,
         graph: GraphUse,
         paths: Option<PathChanges>,
         lines: Lines,
     ) -> Self {
-        let mut walk = Self {
-            ancestry,
+        Self {
+            ancestry: Ancestry::of_objects(repo),
             graph,
             paths,
             range: range.clone(),
@@ -176,19 +214,20 @@ impl<'r> CommitWalk<'r> {
             failed: Vec::new(),
             only: None,
             lines,
-        };
-        if walk.paths.is_some() || !range.exclude.is_empty() {
-            walk.load_graph();
         }
-        walk.hidden = walk.ancestry.hidden(&range.include, &range.exclude);
-        let starts: HashSet<CommitId> = range.include.iter().copied().collect();
+    }
+
+    fn begun(mut self) -> Self {
+        let Range { include, exclude } = &self.range;
+        self.hidden = self.ancestry.hidden(include, exclude);
+        let starts: HashSet<CommitId> = include.iter().copied().collect();
         for id in starts {
-            walk.offer(walk.ancestry.spot(id));
+            self.offer(self.ancestry.spot(id));
         }
-        if walk.ready.len() > 1 {
-            walk.count_children();
+        if self.ready.len() > 1 {
+            self.count_children();
         }
-        walk
+        self
     }
 
     fn load_graph(&mut self) {
@@ -217,19 +256,20 @@ impl<'r> CommitWalk<'r> {
         self.load_graph();
         let starts: Vec<Spot> =
             self.ready.drain().map(|ready| self.ancestry.spot(ready.spot.id)).collect();
-        let mut waiting: HashMap<CommitId, u32> = starts.iter().map(|spot| (spot.id, 0)).collect();
+        let mut waiting = Waiting::default();
+        starts.iter().for_each(|spot| waiting.enter(*spot));
         let mut stack = starts.clone();
         while let Some(spot) = stack.pop() {
             // What cannot be read is told when its turn comes.
             let Ok(facts) = self.ancestry.facts(spot) else { continue };
             let Ok(step) = self.step(spot, &facts) else { continue };
             for parent in &step.follow {
-                match waiting.get_mut(&parent.id) {
-                    Some(children) => *children += 1,
-                    None => {
-                        waiting.insert(parent.id, 1);
-                        stack.push(*parent);
-                    }
+                if waiting.count(*parent).is_none() {
+                    waiting.enter(*parent);
+                    stack.push(*parent);
+                }
+                if let Some(children) = waiting.count(*parent) {
+                    *children += 1;
                 }
             }
             if self.paths.is_some() {
@@ -237,7 +277,7 @@ impl<'r> CommitWalk<'r> {
             }
         }
         for spot in starts {
-            if waiting[&spot.id] == 0 {
+            if waiting.count(spot) == Some(&mut 0) {
                 self.offer(spot);
             }
         }
@@ -252,7 +292,7 @@ impl<'r> CommitWalk<'r> {
         };
         if parents.is_empty() {
             let shown = paths.any_there(&self.ancestry, spot)?;
-            return Ok(Step { follow: Vec::new(), shown });
+            return Ok(Step { follow: Spots::new(), shown });
         }
         // Parents outside of the range count only where all are: a merge of a side that is left
         // out is no change. One that the range names as its end counts as inside.
@@ -276,15 +316,15 @@ impl<'r> CommitWalk<'r> {
     }
 
     /// Those of the parents that the walk covers, each once.
-    fn visible(&self, parents: &[Spot]) -> Vec<Spot> {
-        let mut parents = parents.to_vec();
+    fn visible(&self, parents: &[Spot]) -> Spots {
+        let mut parents = Spots::from_slice(parents);
         parents.sort_unstable_by_key(|parent| parent.id);
         parents.dedup();
         parents.retain(|parent| !self.hidden.contains(&parent.id));
         parents
     }
 
-    fn release(&mut self, parents: Vec<Spot>) {
+    fn release(&mut self, parents: Spots) {
         let Some(waiting) = &mut self.waiting else {
             parents.into_iter().for_each(|parent| self.offer(parent));
             if self.ready.len() > 1 {
@@ -292,12 +332,12 @@ impl<'r> CommitWalk<'r> {
             }
             return;
         };
-        let mut free = Vec::new();
+        let mut free = Spots::new();
         for parent in parents {
-            if let Some(children) = waiting.get_mut(&parent.id) {
-                *children = children.saturating_sub(1);
+            // One whose children are all out comes once.
+            if let Some(children @ 1..) = waiting.count(parent) {
+                *children -= 1;
                 if *children == 0 {
-                    waiting.remove(&parent.id);
                     free.push(parent);
                 }
             }
@@ -312,7 +352,7 @@ pub struct Walked {
     /// The commit.
     pub id: CommitId,
     /// Where the walk goes from it: parents, in the commit's order.
-    pub follow: Vec<CommitId>,
+    pub follow: SmallVec<[CommitId; 2]>,
     /// Whether it has parents that the walk does not cover.
     pub leaves: bool,
     /// The commit, if the walk shows it.
@@ -333,6 +373,15 @@ impl CommitWalk<'_> {
 
     /// The next commit, whether it is shown or not.
     pub fn next_walked(&mut self) -> Option<Result<Walked, WalkError>> {
+        self.next_if(&mut |_, _| true)
+    }
+
+    /// The same; one that the commit graph knows and that `wanted` does not want is not shown, and
+    /// need not be read.
+    pub fn next_if(
+        &mut self,
+        wanted: &mut dyn FnMut(&CommitGraph, Position) -> bool,
+    ) -> Option<Result<Walked, WalkError>> {
         if let Some(failed) = self.failed.pop() {
             return Some(Err(failed));
         }
@@ -345,7 +394,7 @@ impl CommitWalk<'_> {
                 Err(e) => return Some(Err(unreadable(e))),
             },
         };
-        let mut follow: Vec<CommitId> = Vec::with_capacity(step.follow.len());
+        let mut follow: SmallVec<[CommitId; 2]> = SmallVec::new();
         for parent in &facts.parents {
             if step.follow.iter().any(|p| p.id == parent.id) && !follow.contains(&parent.id) {
                 follow.push(parent.id);
@@ -353,7 +402,9 @@ impl CommitWalk<'_> {
         }
         let leaves = facts.parents.iter().any(|parent| self.hidden.contains(&parent.id));
         self.release(step.follow);
-        let shown = step.shown && self.only.as_ref().is_none_or(|only| only.contains(&spot.id));
+        let shown = step.shown
+            && self.only.as_ref().is_none_or(|only| only.contains(&spot.id))
+            && spot.at.is_none_or(|at| wanted(self.ancestry.graph(), at));
         let shown = match (shown, facts.stored) {
             (false, _) => None,
             (true, Some(stored)) => Some(*stored),

@@ -151,12 +151,24 @@ where
     Ok(SystemChanges { components, edges })
 }
 
-/// Told of the key of what differs, and the schema of the map that it stands in.
-type VisitKey<'v, E> = dyn FnMut(Schema, &[u8]) -> Result<(), E> + 'v;
+/// The key of a component or an edge that one system has otherwise than another.
+#[derive(Debug)]
+pub struct ChangedKey<'k> {
+    /// The schema of the map that it stands in.
+    pub schema: Schema,
+    /// Its bytes there.
+    pub key: &'k [u8],
+    /// Whether both systems have it.
+    pub in_both: bool,
+    /// What a component that is new says it was.
+    pub was: Option<ComponentKey>,
+}
 
-/// Visits the keys of all components and edges that one system has otherwise than the other, with
-/// the schema of the map they stand in. Renames are not joined: a component that got another name
-/// is there under both.
+/// Told of each.
+type VisitKey<'v, E> = dyn FnMut(ChangedKey<'_>) -> Result<(), E> + 'v;
+
+/// Visits the keys of all components and edges that one system has otherwise than the other.
+/// Renames are not joined: a component that got another name is there under both.
 ///
 /// # Errors
 /// When a map cannot be read or is not sound, or what `visit` says.
@@ -174,7 +186,16 @@ where
         (Schema::Components, before.components, after.components),
         (Schema::Edges, before.edges, after.edges),
     ] {
-        each_change(source, schema, before, after, |_, change| visit(schema, &change.key))?;
+        each_change(source, schema, before, after, |map, change| {
+            let was = match (&change.before, &change.after, schema) {
+                (None, Some(value), Schema::Components) => {
+                    read_component(source, map, value.as_ref())?.was
+                }
+                _ => None,
+            };
+            let in_both = change.before.is_some() && change.after.is_some();
+            visit(ChangedKey { schema, key: &change.key, in_both, was })
+        })?;
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ use aisr::repo::{Descend, FILES, RepoError, Repository};
 use aisr::sign::{Namespace, SecretKey};
 use aisr::store::{Batch, StoreError};
 use aisr::system::{Graph, SYSTEM, SystemMaps};
+use aisr::upkeep::{CompactionBounds, compact_if_due};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -172,65 +173,19 @@ impl<'r> Maker<'r> {
 
     fn make(&mut self, commits: usize) -> Outcome {
         let repo = self.repo;
-        let lease = repo.store().lease()?;
-        let writer = repo.store().writer(&lease);
-        let mut batch = Batch::new(&writer);
         let mut number = 0;
         while number < commits {
-            let (start, start_state, start_mark) = (self.head, self.state.clone(), self.git.mark);
-            let own = (BLOCK - BESIDE - 1).min(commits - number);
-            for _ in 0..own {
-                number += 1;
-                let changes = self.changes(number, commits, "src");
-                let parents = [self.head];
-                let marks = [self.git.mark];
-                let mut state = self.state.taken();
-                self.head =
-                    self.commit(&mut batch, &parents, &marks, &mut state, &changes, number)?;
-                self.state = state;
-                self.moved("main", Some(parents[0]), Some(self.head));
-            }
-            if number + BESIDE + 1 > commits {
-                continue;
-            }
-            let main_mark = self.git.mark;
-            let (mut side, mut side_state, mut all) = (start, start_state, Vec::new());
-            let (branch, mut side_mark) = (format!("work-{number}"), start_mark);
-            let mut before = None;
-            for _ in 0..BESIDE {
-                number += 1;
-                let changes = self.changes(number, 0, "side");
-                side = self.commit(
-                    &mut batch,
-                    &[side],
-                    &[side_mark],
-                    &mut side_state,
-                    &changes,
-                    number,
-                )?;
-                side_mark = self.git.mark;
-                self.moved(&branch, before, Some(side));
-                before = Some(side);
-                all.extend(changes);
-            }
-            number += 1;
-            let mut state = self.state.taken();
-            let parents = [self.head, side];
-            let merged = self.commit(
-                &mut batch,
-                &parents,
-                &[main_mark, side_mark],
-                &mut state,
-                &all,
-                number,
-            )?;
-            self.moved("main", Some(self.head), Some(merged));
-            self.moved(&branch, Some(side), None);
-            (self.head, self.state) = (merged, state);
+            let lease = repo.store().lease()?;
+            let writer = repo.store().writer(&lease);
+            let mut batch = Batch::new(&writer);
+            number = self.block(&mut batch, number, commits)?;
+            batch.flush()?;
+            drop(batch);
+            writer.finish()?;
+            drop(lease);
+            // As after each commit that the command makes.
+            compact_if_due(repo.store(), CompactionBounds::AFTER_COMMIT)?;
         }
-        batch.flush()?;
-        drop(batch);
-        writer.finish()?;
         for Move { branch, old, new } in self.moves.drain(..) {
             let target = |id: Option<CommitId>| id.map(|id| RefTarget::Object(id.id()));
             let kind = match (old, new) {
@@ -243,6 +198,53 @@ impl<'r> Maker<'r> {
             repo.move_refs(&mut repo.log()?, vec![change], Cause::of("commit"))?;
         }
         self.git.end()
+    }
+
+    /// The next commits on the main line, some beside it, and the merge of both. Gives the number of
+    /// the last one.
+    fn block(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        mut number: usize,
+        commits: usize,
+    ) -> Outcome<usize> {
+        let (start, start_state, start_mark) = (self.head, self.state.clone(), self.git.mark);
+        let own = (BLOCK - BESIDE - 1).min(commits - number);
+        for _ in 0..own {
+            number += 1;
+            let changes = self.changes(number, commits, "src");
+            let parents = [self.head];
+            let marks = [self.git.mark];
+            let mut state = self.state.taken();
+            self.head = self.commit(batch, &parents, &marks, &mut state, &changes, number)?;
+            self.state = state;
+            self.moved("main", Some(parents[0]), Some(self.head));
+        }
+        if number + BESIDE + 1 > commits {
+            return Ok(number);
+        }
+        let main_mark = self.git.mark;
+        let (mut side, mut side_state, mut all) = (start, start_state, Vec::new());
+        let (branch, mut side_mark) = (format!("work-{number}"), start_mark);
+        let mut before = None;
+        for _ in 0..BESIDE {
+            number += 1;
+            let changes = self.changes(number, 0, "side");
+            side = self.commit(batch, &[side], &[side_mark], &mut side_state, &changes, number)?;
+            side_mark = self.git.mark;
+            self.moved(&branch, before, Some(side));
+            before = Some(side);
+            all.extend(changes);
+        }
+        number += 1;
+        let mut state = self.state.taken();
+        let parents = [self.head, side];
+        let merged =
+            self.commit(batch, &parents, &[main_mark, side_mark], &mut state, &all, number)?;
+        self.moved("main", Some(self.head), Some(merged));
+        self.moved(&branch, Some(side), None);
+        (self.head, self.state) = (merged, state);
+        Ok(number)
     }
 
     fn moved(&mut self, branch: &str, old: Option<CommitId>, new: Option<CommitId>) {

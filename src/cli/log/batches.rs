@@ -1,7 +1,7 @@
 //! Commits in lots, those that are not asked for left out.
 
 use aisr::history::blame::RowWalk;
-use aisr::history::{CommitWalk, ContentSearch, SubjectWalk, Walked};
+use aisr::history::{CommitWalk, ContentSearch, SubjectWalk, Touched, Walked};
 use aisr::object::RepoPath;
 use aisr::repo::StoredCommit;
 use aisr::system::SystemChanges;
@@ -26,8 +26,8 @@ pub struct Batches<'r> {
 
 /// What is followed.
 pub enum Filter<'r> {
-    /// A component or an edge.
-    Subject(SubjectWalk<'r>),
+    /// A component or an edge; whether what a commit did to it is shown.
+    Subject(SubjectWalk<'r>, bool),
     /// A row, the path of its content, and what it is called.
     Row(Box<RowWalk<'r>>, RepoPath, String),
 }
@@ -90,12 +90,19 @@ impl Batches<'_> {
         if self.left == 0 {
             return None;
         }
-        let mut walked = match self.walk.next_walked()? {
+        let mut touched = Touched::Unknown;
+        let walked = self.walk.next_if(&mut |graph, at| {
+            if let Some(Filter::Subject(subject, _)) = &self.filter {
+                touched = subject.touched(graph, at);
+            }
+            touched != Touched::No
+        });
+        let mut walked = match walked? {
             Ok(walked) => walked,
             Err(error) => return Some(Err(error.into())),
         };
         let Some(stored) = walked.shown.take() else { return Some(Ok((walked, None))) };
-        match self.item(stored) {
+        match self.item(stored, touched) {
             Ok(item) => {
                 self.left -= usize::from(item.is_some());
                 Some(Ok((walked, item)))
@@ -105,7 +112,7 @@ impl Batches<'_> {
     }
 
     /// The commit, if it is to be shown.
-    fn item(&mut self, stored: StoredCommit) -> Result<Option<Item>, CliError> {
+    fn item(&mut self, stored: StoredCommit, touched: Touched) -> Result<Option<Item>, CliError> {
         if let Some(search) = &mut self.search
             && !search.matches(&stored)?
         {
@@ -113,7 +120,17 @@ impl Batches<'_> {
         }
         let detail = match &mut self.filter {
             None => return Ok(Some(Item { stored, detail: None })),
-            Some(Filter::Subject(subject)) => subject.visit(&stored)?.map(Detail::System),
+            Some(Filter::Subject(subject, shows_change)) => {
+                let known = match touched {
+                    Touched::Changed { .. } if !*shows_change => {
+                        return Ok(Some(Item { stored, detail: None }));
+                    }
+                    Touched::Changed { before, after } => subject.change(before, after)?,
+                    _ => None,
+                };
+                let changes = known.map_or_else(|| subject.visit(&stored), |it| Ok(Some(it)))?;
+                changes.map(Detail::System)
+            }
             Some(Filter::Row(row, _, title)) => {
                 row.visit(&stored)?.map(|change| Detail::Row(row_lines(title, &change)))
             }

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use aisr::history::blame::RowChange;
-use aisr::history::{CommitWalk, ContentSearch, Every, Range, Sought, follow, may_have_changed};
+use aisr::history::{CommitWalk, ContentSearch, Every, Range, Sought, follow};
 use aisr::object::{Id, RepoPath};
 use aisr::repo::{Repository, StoredCommit};
 
@@ -159,19 +159,11 @@ fn walk<'r>(
     if let Some(Filter::Row(_, path, _)) = filter {
         return Ok(CommitWalk::of_paths_on_all_lines(repo, range, std::slice::from_ref(path)));
     }
-    if let Some(Filter::Subject(subject)) = filter
-        && paths.is_empty()
-        && !arguments.follow
-        && !arguments.graph
-    {
-        let every = Every::behind(repo, &range.include)?;
-        let touched = may_have_changed(repo, &every, subject.subject());
-        return Ok(CommitWalk::over_graph(repo, range, every.into_graph()).only(touched));
-    }
     if !arguments.follow {
-        return Ok(match paths.is_empty() {
-            true => CommitWalk::by_graph(repo, range),
-            false => CommitWalk::of_paths(repo, range, paths),
+        return Ok(match (paths, filter) {
+            ([], Some(Filter::Subject(..))) => CommitWalk::over_graph(repo, range),
+            ([], _) => CommitWalk::by_graph(repo, range),
+            _ => CommitWalk::of_paths(repo, range, paths),
         });
     }
     let [path] = paths else {

@@ -28,13 +28,14 @@ pub fn filter<'r>(
     arguments: &Arguments,
     range: &Range,
 ) -> Result<Option<Filter<'r>>, CliError> {
-    if let Some(key) = &arguments.component {
-        let subject = Subject::Component(key_of(key)?);
-        return Ok(Some(Filter::Subject(SubjectWalk::new(repo, subject))));
-    }
-    if let Some(edge) = &arguments.edge {
-        let subject = Subject::Edge(edge_key(edge)?);
-        return Ok(Some(Filter::Subject(SubjectWalk::new(repo, subject))));
+    let subject = match (&arguments.component, &arguments.edge) {
+        (Some(key), _) => Some(Subject::Component(key_of(key)?)),
+        (None, Some(edge)) => Some(Subject::Edge(edge_key(edge)?)),
+        (None, None) => None,
+    };
+    if let Some(subject) = subject {
+        let shows_change = !(arguments.oneline || arguments.json || arguments.format.is_some());
+        return Ok(Some(Filter::Subject(SubjectWalk::new(repo, subject), shows_change)));
     }
     let Some(row) = &arguments.row else { return Ok(None) };
     let mut parts = row.splitn(3, ',');

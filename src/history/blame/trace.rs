@@ -130,7 +130,7 @@ impl<T: Traced> Walk<'_, '_, T> {
             Ok(facts) => facts.parents,
             Err(e) => {
                 unread.push(Unread { commit: spot.id, why: e.into() });
-                Vec::new()
+                Default::default()
             }
         };
         let mut failed = |commit: CommitId, why: BlameError| unread.push(Unread { commit, why });

@@ -7,7 +7,7 @@ use crate::object::{Commit, NodeId, Schema};
 use crate::repo::{RepoError, Repository};
 use crate::system::{SystemMaps, changed_keys};
 
-use super::filter::{MOST_PATHS, build, component_name, edge_name, with_folders};
+use super::filter::{MOST_PATHS, build, came_or_went, component_name, edge_name, with_folders};
 use super::graph::Row;
 
 /// What a commit holds: its directory tree, and the map of its system where it has one.
@@ -96,11 +96,20 @@ impl Names {
             Some(id) => SystemMaps::open(store, id),
             None => Ok(SystemMaps::default()),
         };
-        changed_keys(store, maps(before)?, maps(after.system)?, &mut |schema, key| {
-            self.add(&match schema {
-                Schema::Edges => edge_name(key),
-                _ => component_name(key),
-            })
+        changed_keys(store, maps(before)?, maps(after.system)?, &mut |changed| {
+            let name = match changed.schema {
+                Schema::Edges => edge_name(changed.key),
+                _ => component_name(changed.key),
+            };
+            self.add(&name)?;
+            if !changed.in_both {
+                self.add(&came_or_went(&name))?;
+            }
+            // What is there now under the former name of another is new itself.
+            match changed.was {
+                Some(was) => self.add(&came_or_went(&component_name(&was.encode()))),
+                None => Ok(()),
+            }
         })
     }
 }

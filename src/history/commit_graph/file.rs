@@ -9,7 +9,7 @@ use super::filter;
 use super::graph::{Parents, Position, Row};
 
 const MAGIC: &[u8; 8] = b"AISRGRPH";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HASH_BLAKE3: u8 = 1;
 const CONTEXT: &str = "aisr 2026-11-25 commit graph layer v1";
 

@@ -60,7 +60,8 @@ impl PathHash {
     }
 }
 
-/// What filters are asked for: a path and the folders above it, a component, or an edge.
+/// What filters are asked for: a path and the folders above it, or what they say of a component or
+/// an edge.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PathKey(Vec<PathHash>);
 
@@ -70,14 +71,34 @@ impl PathKey {
         Self(with_folders(path.as_bytes()).map(PathHash::of).collect())
     }
 
-    /// The key of a component.
+    fn of_name(name: &[u8]) -> Self {
+        Self(vec![PathHash::of(name)])
+    }
+}
+
+/// What filters are asked for of a component or an edge.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SystemKey {
+    /// That it changed.
+    pub changed: PathKey,
+    /// That it came or went.
+    pub came_or_went: PathKey,
+}
+
+impl SystemKey {
+    /// The keys of a component.
     pub fn of_component(key: &ComponentKey) -> Self {
-        Self(vec![PathHash::of(&component_name(&key.encode()))])
+        Self::of_name(&component_name(&key.encode()))
     }
 
-    /// The key of an edge.
+    /// The keys of an edge.
     pub fn of_edge(key: &EdgeKey) -> Self {
-        Self(vec![PathHash::of(&edge_name(&key.encode()))])
+        Self::of_name(&edge_name(&key.encode()))
+    }
+
+    fn of_name(name: &[u8]) -> Self {
+        let came_or_went = PathKey::of_name(&came_or_went(name));
+        Self { changed: PathKey::of_name(name), came_or_went }
     }
 }
 
@@ -89,6 +110,11 @@ pub fn component_name(key: &[u8]) -> Vec<u8> {
 /// The same for an edge.
 pub fn edge_name(key: &[u8]) -> Vec<u8> {
     [b"\0edge\0", key].concat()
+}
+
+/// What stands beside the name of a component or an edge that is not there on both sides.
+pub fn came_or_went(name: &[u8]) -> Vec<u8> {
+    [b"\0came or went", name].concat()
 }
 
 /// A path and the folders above it, without the root.

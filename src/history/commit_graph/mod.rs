@@ -13,6 +13,6 @@ mod filter;
 mod graph;
 mod saved;
 
-pub use filter::{Changed, PathKey};
+pub use filter::{Changed, PathKey, SystemKey};
 pub use graph::{CommitGraph, Position, Row};
 pub use saved::{Saved, add_to_commit_graph};

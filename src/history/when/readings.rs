@@ -7,7 +7,7 @@ use crate::object::{Component, ComponentKey, Edge, EdgeKey, NodeId, RepoPath, Tr
 use crate::repo::{RepoError, Repository};
 use crate::system::SystemMaps;
 
-use super::super::commit_graph::{Changed, PathKey};
+use super::super::commit_graph::{Changed, PathKey, SystemKey};
 use super::super::every::{Every, Holds, Known};
 
 /// What of a state a question reads.
@@ -24,8 +24,8 @@ pub enum Named {
 impl Named {
     fn key(&self) -> PathKey {
         match self {
-            Self::Component(key) => PathKey::of_component(key),
-            Self::Edge(key) => PathKey::of_edge(key),
+            Self::Component(key) => SystemKey::of_component(key).changed,
+            Self::Edge(key) => SystemKey::of_edge(key).changed,
             Self::Path(path) => PathKey::of(path),
         }
     }

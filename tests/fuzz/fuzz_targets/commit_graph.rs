@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 const CONTEXT: &str = "aisr 2026-11-25 commit graph layer v1";
 const HEADER: [u8; 48] = {
     let mut header = [0; 48];
-    let mark = *b"AISRGRPH\x01\x01";
+    let mark = *b"AISRGRPH\x02\x01";
     let mut n = 0;
     while n < mark.len() {
         header[n] = mark[n];
