@@ -245,6 +245,54 @@ fn key_paths_and_tools_stand_behind_their_commits() {
 }
 
 #[test]
+fn tools_key_paths_and_records_that_are_gone_are_told_with_who_deleted_them() {
+    let mut story = Story::new();
+    let tools = |names: &[&str]| {
+        let tool = |name: &&str| format!(r#"{{"name": "{name}", "description": "Does {name}."}}"#);
+        let tools: Vec<String> = names.iter().map(tool).collect();
+        format!("{{\"tools\": [{}]}}\n", tools.join(",\n"))
+    };
+    let turn = |id: u32, text: &str| format!("{{\"id\": {id}, \"text\": \"{text}\"}}\n");
+    story.desk.write("tools.json", tools(&["find", "pay", "ask"]));
+    story.desk.write(
+        "config.toml",
+        "[agents.triage]\nmodel = \"a\"\nretries = 2\n[limits]\ntokens = 9\n",
+    );
+    story.desk.write("log.jsonl", [turn(1, "a"), turn(2, "approve"), turn(3, "c")].concat());
+    story.commit("first");
+    story.desk.write("tools.json", tools(&["find", "ask"]));
+    story.desk.write("config.toml", "[limits]\ntokens = 9\n");
+    story.commit("second");
+    story.desk.write("log.jsonl", [turn(1, "a"), turn(3, "c")].concat());
+    story.commit("third");
+    story.desk.write("tools.json", tools(&["find", "ask", "more"]));
+    story.commit("fourth");
+    assert_snapshot!("tool_gone", story.shown(&["blame", "tools.json", "--key", "pay"]));
+    assert_snapshot!(
+        "key_paths_gone",
+        story.shown(&["blame", "config.toml", "--key", "agents.triage"])
+    );
+    assert_snapshot!(
+        "key_path_gone_all",
+        story.shown(&["blame", "config.toml", "--key", "agents.triage.model", "--all"])
+    );
+    assert_snapshot!(
+        "record_gone",
+        story.shown(&["blame", "log.jsonl", "--where", "text = 'approve'"])
+    );
+    assert_snapshot!("tool_never", story.shown(&["blame", "tools.json", "--key", "pray"]));
+    assert_snapshot!(
+        "key_paths_gone_one",
+        story.shown(&["blame", "config.toml", "--key", "agents.triage", "--limit", "1"])
+    );
+    let found = story.desk.run(["blame", "tools.json", "--key", "pay", "--json"]);
+    let found: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!(found["name"], "pay");
+    assert_eq!(found["deleted"][0]["commit"], story.commits[1].1);
+    assert_eq!(found["deleted"][0]["parent"], story.commits[0].1);
+}
+
+#[test]
 fn tensors_stand_behind_the_commit_that_moved_them() {
     fn tensors(values: [f32; 2]) -> Vec<u8> {
         let header = r#"{"a.w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b.w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#;

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aisr::history::blame::{BlamedRecord, RecordsBlame, Thing, Wanted, blame_records};
+use aisr::history::blame::{
+    BlamedRecord, RecordsBlame, Thing, Wanted, blame_records, last_records,
+};
 use aisr::object::RepoPath;
 use aisr::view::sql::{SqlError, SqlSession, ValueRef};
 use aisr::view::sqlite::SCHEMA;
@@ -48,19 +50,7 @@ pub fn draw(asked: &Asked<'_>, path: &RepoPath, kind: Kind) -> Result<Answer, Cl
     }
     let found = find(asked, path, &meant)?;
     if found.records.is_empty() {
-        return match &meant {
-            Meant::One(table, keys) => {
-                let thing = record(path, table, keys.clone());
-                draw_gone(asked, &thing, &one_name(table, asked))
-            }
-            _ => {
-                let at = &asked.commit.to_hex()[..8];
-                let text = format!("{path} of {at} has no record that is meant");
-                Err(CliError::failure(text).hint(format!(
-                    "`aisr log -S TEXT -- {path}` finds the commits that brought or took a record"
-                )))
-            }
-        };
+        return draw_absent(asked, path, &meant);
     }
     if arguments.all {
         let name = |record: &BlamedRecord| title(&found, record);
@@ -84,11 +74,61 @@ pub fn draw(asked: &Asked<'_>, path: &RepoPath, kind: Kind) -> Result<Answer, Cl
         false => draw_records(&found, &stamps, &mut out)?,
     }
     out.finish()?;
-    if found.more > 0 && !asked.context.quiet && !arguments.json {
-        anstream::eprintln!("{} more; --limit all shows them.", count(found.more));
-    }
+    tell_of_more(asked, found.more);
     warn_of_unread(asked, &found.unread);
     Ok(Answer::Yes)
+}
+
+/// Tells what became of records that are not there.
+fn draw_absent(asked: &Asked<'_>, path: &RepoPath, meant: &Meant) -> Result<Answer, CliError> {
+    let last = |table: &Option<String>, passes: &dyn Fn(&Table, &Key, &Value) -> bool| {
+        let found = last_records(asked.repo, asked.commit, path, table.as_deref(), passes)?;
+        let thing = |(table, key): (String, Key)| (path_of(&key), record(path, &table, vec![key]));
+        Ok::<_, CliError>(found.into_iter().map(thing).collect())
+    };
+    let (name, mut things): (String, Vec<(String, Thing)>) = match meant {
+        Meant::One(table, keys) => {
+            let name = one_name(table, asked);
+            (name.clone(), vec![(name, record(path, table, keys.clone()))])
+        }
+        Meant::Below(table, Some(typed)) => {
+            (typed.clone(), last(table, &|_, key, _| is_below(key, typed))?)
+        }
+        Meant::Condition(table, condition, columns) => {
+            let passes = |table: &Table, key: &Key, value: &Value| {
+                condition.holds(table, columns, key, value)
+            };
+            let typed = asked.arguments.condition.clone().unwrap_or_default();
+            (typed, last(table, &passes)?)
+        }
+        Meant::Several(..) | Meant::Below(_, None) => (String::new(), Vec::new()),
+    };
+    if things.is_empty() {
+        let at = &asked.commit.to_hex()[..8];
+        let never = match meant {
+            Meant::Several(..) => "",
+            _ => ", and none of the versions behind it has one",
+        };
+        let text = format!("{path} of {at} has no record that is meant{never}");
+        return Err(CliError::failure(text).hint(format!(
+            "`aisr log -S TEXT -- {path}` finds the commits that brought or took a record"
+        )));
+    }
+    let more = things.len().saturating_sub(asked.arguments.limit.0);
+    things.truncate(asked.arguments.limit.0);
+    let answer = match asked.arguments.all {
+        true => draw_events(asked, &things),
+        false => draw_gone(asked, &name, &things),
+    };
+    tell_of_more(asked, more as u64);
+    answer
+}
+
+/// Tells how many records more there are than are shown.
+fn tell_of_more(asked: &Asked<'_>, more: u64) {
+    if more > 0 && !asked.context.quiet && !asked.arguments.json {
+        anstream::eprintln!("{} more; --limit all shows them.", count(more));
+    }
 }
 
 fn record(path: &RepoPath, table: &str, keys: Vec<Key>) -> Thing {

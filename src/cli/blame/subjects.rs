@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use aisr::diff::field_changes;
-use aisr::history::blame::{Event, Thing, blame_facets, events, gone};
+use aisr::history::blame::{Event, Gone, Thing, blame_facets, events, gone};
 use aisr::history::{Every, Subject};
 use aisr::object::CommitId;
 use aisr::view::Value;
@@ -27,7 +27,8 @@ fn name(subject: &Subject) -> String {
 pub fn draw(asked: &Asked<'_>, subject: &Subject) -> Result<Answer, CliError> {
     let found = blame_facets(asked.repo, asked.commit, subject)?;
     if found.facets.is_empty() {
-        return draw_gone(asked, &Thing::System(subject.clone()), &name(subject));
+        let name = name(subject);
+        return draw_gone(asked, &name, &[(name.clone(), Thing::System(subject.clone()))]);
     }
     let ids = Ids::new(asked.repo, asked.context.verbose);
     let commits = found.facets.iter().map(|facet| facet.commit);
@@ -165,16 +166,27 @@ fn changes(event: &Event) -> Vec<String> {
     changes_between(event.before.as_ref(), event.after.as_ref())
 }
 
-/// Tells who deleted what is not there.
-pub fn draw_gone(asked: &Asked<'_>, thing: &Thing, name: &str) -> Result<Answer, CliError> {
-    let (found, unread) = gone(asked.repo, asked.commit, thing)?;
+/// Tells who deleted what is not there and is called so: things, each under its own name.
+pub fn draw_gone(
+    asked: &Asked<'_>,
+    name: &str,
+    things: &[(String, Thing)],
+) -> Result<Answer, CliError> {
+    let (mut found, mut unread) = (Vec::new(), Vec::new());
+    for (own_name, thing) in things {
+        let (deleted, failed) = gone(asked.repo, asked.commit, thing)?;
+        found.extend(deleted.into_iter().map(|gone| (own_name, gone)));
+        // What cannot be looked at is the same for all.
+        unread = failed;
+    }
     let ids = Ids::new(asked.repo, asked.context.verbose);
-    let commits = found.iter().map(|gone| gone.commit);
+    let commits = found.iter().map(|(_, gone)| gone.commit);
     let stamps = Stamps::load(asked.repo, &ids, commits, None, || asked.context.threads())?;
     let mut out = asked.context.output(Paging::Off);
     if asked.arguments.json {
-        let one = |gone: &aisr::history::blame::Gone| {
+        let one = |(own_name, gone): &(&String, Gone)| {
             serde_json::json!({
+                "name": own_name,
                 "commit": gone.commit.to_hex(),
                 "parent": gone.parent.to_hex(),
                 "last": json_value(&gone.last),
@@ -195,15 +207,19 @@ pub fn draw_gone(asked: &Asked<'_>, thing: &Thing, name: &str) -> Result<Answer,
             true => writeln!(out, "{shown} is not in {at}, and never was in what lies behind it")?,
             false => writeln!(out, "{HEADING}{shown} is not in {at}; deleted by{HEADING:#}")?,
         }
-        for gone in &found {
-            writeln!(out, "{}  {}", stamps.line(gone.commit), inline(&gone.last))?;
+        for (own_name, gone) in &found {
+            let mut line = stamps.line(gone.commit) + "  ";
+            if *own_name != name {
+                line += &format!("{}  ", Escaped(own_name.as_bytes()));
+            }
+            writeln!(out, "{line}{}", inline(&gone.last))?;
         }
     }
     out.finish()?;
     warn_of_unread(asked, &unread);
     if !asked.arguments.json && !asked.context.quiet {
         match found.first() {
-            Some(gone) => {
+            Some((_, gone)) => {
                 let parent = &gone.parent.to_hex()[..8];
                 hint(&format!(
                     "asked with {parent} as its revision, it tells where that came from"

@@ -1,12 +1,17 @@
 //! Who deleted what is no longer there.
 
 use crate::history::every::Every;
-use crate::object::CommitId;
+use crate::history::revision::Range;
+use crate::history::walk::CommitWalk;
+use crate::object::{CommitId, RepoPath};
 use crate::repo::Repository;
-use crate::view::Value;
+use crate::view::{Key, Table, Value};
 
 use super::error::{BlameError, Unread};
 use super::events::{Thing, Versions};
+use super::files::FileState;
+use super::records::passing;
+use super::rows::Views;
 
 /// Merges within merges are looked into so deep; below that a merge counts as having dropped it
 /// itself.
@@ -55,6 +60,42 @@ pub fn gone(
         }
     }
     Ok((out, versions.unread))
+}
+
+/// The records that `passes` lets pass in the newest version of the content at `path`, in `commit`
+/// or behind it, of which it lets any: each by its table and key. Newest is what a log shows first.
+/// A version that is no content of the kind that `commit` has is passed over.
+///
+/// # Errors
+/// When the commits behind `commit` cannot be walked, or a version cannot be read.
+pub fn last_records(
+    repo: &Repository,
+    commit: CommitId,
+    path: &RepoPath,
+    table: Option<&str>,
+    passes: &dyn Fn(&Table, &Key, &Value) -> bool,
+) -> Result<Vec<(String, Key)>, BlameError> {
+    let range = Range { include: vec![commit], exclude: Vec::new() };
+    let mut views = Views::new(repo);
+    if let Some(state) = FileState::find(repo, repo.files_of(commit)?, path)? {
+        views.first(&state)?;
+    }
+    for walked in CommitWalk::of_paths_on_all_lines(repo, &range, std::slice::from_ref(path)) {
+        let stored = walked.map_err(|error| *error.source)?;
+        let Some(state) = FileState::find(repo, repo.files(&stored.commit)?, path)? else {
+            continue;
+        };
+        let Some(view) = views.get(&state)? else { continue };
+        let mut found = Vec::new();
+        let is_named = |of: &&Table| table.is_none_or(|table| of.name == table);
+        for of in view.tables().iter().filter(is_named) {
+            passing(&*view, of, passes, &mut |key, _| found.push((of.name.clone(), key)))?;
+        }
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
 }
 
 struct Search<'e> {

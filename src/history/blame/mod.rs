@@ -26,7 +26,7 @@ pub use error::{BlameError, Unread};
 pub use events::{Event, Thing, events};
 pub use facets::{BlamedFacet, FacetsBlame, blame_facets};
 pub(super) use files::{FileState, FileVersions, read};
-pub use gone::{Gone, gone};
+pub use gone::{Gone, gone, last_records};
 pub use lines::{BlamedLine, LinesBlame, blame_lines};
 pub use records::{BlamedPart, BlamedRecord, RecordsBlame, Wanted, blame_records};
 pub use rows::{RowChange, RowWalk};

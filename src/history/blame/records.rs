@@ -159,6 +159,22 @@ impl Chosen {
     }
 }
 
+/// Gives the records of a table that `passes` lets pass.
+pub(super) fn passing(
+    view: &dyn View,
+    table: &Table,
+    passes: &dyn Fn(&Table, &Key, &Value) -> bool,
+    found: &mut dyn FnMut(Key, Value),
+) -> Result<(), ViewError> {
+    let mut cursor = view.cursor(table, None)?;
+    while let Some(record) = cursor.next()? {
+        if passes(table, &record.key, &record.value) {
+            found(record.key, record.value);
+        }
+    }
+    Ok(())
+}
+
 fn choose(
     view: &dyn View,
     path: &RepoPath,
@@ -182,12 +198,7 @@ fn choose(
                 }
             }
             Wanted::Filter(_, passes) => {
-                let mut cursor = view.cursor(table, None)?;
-                while let Some(record) = cursor.next()? {
-                    if passes(table, &record.key, &record.value) {
-                        chosen.push(record.key, record.value, limit);
-                    }
-                }
+                passing(view, table, passes, &mut |key, value| chosen.push(key, value, limit))?;
             }
         }
     }
