@@ -51,6 +51,68 @@ fn probing_and_loading_find_the_same() {
 }
 
 #[test]
+fn digits_are_counted_as_by_comparing_with_every_other_id() {
+    // Short footers, and long ones of which rows are met on the way.
+    for count in [1, 2, 300, 3000] {
+        let kinds = [ObjectType::Blob, ObjectType::Node];
+        let (_folder, store) = store_with(|batch| {
+            for n in 0..count {
+                let kind = kinds[n as usize % 2];
+                batch.put(kind, kind.id_of(&nth(n)), &nth(n), ContentHint::Block).unwrap();
+            }
+        });
+        let all = store.pack_files()[0].footer().unwrap().entries;
+        for entry in all.iter().step_by((all.len() / 200).max(1)) {
+            for least in [0, 2, 4] {
+                let others = all.iter().filter(|other| other.kind == kinds[0]);
+                let others = others.filter(|other| other.id != entry.id);
+                let shared = others.map(|other| {
+                    let (a, b) = (entry.id.to_hex(), other.id.to_hex());
+                    a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
+                });
+                let wanted = shared.max().filter(|shared| *shared >= least as usize);
+                let found = store.digits_shared(entry.id, &kinds[..1], least).unwrap();
+                assert_eq!(found, wanted, "{} of {count}, at least {least}", entry.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_stands_in_a_long_footer_a_look_up_ends() {
+    let (_folder, store) = store_with(|batch| {
+        for n in 0..3000 {
+            batch.blob(&nth(n), ContentHint::Unknown).unwrap();
+        }
+    });
+    let id = store.pack_files()[0].id();
+    let path = store.pack_path(id);
+    let whole = std::fs::read(&path).unwrap();
+    let rows = whole.len() - 32 - 3000 * 60;
+    let mut random = 7u64;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % below
+    };
+    for _ in 0..40 {
+        let mut bytes = whole.clone();
+        for _ in 0..1 + next(2000) {
+            bytes[rows + next(3000 * 60)] = next(256) as u8;
+        }
+        replace(&path, &bytes);
+        let folder = path.parent().and_then(Path::parent).unwrap();
+        let store = Store::open(Disk::new(), folder).unwrap();
+        for n in 0..40 {
+            let id = BlobId::of(&nth(n * 90)).id();
+            // What a damaged row says is an error or nothing; what is found has that id.
+            let pack = &store.pack_files()[0];
+            assert!(pack.find(id).ok().flatten().is_none_or(|entry| entry.id == id));
+            let _ = store.digits_shared(id, &[ObjectType::Blob], 2);
+        }
+    }
+}
+
+#[test]
 fn more_look_ups_than_probes_load_a_footer_that_is_checked() {
     let (_folder, store) = store_with(|batch| {
         for n in 0..200 {
