@@ -32,7 +32,7 @@ pub struct WalkError {
 /// Among commits that are free to come next, the newest by its own clock comes first, then the one
 /// with the greatest id: clocks choose only where history does not. While history is a single
 /// line, commits stream; from the first merge on the rest of the walk is counted first (Kahn's
-/// algorithm), at about a hundred bytes a commit.
+/// algorithm), at eight bytes for each commit of the commit graph.
 ///
 /// A walk of paths shows the commits that changed one of them, simplified as git does by default
 /// (git-log(1), "History Simplification"): where a merge has what one of its parents has, only that
