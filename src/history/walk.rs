@@ -59,6 +59,7 @@ pub struct CommitWalk<'r> {
 enum GraphUse {
     Never,
     WhereItHelps,
+    AtOnce,
     Loaded,
 }
 
@@ -156,9 +157,7 @@ impl<'r> CommitWalk<'r> {
     /// Begins a walk over `range` that asks the commit graph from the start, for a caller who goes
     /// past most commits ([`CommitWalk::next_if`]).
     pub fn over_graph(repo: &'r Repository, range: &Range) -> Self {
-        let mut walk = Self::idle(repo, range, GraphUse::WhereItHelps, None, Lines::All);
-        walk.load_graph();
-        walk.begun()
+        Self::begin(repo, range, GraphUse::AtOnce, None, Lines::All)
     }
 
     /// Begins a walk over those commits of `range` that changed one of the paths, by the commit
@@ -187,22 +186,7 @@ impl<'r> CommitWalk<'r> {
         paths: Option<PathChanges>,
         lines: Lines,
     ) -> Self {
-        let mut walk = Self::idle(repo, range, graph, paths, lines);
-        if walk.paths.is_some() || !range.exclude.is_empty() {
-            walk.load_graph();
-        }
-        walk.begun()
-    }
-
-    /// A walk that has not begun.
-    fn idle(
-        repo: &'r Repository,
-        range: &Range,
-        graph: GraphUse,
-        paths: Option<PathChanges>,
-        lines: Lines,
-    ) -> Self {
-        Self {
+        let mut walk = Self {
             ancestry: Ancestry::of_objects(repo),
             graph,
             paths,
@@ -214,24 +198,23 @@ impl<'r> CommitWalk<'r> {
             failed: Vec::new(),
             only: None,
             lines,
+        };
+        if graph == GraphUse::AtOnce || walk.paths.is_some() || !range.exclude.is_empty() {
+            walk.load_graph();
         }
-    }
-
-    fn begun(mut self) -> Self {
-        let Range { include, exclude } = &self.range;
-        self.hidden = self.ancestry.hidden(include, exclude);
-        let starts: HashSet<CommitId> = include.iter().copied().collect();
+        walk.hidden = walk.ancestry.hidden(&range.include, &range.exclude);
+        let starts: HashSet<CommitId> = range.include.iter().copied().collect();
         for id in starts {
-            self.offer(self.ancestry.spot(id));
+            walk.offer(walk.ancestry.spot(id));
         }
-        if self.ready.len() > 1 {
-            self.count_children();
+        if walk.ready.len() > 1 {
+            walk.count_children();
         }
-        self
+        walk
     }
 
     fn load_graph(&mut self) {
-        if self.graph != GraphUse::WhereItHelps {
+        if matches!(self.graph, GraphUse::Never | GraphUse::Loaded) {
             return;
         }
         self.graph = GraphUse::Loaded;
