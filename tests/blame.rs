@@ -344,7 +344,9 @@ fn deleters(steps: &[(&[usize], &[u8])]) -> Vec<usize> {
     let commits = made.make_texts(&by_hand(steps));
     let keys = vec![vec![7u64.into()]];
     let thing = Thing::Record { path: path("t.jsonl"), table: String::new(), keys };
-    let (found, _) = gone(&made.repo, *commits.last().unwrap(), &thing).unwrap();
+    let last = *commits.last().unwrap();
+    let every = Every::behind(&made.repo, &[last]).unwrap();
+    let (found, _) = gone(&made.repo, &every, last, &thing).unwrap();
     let mut places: Vec<usize> =
         found.iter().map(|g| commits.iter().position(|c| *c == g.commit).unwrap()).collect();
     places.sort_unstable();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use aisr::diff::field_changes;
-use aisr::history::blame::{Event, Gone, Thing, blame_facets, events, gone};
+use aisr::history::blame::{Event, Gone, Thing, Unread, blame_facets, events, gone};
 use aisr::history::{Every, Subject};
 use aisr::object::CommitId;
 use aisr::view::Value;
@@ -172,12 +172,16 @@ pub fn draw_gone(
     name: &str,
     things: &[(String, Thing)],
 ) -> Result<Answer, CliError> {
-    let (mut found, mut unread) = (Vec::new(), Vec::new());
+    let every = Every::behind(asked.repo, &[asked.commit])?;
+    let (mut found, mut unread) = (Vec::new(), Vec::<Unread>::new());
     for (own_name, thing) in things {
-        let (deleted, failed) = gone(asked.repo, asked.commit, thing)?;
+        let (deleted, failed) = gone(asked.repo, &every, asked.commit, thing)?;
         found.extend(deleted.into_iter().map(|gone| (own_name, gone)));
-        // What cannot be looked at is the same for all.
-        unread = failed;
+        for failed in failed {
+            if unread.iter().all(|known| known.commit != failed.commit) {
+                unread.push(failed);
+            }
+        }
     }
     let ids = Ids::new(asked.repo, asked.context.verbose);
     let commits = found.iter().map(|(_, gone)| gone.commit);

@@ -29,26 +29,27 @@ pub struct Gone {
 }
 
 /// The commits behind `commit` that deleted the thing, which `commit` has no more, the newest
-/// first; none where it never was there. And those that could not be looked at.
+/// first; none where it never was there. And those that could not be looked at. All of them are in
+/// `every`.
 ///
 /// A merge that lacks it, where one side has it, deleted it itself unless a commit of the other
 /// side did, since both parted: what the side with it has in its past does not count.
 ///
 /// # Errors
-/// When the commits behind `commit` cannot be found.
+/// When what was deleted cannot be read.
 pub fn gone(
     repo: &Repository,
+    every: &Every,
     commit: CommitId,
     thing: &Thing,
 ) -> Result<(Vec<Gone>, Vec<Unread>), BlameError> {
-    let every = Every::behind(repo, &[commit])?;
     let Some(start) = every.commits.iter().position(|known| known.id == commit) else {
         return Ok((Vec::new(), Vec::new()));
     };
-    let mut versions = Versions::load(repo, &every, thing);
+    let mut versions = Versions::load(repo, every, thing);
     let there: Result<Vec<Option<bool>>, BlameError> =
         (0..every.commits.len()).map(|at| versions.is_there(at)).collect();
-    let search = Search { every: &every, there: there? };
+    let search = Search { every, there: there? };
     let mut found = search.from(start, &[], 0);
     found.sort_unstable();
     found.dedup();
