@@ -212,13 +212,13 @@ fn send(
     }
     let out = store.outgoing(&objects)?;
     report.objects = out.objects;
-    options.progress.total(out.packs.iter().map(|pack| pack.len()).sum());
+    options.progress.total(out.packs.iter().map(|pack| pack.file_len()).sum());
     for pack in &out.packs {
         if sent.insert(pack.id()) && put_pack(place, pack)? == Put::Created {
             report.moved.packs += 1;
-            report.moved.bytes += pack.len();
+            report.moved.bytes += pack.file_len();
         }
-        options.progress.advance(0, pack.len());
+        options.progress.advance(0, pack.file_len());
     }
     Ok(())
 }
@@ -247,7 +247,7 @@ fn put_pack(place: &dyn Place, pack: &PackFile) -> Result<Put> {
         return Ok(Put::Exists);
     }
     let read = |at, len: usize| pack.stored_at(at, len as u32).map_err(RemoteError::from);
-    let source = RemotePack::read::<RemoteError>(pack.id(), pack.len(), &read)?;
+    let source = RemotePack::read::<RemoteError>(pack.id(), pack.file_len(), &read)?;
     place.put_if_absent(&key, &mut |sink| source.stream_checked(&read, sink))
 }
 

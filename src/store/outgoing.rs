@@ -111,7 +111,7 @@ impl Store {
         batch: &mut Batch<'_, '_>,
     ) -> Result<()> {
         let read = |at, len: usize| pack.stored_at(at, len as u32);
-        let source = RemotePack::read::<StoreError>(pack.id(), pack.len(), &read)?;
+        let source = RemotePack::read::<StoreError>(pack.id(), pack.file_len(), &read)?;
         let mut decoder = Decoder::new();
         for (at, end, group) in source.groups() {
             let wanted = group.iter().filter(|entry| left.contains(&entry.id)).count();

@@ -124,16 +124,6 @@ impl PackFile {
         self.trailer.footer_offset
     }
 
-    /// The length of its file in bytes.
-    pub fn len(&self) -> u64 {
-        self.trailer.footer_offset + self.trailer.footer_len + TRAILER_LEN as u64
-    }
-
-    /// Whether it holds no object.
-    pub fn is_empty(&self) -> bool {
-        self.head.objects == 0
-    }
-
     fn damaged(&self, offset: u64, damage: PackDamage) -> StoreError {
         StoreError::Damaged { pack: self.id.to_hex(), offset, damage }
     }
