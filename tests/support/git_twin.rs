@@ -18,7 +18,8 @@ pub struct GitCommit<'p> {
 /// A bare git repository with the same commits, each with its place as the subject and on the
 /// branch `b<place>`.
 pub struct GitTwin {
-    folder: PathBuf,
+    /// Where it lies.
+    pub folder: PathBuf,
 }
 
 impl GitTwin {
