@@ -13,7 +13,8 @@ use super::databases;
 use super::look::{Found, Looker, look_in};
 use super::pending::{Pending, discard, slot};
 use super::perform::finish;
-use super::steps::{Move, Mover, is_folder, moves};
+use super::steps::{Move, Mover, moves};
+
 /// What became of an operation that was interrupted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Recovered {
@@ -25,7 +26,8 @@ pub enum Recovered {
         kind: String,
         /// Its log entry.
         entry: LogEntryId,
-        /// Paths that somebody changed since, which were left as they are.
+        /// Paths that somebody changed since, which were left as they are, and folders that stay
+        /// because of what is in them.
         left: Vec<RepoPath>,
     },
 }
@@ -89,7 +91,8 @@ fn entry_of(log: &PlaceLog, operation: &Operation) -> Result<Option<LogEntryId>,
     Ok(found)
 }
 
-/// Does what was not done yet. Gives the paths where neither the old nor the new is.
+/// Does what was not done yet. Gives the paths where neither the old nor the new is, and folders
+/// that stay because of what is in them.
 fn go_on(
     repo: &Repository,
     pending: &Pending,
@@ -109,7 +112,9 @@ fn go_on(
             Move::Out(_) => {
                 (found.is(step.before), found == Found::Nothing || found.is(step.after))
             }
-            Move::RemoveFolder(_) => (found == Found::Folder, !is_folder(step.after)),
+            Move::RemoveFolder(_) => {
+                (found == Found::Folder, found == Found::Nothing || found.is(step.after))
+            }
             Move::MakeFolder(_) => (found == Found::Nothing, found == Found::Folder),
             Move::Exchange(_) => (found.is(step.before), found.is(step.after)),
             Move::In(_) => (found == Found::Nothing, found.is(step.after)),
@@ -120,6 +125,10 @@ fn go_on(
             left.push(step.path.clone());
         }
     }
+    left.append(&mut mover.left);
+    // A folder that gives way to a file is asked for twice.
+    left.sort_unstable();
+    left.dedup();
     // What whoever was interrupted had done need not be durable either.
     pending.files.sync_filesystem()?;
     left.extend(databases::go_on(repo, pending, operation, &mut looker.folders)?);
