@@ -90,7 +90,8 @@ fn a_repository_cannot_bring_what_was_found() {
     // A link that leads there does not help.
     let link = desk.outside("link");
     std::os::unix::fs::symlink(&inside, &link).unwrap();
-    let state = open(&desk, &link).judge_to_show(&forged);
+    let repo = open(&desk, &link);
+    let state = repo.judge_to_show(&forged);
     assert!(matches!(state, SignatureState::Bad(_)));
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::rc::Rc;
 use std::time::Instant;
 
 use aisr::history::grep::{
@@ -239,7 +240,7 @@ struct Drawn<'r> {
 }
 
 impl Drawn<'_> {
-    fn id(&self, at: usize) -> String {
+    fn id(&self, at: usize) -> Rc<str> {
         self.every.commits.get(at).map(|known| self.ids.show(known.id.id())).unwrap_or_default()
     }
 
@@ -249,7 +250,7 @@ impl Drawn<'_> {
             return String::new();
         }
         let range = match first == last {
-            true => self.id(first),
+            true => self.id(first).to_string(),
             false => format!("{}..{}", self.id(first), self.id(last)),
         };
         match reachable {

@@ -126,9 +126,9 @@ impl KeyView {
     fn of_key(key: &PublicKey, comment: &str, repo: Option<&Repository>) -> Self {
         let (principal, standing) = match repo.map(|repo| repo.trust().standing(key.as_bytes())) {
             None => (None, None),
-            Some(Standing::Principal(p)) => (Some(name_of(&p)), Some("principal")),
+            Some(Standing::Principal(p)) => (Some(name_of(p)), Some("principal")),
             Some(Standing::Retired { principal, .. }) => {
-                (Some(name_of(&principal)), Some("retired"))
+                (Some(name_of(principal)), Some("retired"))
             }
             Some(Standing::Unknown) => (None, Some("unknown")),
         };

@@ -115,7 +115,7 @@ fn draw(operation: &LoggedOperation, ids: &Ids<'_>, out: &mut Output) -> Result<
     writeln!(out, "{:<4} {id}  {}  {cause}", entry.sequence, moment(entry.time))?;
     for change in &entry.changes {
         let target = |target: &Option<RefTarget>| match target {
-            Some(RefTarget::Object(id)) => ids.show(*id),
+            Some(RefTarget::Object(id)) => ids.show(*id).to_string(),
             Some(RefTarget::Symbolic(name)) => Escaped(name).to_string(),
             None => "nothing".into(),
         };

@@ -1,6 +1,7 @@
 //! `aisr when`: in which commits a question holds, and where that turns.
 
 use std::io::Write;
+use std::rc::Rc;
 use std::time::Instant;
 
 use aisr::history::query::{Expression, QueryError, parse};
@@ -131,7 +132,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
         }
         for run in &dark {
             let (newest, oldest) = (drawn.show(run.newest), drawn.show(run.oldest));
-            let range = if run.commits == 1 { newest } else { format!("{oldest}..{newest}") };
+            let range = match run.commits {
+                1 => newest.to_string(),
+                _ => format!("{oldest}..{newest}"),
+            };
             let why = answer.reason(run.newest).unwrap_or("it cannot be known");
             let commits = plural(run.commits as u64, "commit", "commits");
             writeln!(
@@ -233,7 +237,7 @@ impl Drawn<'_> {
         self.every.commits.get(at).map(|known| known.id.to_hex()).unwrap_or_default()
     }
 
-    fn show(&self, at: usize) -> String {
+    fn show(&self, at: usize) -> Rc<str> {
         self.every.commits.get(at).map(|known| self.ids.show(known.id.id())).unwrap_or_default()
     }
 

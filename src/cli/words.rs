@@ -21,7 +21,7 @@ pub fn parse() -> Arguments {
     let first = std::env::args_os().nth(1);
     let mut command = first.as_deref().and_then(alone).unwrap_or_else(Arguments::command);
     let read = command.try_get_matches_from_mut(std::env::args_os());
-    let read = read.and_then(|matches| Arguments::from_arg_matches(&matches));
+    let read = read.and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches));
     match read {
         Ok(arguments) => {
             // It lives as long as the process; to take it apart costs what it cost to make.

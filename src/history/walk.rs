@@ -339,7 +339,7 @@ pub struct Walked {
     /// Whether it has parents that the walk does not cover.
     pub leaves: bool,
     /// The commit, if the walk shows it.
-    pub shown: Option<StoredCommit>,
+    pub shown: Option<Box<StoredCommit>>,
 }
 
 impl CommitWalk<'_> {
@@ -370,7 +370,8 @@ impl CommitWalk<'_> {
         }
         let Ready { spot, facts, .. } = self.ready.pop()?;
         let unreadable = |e| WalkError { id: spot.id, source: Box::new(e) };
-        let step = match self.steps.remove(&spot.id) {
+        let counted = (!self.steps.is_empty()).then(|| self.steps.remove(&spot.id)).flatten();
+        let step = match counted {
             Some(step) => step,
             None => match self.step(spot, &facts) {
                 Ok(step) => step,
@@ -390,9 +391,9 @@ impl CommitWalk<'_> {
             && spot.at.is_none_or(|at| wanted(self.ancestry.graph(), at));
         let shown = match (shown, facts.stored) {
             (false, _) => None,
-            (true, Some(stored)) => Some(*stored),
+            (true, Some(stored)) => Some(stored),
             (true, None) => match self.ancestry.repo().commit(spot.id) {
-                Ok(stored) => Some(stored),
+                Ok(stored) => Some(Box::new(stored)),
                 Err(e) => return Some(Err(unreadable(e))),
             },
         };
@@ -406,7 +407,7 @@ impl Iterator for CommitWalk<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.next_walked()? {
-                Ok(Walked { shown: Some(stored), .. }) => return Some(Ok(stored)),
+                Ok(Walked { shown: Some(stored), .. }) => return Some(Ok(*stored)),
                 Ok(_) => {}
                 Err(e) => return Some(Err(e)),
             }

@@ -5,6 +5,7 @@
 //! tags, booleans or null: what is absent is left out. The reader refuses everything else, so
 //! one value has one encoding.
 
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::limits;
@@ -181,7 +182,7 @@ pub struct MapWriter {
     /// Keys and values, as they came.
     written: Writer,
     /// Where each key begins, where it ends and its value begins, and where that ends.
-    fields: Vec<(usize, usize, usize)>,
+    fields: SmallVec<[(usize, usize, usize); 16]>,
 }
 
 impl Default for MapWriter {
@@ -193,7 +194,7 @@ impl Default for MapWriter {
 impl MapWriter {
     /// A map without fields, with room for what most maps hold.
     pub fn new() -> Self {
-        Self { written: Writer::over(Vec::with_capacity(512)), fields: Vec::with_capacity(16) }
+        Self { written: Writer::over(Vec::with_capacity(512)), fields: SmallVec::new() }
     }
 
     /// Adds a field whose value `write` writes.
@@ -238,8 +239,16 @@ impl MapWriter {
     /// Writes the map to `out`.
     pub fn write(mut self, out: &mut Writer) {
         let written = &self.written.out;
-        self.fields.sort_by(|a, b| written[a.0..a.1].cmp(&written[b.0..b.1]));
         out.map(self.fields.len());
+        let key = |(start, value, _): &(usize, usize, usize)| {
+            // Keys of different lengths differ in their heads.
+            (written[*start], &written[*start..*value])
+        };
+        if self.fields.is_sorted_by(|a, b| key(a) < key(b)) {
+            out.raw(written);
+            return;
+        }
+        self.fields.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
         for (start, _, end) in &self.fields {
             out.raw(&written[*start..*end]);
         }

@@ -93,11 +93,14 @@ impl Report {
 
     fn write(&self, w: &mut Writer) {
         let mut m = MapWriter::new();
-        m.field("window", |w| {
-            w.array(2).int(self.window.0).int(self.window.1);
-        });
         m.field("level", |w| {
             w.text(self.level.name());
+        });
+        m.list("moved", &self.moved, |w, path| {
+            w.bytes(path);
+        });
+        m.field("window", |w| {
+            w.array(2).int(self.window.0).int(self.window.1);
         });
         m.optional("ignored", Some(self.ignored).filter(|n| *n > 0), |w, n| {
             w.uint(n);
@@ -107,9 +110,6 @@ impl Report {
         });
         m.list("skipped-paths", &self.skipped_paths, |w, (path, reason)| {
             w.array(2).bytes(path).text(reason);
-        });
-        m.list("moved", &self.moved, |w, path| {
-            w.bytes(path);
         });
         m.write(w);
     }
@@ -162,47 +162,50 @@ impl Report {
 }
 
 impl Commit {
-    /// The payload's bytes.
+    /// The payload's bytes. Its fields come in the order of the encoding here, since they are
+    /// written whenever a commit is read: so there is nothing to sort.
     pub fn encode(&self) -> Vec<u8> {
-        let mut m = signed::payload("commit");
+        let mut m = MapWriter::new();
+        signed::write_version(&mut m);
+        signed::write_ext(&mut m, &self.ext);
         m.field("repo", |w| {
             w.bytes(self.repo.as_bytes());
         });
         m.field("root", |w| {
             w.bytes(self.root.as_bytes());
         });
-        m.list("parents", &self.parents, |w, id| {
-            w.bytes(id.as_bytes());
-        });
-        m.field("committer", |w| self.committer.write(w));
+        signed::write_type(&mut m, "commit");
+        m.field("cause", |w| self.cause.write(w));
         m.optional("author", self.author.as_deref(), |w, a| {
             w.text(a);
         });
-        m.list("acting-for", &self.acting_for, |w, a| a.write(w));
-        m.field("authored", |w| self.authored.write(w));
-        m.field("committed", |w| self.committed.write(w));
-        m.field("cause", |w| self.cause.write(w));
-        m.list("sessions", &self.sessions, |w, s| {
-            let mut inner = MapWriter::new();
-            inner.field("kind", |w| {
-                w.text(&s.kind);
-            });
-            inner.field("id", |w| {
-                w.bytes(&s.id);
-            });
-            inner.write(w);
-        });
         m.optional("report", self.report.as_ref(), |w, r| r.write(w));
-        m.optional("origins", self.origins, |w, id| {
-            w.bytes(id.as_bytes());
-        });
-        m.list("observed", &self.observed, |w, id| {
-            w.bytes(id.as_bytes());
-        });
         m.optional("message", self.message.as_deref(), |w, t| {
             w.text(t);
         });
-        signed::write_ext(&mut m, &self.ext);
+        m.optional("origins", self.origins, |w, id| {
+            w.bytes(id.as_bytes());
+        });
+        m.list("parents", &self.parents, |w, id| {
+            w.bytes(id.as_bytes());
+        });
+        m.field("authored", |w| self.authored.write(w));
+        m.list("observed", &self.observed, |w, id| {
+            w.bytes(id.as_bytes());
+        });
+        m.list("sessions", &self.sessions, |w, s| {
+            let mut inner = MapWriter::new();
+            inner.field("id", |w| {
+                w.bytes(&s.id);
+            });
+            inner.field("kind", |w| {
+                w.text(&s.kind);
+            });
+            inner.write(w);
+        });
+        m.field("committed", |w| self.committed.write(w));
+        m.field("committer", |w| self.committer.write(w));
+        m.list("acting-for", &self.acting_for, |w, a| a.write(w));
         m.finish()
     }
 

@@ -5,7 +5,9 @@
 //! purpose: a blob's id is what `b3sum` prints.
 
 use std::fmt;
+use std::sync::LazyLock;
 
+use blake3::hazmat::{ContextKey, HasherExt};
 use data_encoding::HEXLOWER;
 
 /// Length of every id in bytes.
@@ -120,7 +122,11 @@ macro_rules! derived_id_type {
 
             /// The id of the object that is encoded as `bytes`.
             pub fn of(bytes: &[u8]) -> Self {
-                Self(Id::new(blake3::derive_key(Self::CONTEXT, bytes)))
+                // What `blake3::derive_key` hashes first, each time.
+                static KEY: LazyLock<ContextKey> =
+                    LazyLock::new(|| blake3::hazmat::hash_derive_key_context($context));
+                let mut hasher = blake3::Hasher::new_from_context_key(&KEY);
+                Self(Id::new(*hasher.update(bytes).finalize().as_bytes()))
             }
         }
     };

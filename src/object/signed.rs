@@ -144,11 +144,11 @@ impl Cause {
 
     pub(super) fn write(&self, w: &mut Writer) {
         let mut m = MapWriter::new();
-        m.field("kind", |w| {
-            w.text(&self.kind);
-        });
         m.list("ids", &self.ids, |w, id| {
             w.bytes(id.as_bytes());
+        });
+        m.field("kind", |w| {
+            w.text(&self.kind);
         });
         m.optional("algorithm", self.algorithm, |w, n| {
             w.uint(n);
@@ -204,13 +204,21 @@ pub(super) fn read_ext(r: &mut Reader<'_>) -> Result<Extensions, DecodeError> {
 /// The head that every payload begins from: its type and version.
 pub(super) fn payload(kind: &'static str) -> MapWriter {
     let mut m = MapWriter::new();
-    m.field("type", |w| {
-        w.text(kind);
-    });
+    write_version(&mut m);
+    write_type(&mut m, kind);
+    m
+}
+
+pub(super) fn write_version(m: &mut MapWriter) {
     m.field("v", |w| {
         w.uint(PAYLOAD_VERSION);
     });
-    m
+}
+
+pub(super) fn write_type(m: &mut MapWriter, kind: &'static str) {
+    m.field("type", |w| {
+        w.text(kind);
+    });
 }
 
 /// The two fields that [`payload`] writes, while they are read.

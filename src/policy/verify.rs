@@ -213,7 +213,7 @@ pub fn verify(repo: &Repository, range: Option<Range>) -> Result<VerifyReport, H
 }
 
 /// The verdict that a signature's state amounts to, and more about it.
-pub fn verdict(state: &SignatureState) -> (Verdict, Option<String>) {
+pub fn verdict(state: &SignatureState<'_>) -> (Verdict, Option<String>) {
     match state {
         SignatureState::Good(_) => (Verdict::Good, None),
         SignatureState::RetiredKey(_) => (Verdict::RetiredKey, None),

@@ -68,7 +68,7 @@ pub fn verify_received(
 }
 
 /// Whose key it is does not matter here; that the bytes are signed by the key they state does.
-fn ensure_signed(place: &str, what: &str, id: Id, state: &SignatureState) -> Result<()> {
+fn ensure_signed(place: &str, what: &str, id: Id, state: &SignatureState<'_>) -> Result<()> {
     let why = match state {
         SignatureState::Bad(e) => e.to_string(),
         SignatureState::WrongKey => "signed by another key than it states".into(),

@@ -37,11 +37,11 @@ pub struct StoredTag {
 
 /// What a signature is worth.
 #[derive(Debug)]
-pub enum SignatureState {
+pub enum SignatureState<'r> {
     /// Good, by a key of this principal.
-    Good(Principal),
+    Good(&'r Principal),
     /// Good, by a key that this principal had until it was retired; this came afterwards.
-    RetiredKey(Principal),
+    RetiredKey(&'r Principal),
     /// Good, by a key that the trust root does not name.
     UnknownKey,
     /// The key belongs to somebody else than the object says.
@@ -54,7 +54,7 @@ pub enum SignatureState {
     WrongKey,
 }
 
-impl SignatureState {
+impl SignatureState<'_> {
     /// Whether it proves who signed.
     pub fn is_good(&self) -> bool {
         matches!(self, Self::Good(_))
@@ -97,7 +97,7 @@ impl Repository {
     }
 
     /// Judges the signature of a commit.
-    pub fn judge(&self, stored: &StoredCommit) -> SignatureState {
+    pub fn judge(&self, stored: &StoredCommit) -> SignatureState<'_> {
         match check_commit(stored) {
             Ok(()) => {
                 self.judge_signer(stored.id.id(), &stored.commit.committer, stored.commit.repo)
@@ -108,7 +108,7 @@ impl Repository {
 
     /// Judges the signature of a commit to show it: one that was found good before is not checked
     /// again ([`CheckedSignatures`](crate::sign::CheckedSignatures)), but whose key it is, is.
-    pub fn judge_to_show(&self, stored: &StoredCommit) -> SignatureState {
+    pub fn judge_to_show(&self, stored: &StoredCommit) -> SignatureState<'_> {
         let id = stored.id.id();
         if !self.checked_signatures().contains(id) {
             if let Err(flaw) = check_commit(stored) {
@@ -120,7 +120,7 @@ impl Repository {
     }
 
     /// Judges the signature of a tag.
-    pub fn judge_tag(&self, stored: &StoredTag) -> SignatureState {
+    pub fn judge_tag(&self, stored: &StoredTag) -> SignatureState<'_> {
         let StoredTag { id, tag, payload, signature } = stored;
         match check(Namespace::Tag, payload, signature, &tag.tagger) {
             Ok(()) => self.judge_signer(id.id(), &tag.tagger, tag.repo),
@@ -129,7 +129,7 @@ impl Repository {
     }
 
     /// Judges whose key made a good signature.
-    fn judge_signer(&self, id: Id, stated: &Actor, repo: RepositoryId) -> SignatureState {
+    fn judge_signer(&self, id: Id, stated: &Actor, repo: RepositoryId) -> SignatureState<'_> {
         if repo != self.id() {
             return SignatureState::OtherRepository;
         }
@@ -139,9 +139,9 @@ impl Repository {
             None => self.trust().came_late(&stated.key),
         };
         match self.trust().standing(&stated.key) {
-            Standing::Principal(p) if names(&p) => SignatureState::Good(p),
+            Standing::Principal(p) if names(p) => SignatureState::Good(p),
             Standing::Retired { principal, by }
-                if names(&principal) || stated.principal.is_none() =>
+                if names(principal) || stated.principal.is_none() =>
             {
                 match self.arrivals().came_before(id, by) {
                     true => SignatureState::Good(principal),
@@ -154,7 +154,7 @@ impl Repository {
     }
 }
 
-fn check_commit(stored: &StoredCommit) -> Result<(), SignatureState> {
+fn check_commit(stored: &StoredCommit) -> Result<(), SignatureState<'static>> {
     let StoredCommit { commit, payload, signature, .. } = stored;
     check(Namespace::Commit, payload, signature, &commit.committer)
 }
@@ -165,7 +165,7 @@ fn check(
     payload: &[u8],
     signature: &[u8],
     stated: &Actor,
-) -> Result<(), SignatureState> {
+) -> Result<(), SignatureState<'static>> {
     let signer = verify(namespace, payload, signature).map_err(SignatureState::Bad)?;
     match signer.as_bytes() == &stated.key {
         true => Ok(()),

@@ -6,13 +6,14 @@
 //! the user's own, `checked-signatures-1` in the user's cache folder, never in a repository: one
 //! that comes from elsewhere has no say in it. The file is a table of 16,384 rows of eight ids. An
 //! id stands in the row that its first two bytes name, as a little-endian number without its two
-//! highest bits; in a full row, one gives way that the id's third byte names. There is no header
-//! and no checksum: nothing but a whole id counts, so what is torn, damaged or lost costs a check.
-//! What verifies a repository does not ask it.
+//! highest bits; in a full row, one gives way that the id's third byte names. Behind the table 256
+//! ids stand that came lately, in the place that the id's fourth byte names: these are read at
+//! once. There is no header and no checksum: nothing but a whole id counts, so what is torn,
+//! damaged or lost costs a check. What verifies a repository does not ask it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::fs::fstat;
 
@@ -29,6 +30,10 @@ const ROWS: u16 = 1 << 14;
 /// How many ids a row has room for.
 const ROW: usize = 8;
 const ROW_LEN: usize = ROW * ID_LEN;
+/// Where those begin that came lately.
+const LATELY: u64 = ROWS as u64 * ROW_LEN as u64;
+/// How many they are.
+const LATE_IDS: usize = 256;
 /// No id.
 const FREE: [u8; ID_LEN] = [0; ID_LEN];
 
@@ -45,6 +50,8 @@ struct Kept {
     folder: PathBuf,
     /// None where there is no file yet.
     file: Option<ReadFile>,
+    /// Those that came lately, as the file has them.
+    lately: OnceLock<Vec<[u8; ID_LEN]>>,
     new: Mutex<Vec<Id>>,
 }
 
@@ -57,16 +64,18 @@ impl CheckedSignatures {
             Err(e) if e.is_not_found() => None,
             _ => return Self::default(),
         };
-        let kept = Kept { disk, folder: folder.into(), file, new: Mutex::default() };
+        let folder = folder.into();
+        let kept = Kept { disk, folder, file, lately: OnceLock::new(), new: Mutex::default() };
         Self { found: Mutex::default(), kept: Some(kept) }
     }
 
     /// Whether the signature of the object was found good.
     pub fn contains(&self, id: Id) -> bool {
-        if lock(&self.found).contains(&id) {
+        let kept = self.kept.as_ref();
+        if kept.is_some_and(|kept| kept.came_lately(id)) || lock(&self.found).contains(&id) {
             return true;
         }
-        let file = self.kept.as_ref().and_then(|kept| kept.file.as_ref());
+        let file = kept.and_then(|kept| kept.file.as_ref());
         let is_kept = file.is_some_and(|file| {
             let mut row = [0; ROW_LEN];
             let read = file.read_at(row_at(id), &mut row).unwrap_or(0);
@@ -119,6 +128,17 @@ impl CheckedSignatures {
 }
 
 impl Kept {
+    fn came_lately(&self, id: Id) -> bool {
+        let lately = self.lately.get_or_init(|| {
+            let mut ids = vec![FREE; LATE_IDS];
+            let file = self.file.as_ref();
+            let read = file.and_then(|file| file.read_at(LATELY, ids.as_flattened_mut()).ok());
+            ids.truncate(read.unwrap_or(0) / ID_LEN);
+            ids
+        });
+        lately.get(late_place(id)) == Some(id.as_bytes())
+    }
+
     fn write(&self, new: &[Id]) -> Result<(), DiskError> {
         let path = self.folder.join(NAME);
         let file = match &self.file {
@@ -136,6 +156,10 @@ impl Kept {
             let free = ids.iter().position(|known| known == id.as_bytes() || *known == FREE);
             let place = free.unwrap_or(usize::from(id.as_bytes()[2]) % ROW);
             file.write_all_at(row_at(*id) + (place * ID_LEN) as u64, id.as_bytes())?;
+        }
+        // Whoever goes through history comes to the latest first.
+        for id in new.iter().take(LATE_IDS).rev() {
+            file.write_all_at(LATELY + (late_place(*id) * ID_LEN) as u64, id.as_bytes())?;
         }
         Ok(())
     }
@@ -157,6 +181,11 @@ fn row_at(id: Id) -> u64 {
     u64::from(u16::from_le_bytes([first, second]) % ROWS) * ROW_LEN as u64
 }
 
+/// Where the id would stand among those that came lately.
+fn late_place(id: Id) -> usize {
+    usize::from(id.as_bytes()[3]) % LATE_IDS
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -164,9 +193,17 @@ mod tests {
 
     use super::*;
 
+    /// All of them have one place among those that came lately.
     fn id(first: [u8; 2], last: u8) -> Id {
         let mut bytes = [last; ID_LEN];
         bytes[..2].copy_from_slice(&first);
+        bytes[3] = 0;
+        Id::new(bytes)
+    }
+
+    fn with_late_place(place: u8, last: u8) -> Id {
+        let mut bytes = [last; ID_LEN];
+        bytes[3] = place;
         Id::new(bytes)
     }
 
@@ -213,7 +250,32 @@ mod tests {
         let gone: Vec<u8> = (1..=9).filter(|n| !next.contains(nth(*n))).collect();
         assert_eq!(gone, [2], "the ninth names the place of the second");
         let len = fs::metadata(dir.path().join(NAME)).unwrap().len();
-        assert_eq!(len, (0x707 * ROW_LEN + ROW_LEN) as u64);
+        assert_eq!(len, LATELY + ID_LEN as u64);
+    }
+
+    #[test]
+    fn those_that_came_lately_are_known_without_their_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        let checked = open(dir.path());
+        // The first 256 of many count as the latest; of two for one place, the first.
+        let nth = |n: u16| with_late_place((n % 250) as u8, (n / 250) as u8);
+        let ids: Vec<Id> = (0..300).map(nth).collect();
+        ids.iter().for_each(|id| checked.add(*id));
+        checked.keep();
+        let path = dir.path().join(NAME);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[..LATELY as usize].fill(0);
+        fs::write(&path, bytes).unwrap();
+        let next = open(dir.path());
+        let known: Vec<bool> = ids.iter().map(|id| next.contains(*id)).collect();
+        assert!(known[..250].iter().all(|known| *known));
+        assert!(!known[250..].iter().any(|known| *known));
+        // A later one takes the place.
+        next.add(ids[262]);
+        next.keep();
+        let bytes = fs::read(&path).unwrap();
+        let late = &bytes[LATELY as usize + 12 * ID_LEN..][..ID_LEN];
+        assert_eq!(late, ids[262].as_bytes());
     }
 
     #[test]
@@ -224,14 +286,21 @@ mod tests {
         checked.keep();
         let path = dir.path().join(NAME);
         let whole = fs::read(&path).unwrap();
-        for bit in 0..ID_LEN * 8 {
-            let mut damaged = whole.clone();
-            damaged[3 * ROW_LEN + bit / 8] ^= 1 << (bit % 8);
-            fs::write(&path, damaged).unwrap();
-            assert!(!open(dir.path()).contains(id([3, 0], 9)), "bit {bit}");
+        let places = [3 * ROW_LEN, LATELY as usize];
+        for (here, other) in [(places[0], places[1]), (places[1], places[0])] {
+            let mut once = whole.clone();
+            once[other..other + ID_LEN].fill(0);
+            fs::write(&path, &once).unwrap();
+            assert!(open(dir.path()).contains(id([3, 0], 9)), "stands at {here} alone");
+            for bit in 0..ID_LEN * 8 {
+                let mut damaged = once.clone();
+                damaged[here + bit / 8] ^= 1 << (bit % 8);
+                fs::write(&path, damaged).unwrap();
+                assert!(!open(dir.path()).contains(id([3, 0], 9)), "bit {bit}");
+            }
+            fs::write(&path, &once[..here + ID_LEN - 1]).unwrap();
+            assert!(!open(dir.path()).contains(id([3, 0], 9)), "torn");
         }
-        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-        assert!(!open(dir.path()).contains(id([3, 0], 9)), "torn");
     }
 
     #[test]

@@ -19,8 +19,8 @@ use super::record::{
 };
 
 /// Rows that one probe of a footer reads.
-const PROBE_ROWS: u64 = 64;
-/// A footer up to this length is read at once, and checked.
+const PROBE_ROWS: u64 = 32;
+/// The rows of a footer up to this length are read at once.
 const SHORT: u64 = 64 << 10;
 /// Up to this length the rows of a footer are kept in memory.
 const KEPT_ROWS: u64 = 4 << 20;
@@ -43,7 +43,7 @@ pub struct PackFile {
     head: FooterHead,
     index: OnceLock<Index>,
     probes: AtomicU32,
-    /// The tables of a short footer, which was checked against the pack's name.
+    /// The rows of a short footer.
     short: OnceLock<Vec<u8>>,
     /// Rows of a longer one that were come by, each with the start of its id, in order: the next
     /// look-up searches between two of them.
@@ -222,11 +222,18 @@ impl PackFile {
     /// Interpolation search: ids are uniform, so a look-up in a footer that is not in memory
     /// reads about two windows of it.
     fn probe(&self, id: Id) -> Result<Option<Entry>> {
+        if self.is_short() {
+            let rows = self.short_rows()?;
+            return match place_in(rows, id) {
+                Ok(n) => self.decode_row(&rows[n], n as u64).map(Some),
+                Err(_) => Ok(None),
+            };
+        }
         let mut span = self.span(id.prefix());
+        let mut window = Window::EMPTY;
         while !span.is_empty() {
-            let (first, bytes) = self.window(&span, id.prefix())?;
-            let rows = bytes.as_chunks::<ENTRY_LEN>().0;
-            match rows.binary_search_by_key(&id, row_id) {
+            let (first, rows) = self.read_window(&span, id.prefix(), &mut window)?;
+            match place_in(rows, id) {
                 Ok(n) => return self.decode_row(&rows[n], first + n as u64).map(Some),
                 Err(n) if span.narrow(first, rows, n) => {}
                 Err(_) => return Ok(None),
@@ -240,25 +247,34 @@ impl PackFile {
         self.trailer.footer_len <= SHORT
     }
 
+    /// The rows of a short footer. As those of a window they are believed for a look-up: whoever
+    /// does not find what must be there checks the footer.
+    fn short_rows(&self) -> Result<&[[u8; ENTRY_LEN]]> {
+        let bytes = match self.short.get() {
+            Some(bytes) => bytes,
+            None => {
+                let len = self.head.objects * ENTRY_LEN as u64;
+                let bytes = self.file.read_vec_at(self.row_at(0), len)?;
+                self.short.get_or_init(|| bytes)
+            }
+        };
+        Ok(bytes.as_chunks().0)
+    }
+
     /// The rows around where an id that starts so is to be expected, and the first one's number.
-    fn window(&self, span: &Span, prefix: u64) -> Result<(u64, Cow<'_, [u8]>)> {
-        if self.is_short() {
-            let rows = match self.short.get() {
-                Some(rows) => rows,
-                None => {
-                    let mut rows = self.footer_bytes()?;
-                    rows.drain(..FOOTER_HEAD_LEN);
-                    self.short.get_or_init(|| rows)
-                }
-            };
-            let within = span.low as usize * ENTRY_LEN..span.high as usize * ENTRY_LEN;
-            return Ok((span.low, Cow::Borrowed(rows.get(within).unwrap_or_default())));
-        }
+    fn read_window<'w>(
+        &self,
+        span: &Span,
+        prefix: u64,
+        window: &'w mut Window,
+    ) -> Result<(u64, &'w [[u8; ENTRY_LEN]])> {
         let first = span.guess(prefix).saturating_sub(PROBE_ROWS / 2).max(span.low);
-        let count = PROBE_ROWS.min(span.high - first);
-        let rows = self.file.read_vec_at(self.row_at(first), count * ENTRY_LEN as u64)?;
-        self.remember(first, rows.as_chunks::<ENTRY_LEN>().0);
-        Ok((first, Cow::Owned(rows)))
+        let count = PROBE_ROWS.min(span.high - first) as usize;
+        let bytes = &mut window.0[..count * ENTRY_LEN];
+        self.file.read_exact_at(self.row_at(first), bytes)?;
+        let rows = bytes.as_chunks().0;
+        self.remember(first, rows);
+        Ok((first, rows))
     }
 
     /// Between which rows one is to be looked for whose id starts so, by the rows that are known.
@@ -278,8 +294,11 @@ impl PackFile {
     fn remember(&self, first: u64, rows: &[[u8; ENTRY_LEN]]) {
         let [one, .., last] = rows else { return };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.capacity() == 0 {
+            known.reserve(KNOWN_ROWS);
+        }
         for (row, number) in [(one, first), (last, first + rows.len() as u64 - 1)] {
-            let key = row_id(row).prefix();
+            let key = row_prefix(row);
             if let Err(at) = known.binary_search_by_key(&key, |(key, _)| *key)
                 && known.len() < KNOWN_ROWS
             {
@@ -298,17 +317,27 @@ impl PackFile {
         range: &RangeInclusive<u64>,
         found: &mut dyn FnMut(Entry),
     ) -> Result<()> {
+        let is_before = |row: &[u8; ENTRY_LEN]| row_prefix(row) < *range.start();
+        if self.is_short() {
+            let rows = self.short_rows()?;
+            let first = rows.partition_point(is_before);
+            let in_range = rows[first..].iter().zip(first as u64..);
+            for (row, number) in in_range.take_while(|(row, _)| row_prefix(row) <= *range.end()) {
+                found(self.decode_row(row, number)?);
+            }
+            return Ok(());
+        }
         let mut span = self.span(*range.start());
+        let mut window = Window::EMPTY;
         while !span.is_empty() {
-            let (first, bytes) = self.window(&span, *range.start())?;
-            let rows = bytes.as_chunks::<ENTRY_LEN>().0;
-            let n = rows.partition_point(|row| row_id(row).prefix() < *range.start());
+            let (first, rows) = self.read_window(&span, *range.start(), &mut window)?;
+            let n = rows.partition_point(is_before);
             if span.narrow(first, rows, n) {
                 continue;
             }
             span.low = first + rows.len() as u64;
             for (row, number) in rows.iter().zip(first..).skip(n) {
-                if row_id(row).prefix() > *range.end() {
+                if row_prefix(row) > *range.end() {
                     return Ok(());
                 }
                 found(self.decode_row(row, number)?);
@@ -425,6 +454,26 @@ fn row_id(row: &[u8; ENTRY_LEN]) -> Id {
     Id::from_slice(&row[..32]).expect("a row has an id")
 }
 
+/// The start of a row's id, as [`Id::prefix`] gives it.
+fn row_prefix(row: &[u8; ENTRY_LEN]) -> u64 {
+    u64::from_be_bytes(*row.first_chunk().expect("a row has an id"))
+}
+
+/// Where the row of `id` stands among `rows`, or else would stand.
+fn place_in(rows: &[[u8; ENTRY_LEN]], id: Id) -> std::result::Result<usize, usize> {
+    // As a rule the starts differ, which are compared as numbers.
+    rows.binary_search_by(|row| {
+        row_prefix(row).cmp(&id.prefix()).then_with(|| row_id(row).cmp(&id))
+    })
+}
+
+/// Rows of a footer that are read at once.
+struct Window([u8; PROBE_ROWS as usize * ENTRY_LEN]);
+
+impl Window {
+    const EMPTY: Self = Self([0; PROBE_ROWS as usize * ENTRY_LEN]);
+}
+
 /// The rows of a footer among which one is looked for, and between which starts of ids they lie.
 struct Span {
     low: u64,
@@ -455,11 +504,11 @@ impl Span {
         match rows {
             [row, ..] if n == 0 => {
                 self.high = first;
-                self.high_key = row_id(row).prefix().max(self.low_key);
+                self.high_key = row_prefix(row).max(self.low_key);
             }
             [.., row] if n == rows.len() => {
                 self.low = first + rows.len() as u64;
-                self.low_key = row_id(row).prefix().min(self.high_key);
+                self.low_key = row_prefix(row).min(self.high_key);
             }
             _ => return false,
         }

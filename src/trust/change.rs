@@ -148,9 +148,9 @@ pub fn with_key(
     let fingerprint = key.fingerprint();
     match state.standing(key.as_bytes()) {
         Standing::Unknown => {}
-        Standing::Principal(p) => return Err(ChangeError::Held { fingerprint, name: name_of(&p) }),
+        Standing::Principal(p) => return Err(ChangeError::Held { fingerprint, name: name_of(p) }),
         Standing::Retired { principal, by } => {
-            let name = name_of(&principal);
+            let name = name_of(principal);
             return Err(ChangeError::Retired { fingerprint, name, by });
         }
     }

@@ -22,14 +22,14 @@ pub struct TrustState {
 }
 
 /// What the trust roots say of the key behind a signature.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Standing {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing<'a> {
     /// It belongs to this principal.
-    Principal(Principal),
+    Principal(&'a Principal),
     /// It belonged to this principal and was retired.
     Retired {
         /// The principal, as the last root that knew the key had it.
-        principal: Principal,
+        principal: &'a Principal,
         /// The version of the first root without the key.
         by: u64,
     },
@@ -71,10 +71,10 @@ impl TrustState {
     }
 
     /// What the roots say of `key`.
-    pub fn standing(&self, key: &KeyBytes) -> Standing {
+    pub fn standing(&self, key: &KeyBytes) -> Standing<'_> {
         let known = self.chain.roots().rev().find_map(|chained| {
             let principal = chained.root.principal_of(key)?;
-            Some((chained.root.version, principal.clone()))
+            Some((chained.root.version, principal))
         });
         match known {
             None => Standing::Unknown,

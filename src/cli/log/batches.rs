@@ -43,7 +43,7 @@ pub enum Detail {
 /// A commit that is shown.
 pub struct Item {
     /// The commit.
-    pub stored: StoredCommit,
+    pub stored: Box<StoredCommit>,
     /// What it did to what is followed.
     pub detail: Option<Detail>,
 }
@@ -60,7 +60,8 @@ pub struct Batch {
 impl Batches<'_> {
     /// The next commits; `None` at the end.
     pub fn read(&mut self) -> Option<Batch> {
-        let mut batch = Batch::default();
+        let items = Vec::with_capacity(BATCH.min(self.left));
+        let mut batch = Batch { items, failed: None };
         while batch.items.len() < BATCH {
             match self.next() {
                 None => break,
@@ -112,7 +113,11 @@ impl Batches<'_> {
     }
 
     /// The commit, if it is to be shown.
-    fn item(&mut self, stored: StoredCommit, touched: Touched) -> Result<Option<Item>, CliError> {
+    fn item(
+        &mut self,
+        stored: Box<StoredCommit>,
+        touched: Touched,
+    ) -> Result<Option<Item>, CliError> {
         if let Some(search) = &mut self.search
             && !search.matches(&stored)?
         {

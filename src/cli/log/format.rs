@@ -178,7 +178,7 @@ fn value(
     let message = commit.message.as_deref().unwrap_or_default();
     match field {
         Field::Id => stored.id.to_hex(),
-        Field::ShortId => ids.show(stored.id.id()),
+        Field::ShortId => ids.show(stored.id.id()).to_string(),
         Field::Root => commit.root.to_hex(),
         Field::ShortRoot => ids.plain(commit.root.id()),
         Field::Parents => commit.parents.iter().map(|id| id.to_hex()).collect::<Vec<_>>().join(" "),

@@ -200,7 +200,7 @@ impl Log<'_> {
         let mut list = JsonList::begin(out);
         let mut shown = 0;
         while let Some(Batch { items, failed }) = batches.read() {
-            let commits: Vec<&StoredCommit> = items.iter().map(|item| &item.stored).collect();
+            let commits: Vec<&StoredCommit> = items.iter().map(|item| &*item.stored).collect();
             let judged = Judged::of_all(self.repo, &commits, || self.context.threads());
             for (stored, judged) in commits.into_iter().zip(judged) {
                 list.push(&CommitView::new(judged, stored, self.names))?;
@@ -216,13 +216,13 @@ impl Log<'_> {
         let is_apart = !self.arguments.oneline && self.format.is_none();
         let mut shown = 0;
         while let Some(Batch { items, failed }) = batches.read() {
-            for block in self.draw(&items)? {
+            self.draw(&items.iter().collect::<Vec<_>>(), |_, block| {
                 if shown > 0 && is_apart {
                     writeln!(out)?;
                 }
-                out.write_all(&block)?;
                 shown += 1;
-            }
+                Ok(out.write_all(block)?)
+            })?;
             failed.map_or(Ok(()), Err)?;
         }
         Ok(shown)
@@ -233,66 +233,62 @@ impl Log<'_> {
         let is_apart = !self.arguments.oneline && self.format.is_none();
         let mut shown = 0;
         while let Some((nodes, failed)) = graph.read(batches) {
-            let items: Vec<&Item> = nodes.iter().map(|node| &node.item).collect();
-            let blocks = self.draw_refs(&items)?;
-            for (node, block) in nodes.iter().zip(blocks) {
+            self.draw(&nodes.iter().map(|node| &node.item).collect::<Vec<_>>(), |nth, block| {
+                let node = &nodes[nth];
                 let is_head = self.names.is_head(node.item.stored.id.id());
                 // A blank row behind what has several lines.
-                let text = String::from_utf8_lossy(&block);
+                let text = String::from_utf8_lossy(block);
                 let text = text.trim_end_matches('\n');
                 let text = if is_apart { format!("{text}\n ") } else { text.to_owned() };
                 let text = graph.row(node, is_head, text);
-                out.write_all(text.as_bytes())?;
                 shown += 1;
-            }
+                Ok(out.write_all(text.as_bytes())?)
+            })?;
             failed.map_or(Ok(()), Err)?;
         }
         Ok(shown)
     }
 
-    fn draw(&self, items: &[Item]) -> Result<Vec<Vec<u8>>, CliError> {
-        self.draw_refs(&items.iter().collect::<Vec<_>>())
-    }
-
-    /// Each commit as it is shown, with a line end behind it.
-    fn draw_refs(&self, items: &[&Item]) -> Result<Vec<Vec<u8>>, CliError> {
-        let mut blocks = Vec::with_capacity(items.len());
+    /// Gives each commit as it is shown, with a line end behind it, and which of them it is.
+    fn draw(
+        &self,
+        items: &[&Item],
+        mut give: impl FnMut(usize, &[u8]) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
         let needs_judges = match &self.format {
             Some(format) => format.asks_for_signer(),
             None => !self.arguments.oneline,
         };
-        if !needs_judges {
-            for item in items {
-                let mut block = Vec::new();
-                match &self.format {
-                    Some(format) => {
-                        format.write(self.ids, self.names, &item.stored, None, &mut block)?;
-                    }
-                    None => self.line(&item.stored, &mut block)?,
-                }
-                blocks.push(block);
-            }
-            return Ok(blocks);
+        let mut judged = Vec::new();
+        if needs_judges {
+            let commits: Vec<&StoredCommit> = items.iter().map(|item| &*item.stored).collect();
+            judged = Judged::of_all(self.repo, &commits, || self.context.threads());
         }
-        let commits: Vec<&StoredCommit> = items.iter().map(|item| &item.stored).collect();
-        let judged = Judged::of_all(self.repo, &commits, || self.context.threads());
-        for (item, judged) in items.iter().zip(judged) {
-            let mut block = Vec::new();
-            match &self.format {
-                Some(format) => {
-                    format.write(self.ids, self.names, &item.stored, Some(&judged), &mut block)?;
-                }
-                None => {
-                    judged.draw(&mut block, &item.stored, self.ids, self.names)?;
-                    if let Some(detail) = &item.detail {
-                        writeln!(block)?;
-                        draw_detail(detail, &mut block)?;
-                    }
-                }
-            }
-            blocks.push(block);
+        let mut block = Vec::new();
+        for (nth, item) in items.iter().enumerate() {
+            block.clear();
+            self.draw_one(item, judged.get(nth), &mut block)?;
+            give(nth, &block)?;
         }
-        Ok(blocks)
+        Ok(())
+    }
+
+    fn draw_one(
+        &self,
+        item: &Item,
+        judged: Option<&Judged>,
+        out: &mut dyn Write,
+    ) -> Result<(), CliError> {
+        match (&self.format, judged) {
+            (Some(format), _) => format.write(self.ids, self.names, &item.stored, judged, out),
+            (None, None) => self.line(&item.stored, out),
+            (None, Some(judged)) => {
+                judged.draw(out, &item.stored, self.ids, self.names)?;
+                let Some(detail) = &item.detail else { return Ok(()) };
+                writeln!(out)?;
+                draw_detail(detail, out)
+            }
+        }
     }
 
     fn line(&self, stored: &StoredCommit, out: &mut dyn Write) -> Result<(), CliError> {

@@ -1,10 +1,11 @@
 //! Commits and tags as people and programs see them: claims and proofs told apart.
 
-use std::collections::HashMap;
+use std::fmt;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use aisr::log::RefName;
-use aisr::object::{ActingFor, Actor, Commit, CommitId, KeyBytes, Report, Stamp};
+use aisr::object::{ActingFor, Actor, Commit, CommitId, Report, Stamp};
 use aisr::policy::{Verdict, verdict};
 use aisr::repo::{Repository, StoredCommit, StoredTag};
 use aisr::sign::PublicKey;
@@ -81,7 +82,7 @@ pub struct TagView {
 
 /// What the signature of a commit is worth, and whose it is.
 pub struct Judged {
-    committer: PersonView,
+    committer: Arc<PersonView>,
     signature: SignatureView,
 }
 
@@ -91,12 +92,12 @@ const WORTH_A_THREAD: usize = 8;
 impl Judged {
     /// Judges the signature of a commit.
     pub fn new(repo: &Repository, stored: &StoredCommit) -> Self {
-        Self::knowing(repo, stored, &mut Fingerprints::default())
+        Self::knowing(repo, stored, &mut Signers::default())
     }
 
-    fn knowing(repo: &Repository, stored: &StoredCommit, known: &mut Fingerprints) -> Self {
+    fn knowing(repo: &Repository, stored: &StoredCommit, known: &mut Signers) -> Self {
         let (verdict, detail) = verdict(&repo.judge_to_show(stored));
-        let committer = signer(repo, &stored.commit.committer, verdict, known);
+        let committer = known.of(repo, &stored.commit.committer, verdict);
         Self { committer, signature: SignatureView { verdict, detail } }
     }
 
@@ -108,7 +109,7 @@ impl Judged {
         threads: impl FnOnce() -> usize,
     ) -> Vec<Self> {
         let judge = |part: &[&StoredCommit]| -> Vec<Self> {
-            let mut known = Fingerprints::default();
+            let mut known = Signers::default();
             part.iter().map(|stored| Self::knowing(repo, stored, &mut known)).collect()
         };
         let checked = repo.checked_signatures();
@@ -182,7 +183,7 @@ impl Judged {
             let parents = commit.parents.iter().map(|id| ids.show(id.id()));
             writeln!(out, "merges   {}", parents.collect::<Vec<_>>().join(" "))?;
         }
-        writeln!(out, "signed   {}", self.signature.draw(&self.committer))?;
+        writeln!(out, "signed   {}", self.signature.of(&self.committer))?;
         if let Some(author) = &commit.author {
             writeln!(out, "author   {} (claimed)", Escaped(author.as_bytes()))?;
         }
@@ -200,6 +201,7 @@ impl CommitView {
     pub fn new(judged: Judged, stored: &StoredCommit, names: &Names) -> Self {
         let commit = &stored.commit;
         let Judged { committer, signature } = judged;
+        let committer = PersonView::clone(&committer);
         let author = match &commit.author {
             Some(name) => claimed(name.clone()),
             None => committer.clone(),
@@ -230,18 +232,21 @@ impl CommitView {
 
 impl SignatureView {
     /// `mara@example.org`, and where it is not simply good, what it is instead.
-    pub fn draw(&self, signer: &PersonView) -> String {
-        let name = Escaped(signer.name.as_deref().unwrap_or_default().as_bytes()).to_string();
-        let key = signer.key.as_deref().unwrap_or("a key that is none");
-        let words = self.verdict.words();
-        match self.verdict {
-            Verdict::Good => format!("{name} · {GOOD}{words}{GOOD:#} · {key}"),
-            Verdict::UnknownKey => format!("{WARNING}{words}{WARNING:#} {key}"),
-            _ => {
-                let detail = self.detail.as_deref().map(|d| format!(" ({d})")).unwrap_or_default();
-                format!("{BAD}{words}{BAD:#}{} · {key}", Escaped(detail.as_bytes()))
+    pub fn of<'a>(&'a self, signer: &'a PersonView) -> impl fmt::Display {
+        fmt::from_fn(move |f| {
+            let name = Escaped(signer.name.as_deref().unwrap_or_default().as_bytes());
+            let key = signer.key.as_deref().unwrap_or("a key that is none");
+            let words = self.verdict.words();
+            match (self.verdict, &self.detail) {
+                (Verdict::Good, _) => write!(f, "{name} · {GOOD}{words}{GOOD:#} · {key}"),
+                (Verdict::UnknownKey, _) => write!(f, "{WARNING}{words}{WARNING:#} {key}"),
+                (_, None) => write!(f, "{BAD}{words}{BAD:#} · {key}"),
+                (_, Some(detail)) => {
+                    let detail = Escaped(detail.as_bytes());
+                    write!(f, "{BAD}{words}{BAD:#} ({detail}) · {key}")
+                }
             }
-        }
+        })
     }
 }
 
@@ -250,7 +255,7 @@ impl TagView {
     pub fn new(repo: &Repository, stored: &StoredTag) -> Self {
         let tag = &stored.tag;
         let (verdict, detail) = verdict(&repo.judge_tag(stored));
-        let tagger = signer(repo, &tag.tagger, verdict, &mut Fingerprints::default());
+        let tagger = signer(repo, &tag.tagger, verdict);
         Self {
             id: stored.id.to_hex(),
             name: String::from_utf8_lossy(&tag.name).into_owned(),
@@ -268,7 +273,7 @@ impl TagView {
         let tag = &stored.tag;
         writeln!(out, "tag      {} {}", Escaped(&tag.name), ids.show(stored.id.id()))?;
         writeln!(out, "names    {} {}", self.target_type, ids.show(tag.target))?;
-        writeln!(out, "signed   {}", self.signature.draw(&self.tagger))?;
+        writeln!(out, "signed   {}", self.signature.of(&self.tagger))?;
         writeln!(out, "date     {}", moment(tag.time))?;
         write_message(out, tag.message.as_deref())
     }
@@ -321,31 +326,31 @@ fn write_message(out: &mut dyn Write, message: Option<&str>) -> io::Result<()> {
     Ok(())
 }
 
-/// Fingerprints of keys, each computed once.
+/// Who signed, each told once: many commits have few signers.
 #[derive(Default)]
-struct Fingerprints(HashMap<KeyBytes, Option<String>>);
+struct Signers(Vec<(Actor, Verdict, Arc<PersonView>)>);
 
-impl Fingerprints {
-    fn of(&mut self, key: &KeyBytes) -> Option<String> {
-        let compute = || PublicKey::from_bytes(key).ok().map(|key| key.fingerprint());
-        self.0.entry(*key).or_insert_with(compute).clone()
+impl Signers {
+    fn of(&mut self, repo: &Repository, actor: &Actor, verdict: Verdict) -> Arc<PersonView> {
+        let mut known = self.0.iter();
+        if let Some((.., view)) = known.find(|known| known.0 == *actor && known.1 == verdict) {
+            return Arc::clone(view);
+        }
+        let view = Arc::new(signer(repo, actor, verdict));
+        self.0.push((*actor, verdict, Arc::clone(&view)));
+        view
     }
 }
 
-fn signer(
-    repo: &Repository,
-    actor: &Actor,
-    verdict: Verdict,
-    known: &mut Fingerprints,
-) -> PersonView {
+fn signer(repo: &Repository, actor: &Actor, verdict: Verdict) -> PersonView {
     let principal = match repo.trust().standing(&actor.key) {
         Standing::Principal(p) | Standing::Retired { principal: p, .. } => Some(p),
         Standing::Unknown => None,
     };
     let principal = principal.filter(|p| actor.principal.is_none_or(|id| id == p.id));
     PersonView {
-        name: principal.as_ref().and_then(|p| p.names.first().cloned()),
-        key: known.of(&actor.key),
+        name: principal.and_then(|p| p.names.first().cloned()),
+        key: PublicKey::from_bytes(&actor.key).ok().map(|key| key.fingerprint()),
         principal: actor.principal.or(principal.map(|p| p.id)).map(|id| id.to_hex()),
         evidence: if verdict == Verdict::Good { "signed" } else { "claimed" },
     }

@@ -33,6 +33,10 @@ fn write_escaped(
     text: &[u8],
     keep: impl Fn(char) -> bool,
 ) -> fmt::Result {
+    // Nearly all text is this.
+    if let Some(plain) = printable(text) {
+        return f.write_str(plain);
+    }
     for (start, end, c) in text.char_indices() {
         match c {
             c if keep(c) => f.write_char(c)?,
@@ -50,6 +54,12 @@ fn write_escaped(
         before = Some(c);
     }
     Ok(())
+}
+
+/// The text, if all of it is printable ASCII.
+fn printable(text: &[u8]) -> Option<&str> {
+    let is_printable = text.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    is_printable.then(|| str::from_utf8(text).ok()).flatten()
 }
 
 /// Characters that control a terminal, show text as something else than it is (Unicode TR 36,

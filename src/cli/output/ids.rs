@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write;
+use std::rc::Rc;
 
 use aisr::history::{Revisions, SHOWN_DIGITS, shortest};
 use aisr::log::{Head, RefName};
@@ -15,7 +17,7 @@ use super::escape::Escaped;
 pub struct Ids<'r> {
     repo: &'r Repository,
     whole: bool,
-    known: RefCell<HashMap<Id, String>>,
+    known: RefCell<HashMap<Id, Rc<str>>>,
 }
 
 impl<'r> Ids<'r> {
@@ -25,10 +27,12 @@ impl<'r> Ids<'r> {
     }
 
     /// The id of a commit or tag.
-    pub fn show(&self, id: Id) -> String {
-        if let Some(known) = self.known.borrow().get(&id) {
-            return known.clone();
-        }
+    pub fn show(&self, id: Id) -> Rc<str> {
+        let mut known = self.known.borrow_mut();
+        Rc::clone(known.entry(id).or_insert_with(|| self.draw(id).into()))
+    }
+
+    fn draw(&self, id: Id) -> String {
         // Where ids cannot be compared because a pack is damaged, the digits still serve.
         let (mut digits, unique) = match shortest(self.repo.store(), id) {
             Ok(short) => (short.digits, short.unique),
@@ -38,8 +42,9 @@ impl<'r> Ids<'r> {
             digits = id.to_hex();
         }
         let (unique, rest) = digits.split_at(unique);
-        let shown = format!("{ID_UNIQUE}{unique}{ID_UNIQUE:#}{ID_REST}{rest}{ID_REST:#}");
-        self.known.borrow_mut().insert(id, shown.clone());
+        let mut shown = String::with_capacity(128);
+        // Writing into a string does not fail.
+        let _ = write!(shown, "{ID_UNIQUE}{unique}{ID_UNIQUE:#}{ID_REST}{rest}{ID_REST:#}");
         shown
     }
 

@@ -1,6 +1,7 @@
 //! Commits in front of what they brought: id, time, and who answers for it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use aisr::object::CommitId;
 use aisr::repo::{RepoError, Repository};
@@ -19,7 +20,7 @@ pub struct Stamps {
 }
 
 struct Stamp {
-    id: String,
+    id: Rc<str>,
     time: String,
     who: String,
     view: StampView,
@@ -90,7 +91,7 @@ impl Stamps {
 
     /// The id alone, as it is shown.
     pub fn id(&self, id: CommitId) -> String {
-        self.known.get(&id).map_or_else(|| id.to_hex(), |stamp| stamp.id.clone())
+        self.known.get(&id).map_or_else(|| id.to_hex(), |stamp| stamp.id.to_string())
     }
 
     /// All commits for programs, by their ids.

@@ -113,9 +113,9 @@ fn whatever_stands_in_a_long_footer_a_look_up_ends() {
 }
 
 #[test]
-fn more_look_ups_than_probes_load_a_footer_that_is_checked() {
+fn more_look_ups_than_probes_load_a_long_footer_that_is_checked() {
     let (_folder, store) = store_with(|batch| {
-        for n in 0..200 {
+        for n in 0..1500 {
             batch.blob(&nth(n), ContentHint::Unknown).unwrap();
         }
     });
@@ -126,10 +126,35 @@ fn more_look_ups_than_probes_load_a_footer_that_is_checked() {
     bytes[row] ^= 1;
     replace(&path, &bytes);
     let pack = PackFile::open(&path, id).unwrap();
-    let absent = |n: u32| pack.find(BlobId::of(&nth(1000 + n)).id());
+    let absent = |n: u32| pack.find(BlobId::of(&nth(2000 + n)).id());
     let outcomes: Vec<_> = (0..40).map(absent).collect();
     let error = outcomes.into_iter().find_map(Result::err).expect("the damage is found");
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn what_a_damaged_row_hides_is_damaged_and_not_missing() {
+    // A short footer, and a long one.
+    for count in [5, 1500] {
+        let (folder, store) = store_with(|batch| {
+            for n in 0..count {
+                batch.blob(&nth(n), ContentHint::Unknown).unwrap();
+            }
+        });
+        let pack = &store.pack_files()[0];
+        let entries = pack.footer().unwrap().entries;
+        let (path, hidden) = (store.pack_path(pack.id()), entries[entries.len() / 2].id);
+        let whole = std::fs::read(&path).unwrap();
+        let rows = whole.len() - 32 - entries.len() * 60;
+        for byte in 0..60 {
+            let mut bytes = whole.clone();
+            bytes[rows + entries.len() / 2 * 60 + byte] ^= 1;
+            replace(&path, &bytes);
+            let store = Store::open(Disk::new(), folder.path()).unwrap();
+            let error = store.read(ObjectType::Blob, hidden).expect_err("a row is damaged");
+            assert!(!matches!(error, StoreError::Absent { .. }), "byte {byte}: {error}");
+        }
+    }
 }
 
 #[test]
