@@ -90,9 +90,11 @@ impl CheckedSignatures {
 
     /// Remembers that the signature of the object was found good, by the key that it states.
     pub fn add(&self, id: Id) {
-        if lock(&self.found).insert(id)
-            && let Some(kept) = &self.kept
-        {
+        let Some(kept) = &self.kept else {
+            lock(&self.found).insert(id);
+            return;
+        };
+        if !kept.came_lately(id) && lock(&self.found).insert(id) {
             lock(&kept.new).push(id);
         }
     }
@@ -276,6 +278,25 @@ mod tests {
         let bytes = fs::read(&path).unwrap();
         let late = &bytes[LATELY as usize + 12 * ID_LEN..][..ID_LEN];
         assert_eq!(late, ids[262].as_bytes());
+    }
+
+    #[test]
+    fn what_is_known_is_not_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        // Only the second still stands among those that came lately.
+        let ids = [id([1, 0], 1), id([2, 0], 2)];
+        for id in ids {
+            let checked = open(dir.path());
+            checked.add(id);
+            checked.keep();
+        }
+        let path = dir.path().join(NAME);
+        let next = open(dir.path());
+        assert!(ids.iter().all(|id| next.contains(*id)));
+        fs::write(&path, "").unwrap();
+        ids.iter().for_each(|id| next.add(*id));
+        next.keep();
+        assert_eq!(fs::read(&path).unwrap(), b"");
     }
 
     #[test]
