@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 /// That of musl takes several times as long, and more where several threads ask at once.
@@ -10,13 +11,18 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // A release does not unwind, so this is the end of the program, whichever thread it comes from.
+    // What is half done then is what a crash at this moment leaves.
     std::panic::set_hook(Box::new(|info| {
-        eprintln!("error: aisr met a bug of its own and stopped: {info}");
-        eprintln!("hint: please report it, with the command and what `aisr version` prints");
+        let _ = writeln!(
+            std::io::stderr(),
+            "error: aisr met a bug of its own and stopped: {info}\n\
+             hint: please report it, with the command and what `aisr version` prints"
+        );
+        std::process::exit(101);
     }));
     raise_file_limit();
-    // A panic ends with 101, which the runtime would do as well if it came from this thread.
-    std::panic::catch_unwind(cli::run).unwrap_or(ExitCode::from(101))
+    cli::run()
 }
 
 /// Packs are kept open, so the soft limit of open files goes up to the hard one.
