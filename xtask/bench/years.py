@@ -23,6 +23,8 @@ EVERY = 100          # the prompt changes with each hundredth commit
 FIRST_DAY = 10
 COUNTED = 1000       # commits over which what reaches the disk is counted
 RUNS = 11
+# Runs of each of two commands that take turns: what disturbs one disturbs the other.
+TURNS = 101
 IDENTITY = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
             for what, value in (("NAME", "b"), ("EMAIL", "b@example.org"))}
 GIT = ["git", "-c", "core.fsync=committed", "-c", "gc.auto=0", "-c", "commit.gpgsign=false"]
@@ -54,6 +56,17 @@ class Bench:
         """Milliseconds, after one run that is not counted."""
         self.run(argv, cwd, allow)
         return 1000 * statistics.median(self.wall(argv, cwd, allow) for _ in range(runs))
+
+    def pair(self, what, ours, root, theirs, twin, whose):
+        """A row of two commands that are run in turns."""
+        both = [(ours, root, []), (theirs, twin, [])]
+        for turn in range(TURNS + 1):
+            for argv, cwd, times in both:
+                took = self.wall(argv, cwd)
+                if turn:
+                    times.append(took)
+        (_, _, mine), (_, _, other) = both
+        self.row(what, 1000 * statistics.median(mine), 1000 * statistics.median(other), "ms", whose)
 
     def row(self, what, aisr, other, unit, whose):
         self.rows.append([what, aisr, other, unit, whose])
@@ -190,18 +203,18 @@ def compare(b, root, twin, day):
     now = look(b, root)
     b.row("open and status, now beside the first day", now["status"], day["status"], "ms", f"after {FIRST_DAY} commits")
     b.row("cat HEAD:PROMPT, now beside the first day", now["cat"], day["cat"], "ms", f"after {FIRST_DAY} commits")
-    b.row("status", now["status"], b.median([*GIT, "status"], twin), "ms", "git status")
-    b.row("log -n 50", b.median(["aisr", "log", "-n", "50"], root), b.median([*log, "-50"], twin), "ms", "git log -50")
-    b.row("log -n 50 --oneline", b.median(["aisr", "log", "-n", "50", "--oneline"], root),
-          b.median([*log, "-50", "--oneline"], twin), "ms", "git log -50 --oneline")
+    b.pair("status", ["aisr", "status"], root, [*GIT, "status"], twin, "git status")
+    b.pair("log -n 50", ["aisr", "log", "-n", "50"], root, [*log, "-50"], twin, "git log -50")
+    b.pair("log -n 50 --oneline", ["aisr", "log", "-n", "50", "--oneline"], root,
+           [*log, "-50", "--oneline"], twin, "git log -50 --oneline")
     hits = len(json.loads(b.run(["aisr", "log", "--json", "--", PROMPT], root)))
     expected = len(b.run([*log, "--format=%H", "--", PROMPT], twin).split())
     if hits != expected:
         sys.exit(f"years: aisr finds {hits} commits of {PROMPT}, git {expected}")
-    of_path = b.median(["aisr", "log", "--", PROMPT], root)
-    b.row(f"log -- PATH, {hits} hits", of_path, b.median([*log, "--", PROMPT], twin), "ms", "git log -- PATH, no commit-graph")
+    of_path = [f"log -- PATH, {hits} hits", ["aisr", "log", "--", PROMPT], root, [*log, "--", PROMPT], twin]
+    b.pair(*of_path, "git log -- PATH, no commit-graph")
     b.run([*GIT, "commit-graph", "write", "--reachable", "--changed-paths"], twin)
-    b.row(f"log -- PATH, {hits} hits", of_path, b.median([*log, "--", PROMPT], twin), "ms", "git log -- PATH, changed-path filters")
+    b.pair(*of_path, "git log -- PATH, changed-path filters")
     (root / ".aisr/local/commit-graph").unlink()
     made = 1000 * b.wall(["aisr", "log", "-n", "1", "--", PROMPT], root)
     shutil.rmtree(twin / ".git/objects/info/commit-graphs", ignore_errors=True)
@@ -209,12 +222,12 @@ def compare(b, root, twin, day):
     b.row("make the commit graph anew", made,
           1000 * b.wall([*GIT, "commit-graph", "write", "--reachable", "--changed-paths"], twin), "ms", "git commit-graph write --changed-paths")
     far = max(1, min(1000, int(b.run([*GIT, "rev-list", "--count", "HEAD"], twin)) - 1))
-    b.row(f"show HEAD~{far}", b.median(["aisr", "show", f"HEAD~{far}"], root),
-          b.median([*GIT, "--no-pager", "show", "-s", f"HEAD~{far}"], twin), "ms", "git show -s")
-    b.row(f"log -n 1 HEAD~{far}..HEAD", b.median(["aisr", "log", "-n", "1", f"HEAD~{far}..HEAD"], root),
-          b.median([*log, "-1", f"HEAD~{far}..HEAD"], twin), "ms", "git log")
-    b.row("op log -n 10", b.median(["aisr", "op", "log", "-n", "10"], root),
-          b.median([*GIT, "--no-pager", "reflog", "-10"], twin), "ms", "git reflog -10")
+    b.pair(f"show HEAD~{far}", ["aisr", "show", f"HEAD~{far}"], root,
+           [*GIT, "--no-pager", "show", "-s", f"HEAD~{far}"], twin, "git show -s")
+    b.pair(f"log -n 1 HEAD~{far}..HEAD", ["aisr", "log", "-n", "1", f"HEAD~{far}..HEAD"], root,
+           [*log, "-1", f"HEAD~{far}..HEAD"], twin, "git log")
+    b.pair("op log -n 10", ["aisr", "op", "log", "-n", "10"], root,
+           [*GIT, "--no-pager", "reflog", "-10"], twin, "git reflog -10")
     b.row("gc, everything marked", 1000 * b.wall(["aisr", "gc"], root), None, "ms", "")
     again = gc_again(b, root)
     b.row("gc, nothing to do", again, gc_again(b, twin, [*GIT, "gc", "-q"]), "ms", "git gc -q")
@@ -277,8 +290,8 @@ def copies(b, a):
         theirs.append(b.wall([*GIT, "push", "-q", "place", "main"], git_root))
     b.row("push of one prompt", 1000 * statistics.median(ours), 1000 * statistics.median(theirs), "ms",
           "git push to a bare folder, without the models")
-    b.row("fetch, nothing new", b.median(["aisr", "fetch", "place"], root),
-          b.median([*GIT, "fetch", "-q", "place"], git_root), "ms", "git fetch, without the models")
+    b.pair("fetch, nothing new", ["aisr", "fetch", "place"], root,
+           [*GIT, "fetch", "-q", "place"], git_root, "git fetch, without the models")
     wall = b.wall(["aisr", "fsck"], root)
     b.row("fsck of the corpus, bytes stored", stored / wall, None, "MiB/s", "")
     b.row("fsck of the corpus", wall, at_a_gigabyte, "s", "its content at 1 GB/s")

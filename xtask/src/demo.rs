@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Result {
         println!("{} is made.", system.display());
         return Ok(());
     }
-    let aisr = process::build_aisr()?;
+    let aisr = process::install_aisr()?;
     let home = scratch.path().join("home");
     let restored = scratch.path().join("restored");
     fs::create_dir_all(home.join(".ssh")).map_err(|e| format!("cannot make a home: {e}"))?;
