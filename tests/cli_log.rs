@@ -114,8 +114,9 @@ fn a_commit_joins_the_commit_graph_when_it_is_made() {
     let desk = desk();
     let bytes = fs::read(desk.path().join(".aisr/local/commit-graph")).unwrap();
     let repo = Repository::open(Disk::new(), &desk.path()).unwrap();
-    let (graph, sound) = CommitGraph::decode(&bytes, repo.id());
-    assert_eq!((graph.len(), graph.layers(), sound), (4, 4, bytes.len()));
+    let len = bytes.len();
+    let (graph, sound) = CommitGraph::decode(bytes, repo.id());
+    assert_eq!((graph.len(), graph.layers(), sound), (4, 4, len));
     let head = Id::from_hex(desk.head().as_bytes()).unwrap();
     assert_eq!(graph.find(CommitId::from_id(head)), Some(3));
     // A graph that is gone is not made by a commit, which would have to read all that is behind.

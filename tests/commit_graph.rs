@@ -28,8 +28,9 @@ impl Made {
     /// The graph as its file has it; all of it must be sound.
     fn graph(&self) -> CommitGraph {
         let bytes = fs::read(self.file()).unwrap();
-        let (graph, sound) = CommitGraph::decode(&bytes, self.repo.id());
-        assert_eq!(sound, bytes.len());
+        let len = bytes.len();
+        let (graph, sound) = CommitGraph::decode(bytes, self.repo.id());
+        assert_eq!(sound, len);
         graph
     }
 }

@@ -94,7 +94,7 @@ fn sound_layer() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
 
 /// Reads a file of one layer; gives its commits, and whether what was read has that very form.
 fn read_graph(bytes: &[u8]) -> (usize, bool) {
-    let (graph, end) = CommitGraph::decode(bytes, graph_of());
+    let (graph, end) = CommitGraph::decode(bytes.to_vec(), graph_of());
     let path = PathKey::of(&RepoPath::parse("a/b").unwrap());
     for at in 0..graph.len() as u32 {
         graph.changed(at, &path);

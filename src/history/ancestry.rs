@@ -65,6 +65,16 @@ impl<'r> Ancestry<'r> {
         Self { repo, graph: saved.graph }
     }
 
+    /// The same, where a graph was read before; it is read anew only if it does not know `starts`.
+    pub fn reaching(repo: &'r Repository, known: Option<CommitGraph>, starts: &[CommitId]) -> Self {
+        match known {
+            Some(graph) if starts.iter().all(|id| graph.find(*id).is_some()) => {
+                Self { repo, graph }
+            }
+            _ => Self::load_reaching(repo, starts),
+        }
+    }
+
     /// The repository.
     pub fn repo(&self) -> &'r Repository {
         self.repo

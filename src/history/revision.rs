@@ -13,6 +13,7 @@ use crate::repo::{Repository, StoredCommit};
 use crate::store::Lookup;
 
 use super::ancestry::Ancestry;
+use super::commit_graph::CommitGraph;
 use super::error::HistoryError;
 
 /// How many digits of an id must be typed at least.
@@ -74,6 +75,11 @@ impl<'r> Revisions<'r> {
     pub fn load_in_objects(repo: &'r Repository) -> Result<Self, HistoryError> {
         let ancestry = OnceCell::from(Ancestry::of_objects(repo));
         Ok(Self { repo, log: repo.log()?, ancestry })
+    }
+
+    /// The commit graph, taken out, if something far back was asked for.
+    pub fn take_graph(&mut self) -> Option<CommitGraph> {
+        self.ancestry.take().map(Ancestry::into_graph)
     }
 
     /// The refs that hold.

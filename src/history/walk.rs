@@ -39,6 +39,8 @@ pub struct WalkError {
 /// parent is followed, and a merge is shown only if it differs from all.
 pub struct CommitWalk<'r> {
     ancestry: Ancestry<'r>,
+    /// The graph as it was read before.
+    known: Option<CommitGraph>,
     graph: GraphUse,
     paths: Option<PathChanges>,
     range: Range,
@@ -146,37 +148,42 @@ struct Step {
 impl<'r> CommitWalk<'r> {
     /// Begins a walk over `range` that believes nothing but commits.
     pub fn new(repo: &'r Repository, range: &Range) -> Self {
-        Self::begin(repo, range, GraphUse::Never, None, Lines::All)
+        Self::begin(repo, range, GraphUse::Never, None, Lines::All, None)
     }
 
     /// Begins a walk over `range` that asks the commit graph where that is quicker.
     pub fn by_graph(repo: &'r Repository, range: &Range) -> Self {
-        Self::begin(repo, range, GraphUse::WhereItHelps, None, Lines::All)
+        Self::by_known_graph(repo, range, None)
+    }
+
+    /// The same, for a caller who may have read the graph before.
+    pub fn by_known_graph(repo: &'r Repository, range: &Range, known: Option<CommitGraph>) -> Self {
+        Self::begin(repo, range, GraphUse::WhereItHelps, None, Lines::All, known)
     }
 
     /// Begins a walk over `range` that asks the commit graph from the start, for a caller who goes
     /// past most commits ([`CommitWalk::next_if`]).
     pub fn over_graph(repo: &'r Repository, range: &Range) -> Self {
-        Self::begin(repo, range, GraphUse::AtOnce, None, Lines::All)
+        Self::begin(repo, range, GraphUse::AtOnce, None, Lines::All, None)
     }
 
     /// Begins a walk over those commits of `range` that changed one of the paths, by the commit
     /// graph.
     pub fn of_paths(repo: &'r Repository, range: &Range, paths: &[RepoPath]) -> Self {
         let paths = PathChanges::new(paths);
-        Self::begin(repo, range, GraphUse::WhereItHelps, Some(paths), Lines::Simplified)
+        Self::begin(repo, range, GraphUse::WhereItHelps, Some(paths), Lines::Simplified, None)
     }
 
     /// The same, not simplified: what a merge left behind is shown as well.
     pub fn of_paths_on_all_lines(repo: &'r Repository, range: &Range, paths: &[RepoPath]) -> Self {
         let paths = PathChanges::new(paths);
-        Self::begin(repo, range, GraphUse::WhereItHelps, Some(paths), Lines::All)
+        Self::begin(repo, range, GraphUse::WhereItHelps, Some(paths), Lines::All, None)
     }
 
     /// The same, without the graph: what it must find, slowly.
     pub fn of_paths_in_objects(repo: &'r Repository, range: &Range, paths: &[RepoPath]) -> Self {
         let paths = PathChanges::new(paths);
-        Self::begin(repo, range, GraphUse::Never, Some(paths), Lines::Simplified)
+        Self::begin(repo, range, GraphUse::Never, Some(paths), Lines::Simplified, None)
     }
 
     fn begin(
@@ -185,9 +192,11 @@ impl<'r> CommitWalk<'r> {
         graph: GraphUse,
         paths: Option<PathChanges>,
         lines: Lines,
+        known: Option<CommitGraph>,
     ) -> Self {
         let mut walk = Self {
             ancestry: Ancestry::of_objects(repo),
+            known,
             graph,
             paths,
             range: range.clone(),
@@ -220,7 +229,7 @@ impl<'r> CommitWalk<'r> {
         self.graph = GraphUse::Loaded;
         let Range { include, exclude } = &self.range;
         let starts = [&include[..], exclude].concat();
-        self.ancestry = Ancestry::load_reaching(self.ancestry.repo(), &starts);
+        self.ancestry = Ancestry::reaching(self.ancestry.repo(), self.known.take(), &starts);
     }
 
     fn offer(&mut self, spot: Spot) {

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use aisr::history::blame::RowChange;
+use aisr::history::commit_graph::CommitGraph;
 use aisr::history::{CommitWalk, ContentSearch, Every, Range, Sought, follow};
 use aisr::object::{Id, RepoPath};
 use aisr::repo::{Repository, StoredCommit};
@@ -87,7 +88,7 @@ pub struct Arguments {
 
 pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError> {
     let repo = context.repository_to_show()?;
-    let revisions = revisions(&repo)?;
+    let mut revisions = revisions(&repo)?;
     let (mut range, paths) = range::meant(context, &repo, &revisions, arguments)?;
     let format = arguments.format.as_deref().map(Format::parse).transpose()?;
     let mut names = Names::load(&revisions);
@@ -98,7 +99,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Answer, CliError>
     }
     let filter = range::filter(context, &repo, &revisions, arguments, &range)?;
     let search = sought(arguments)?.map(|sought| ContentSearch::new(&repo, sought, &paths));
-    let walk = walk(&repo, arguments, &range, &paths, filter.as_ref())?;
+    let known = revisions.take_graph();
+    let walk = walk(&repo, arguments, &range, &paths, filter.as_ref(), known)?;
     let left = arguments.most.unwrap_or(usize::MAX);
     let mut batches = Batches { walk, filter, search, left };
     let mut out = context.output(if arguments.json { Paging::Off } else { Paging::Auto });
@@ -155,6 +157,7 @@ fn walk<'r>(
     range: &Range,
     paths: &[RepoPath],
     filter: Option<&Filter<'_>>,
+    known: Option<CommitGraph>,
 ) -> Result<CommitWalk<'r>, CliError> {
     if let Some(Filter::Row(_, path, _)) = filter {
         return Ok(CommitWalk::of_paths_on_all_lines(repo, range, std::slice::from_ref(path)));
@@ -162,7 +165,7 @@ fn walk<'r>(
     if !arguments.follow {
         return Ok(match (paths, filter) {
             ([], Some(Filter::Subject(..))) => CommitWalk::over_graph(repo, range),
-            ([], _) => CommitWalk::by_graph(repo, range),
+            ([], _) => CommitWalk::by_known_graph(repo, range, known),
             _ => CommitWalk::of_paths(repo, range, paths),
         });
     }

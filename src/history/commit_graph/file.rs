@@ -83,18 +83,11 @@ pub fn encode_layer(before: usize, rows: &[Row], filters: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A layer that was read, and how long it is.
-pub struct Layer<'a> {
-    /// Its filters, in which the ranges of the rows lie once `base` is taken off.
-    pub filters: &'a [u8],
-    /// Its length in the file.
-    pub len: usize,
-}
-
-/// Reads the layer at the start of `bytes` and puts its rows behind `rows`; `None` if there is
-/// none, or it is not sound: then `rows` is as before. The filters of its rows begin at `base`.
-pub fn decode_layer<'a>(bytes: &'a [u8], rows: &mut Vec<Row>, base: usize) -> Option<Layer<'a>> {
-    let (head, rest) = bytes.split_first_chunk::<LAYER_HEAD_LEN>()?;
+/// Reads the layer that starts at `at` in `file`, puts its rows behind `rows` and gives where it
+/// ends; `None` if there is none, or it is not sound: then `rows` is as before. Filters lie in
+/// `file`.
+pub fn decode_layer(file: &[u8], at: usize, rows: &mut Vec<Row>) -> Option<usize> {
+    let (head, rest) = file.get(at..)?.split_first_chunk::<LAYER_HEAD_LEN>()?;
     let (counts, sum) = head.split_first_chunk::<16>()?;
     let number = |at: usize| counts[at..].first_chunk().map_or(0, |n| u32::from_le_bytes(*n));
     let (before, count, edges, filters) = (number(0), number(4), number(8), number(12) as usize);
@@ -110,6 +103,8 @@ pub fn decode_layer<'a>(bytes: &'a [u8], rows: &mut Vec<Row>, base: usize) -> Op
     let (table, rest) = body.split_at(table_len);
     let (edges, filters) = rest.split_at(edges_len);
     let known = rows.len();
+    let end = at + LAYER_HEAD_LEN + len;
+    let base = end - filters.len();
     let mut reader =
         Rows { edges: edges.as_chunks::<EDGE_LEN>().0, edge: 0, filters, filter: 0, base };
     rows.reserve(count as usize);
@@ -126,7 +121,7 @@ pub fn decode_layer<'a>(bytes: &'a [u8], rows: &mut Vec<Row>, base: usize) -> Op
         rows.truncate(known);
         return None;
     }
-    Some(Layer { filters, len: LAYER_HEAD_LEN + len })
+    Some(end)
 }
 
 /// What is read of a layer so far.

@@ -14,6 +14,9 @@ use super::filter::{self, Changed, PathKey};
 /// Where a commit stands in the graph.
 pub type Position = u32;
 
+/// Of this many commits, the last ones, one is looked for before all are sorted to find it.
+const LATE: usize = 2048;
+
 /// What the graph says of a commit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row {
@@ -69,6 +72,7 @@ impl Parents {
 #[derive(Default)]
 pub struct CommitGraph {
     rows: Vec<Row>,
+    /// Where filters lie: the file as it was read, and behind it those that came since.
     filters: Vec<u8>,
     layers: usize,
     /// Starts of ids, sorted, each with its place; made at the first look-up.
@@ -78,19 +82,15 @@ pub struct CommitGraph {
 impl CommitGraph {
     /// Reads the file of the graph of `repo`, up to the first layer that is not sound; gives the
     /// length up to there too, which is 0 where the file is no such graph at all.
-    pub fn decode(bytes: &[u8], repo: RepositoryId) -> (Self, usize) {
-        let mut graph = Self::default();
+    pub fn decode(bytes: Vec<u8>, repo: RepositoryId) -> (Self, usize) {
         if !bytes.starts_with(&header(repo)) {
-            return (graph, 0);
+            return (Self::default(), 0);
         }
+        let mut graph = Self { filters: bytes, ..Self::default() };
         let mut end = HEADER_LEN;
-        let Self { rows, filters, layers, .. } = &mut graph;
-        while let Some(layer) =
-            bytes.get(end..).and_then(|rest| decode_layer(rest, rows, filters.len()))
-        {
-            filters.extend_from_slice(layer.filters);
-            end += layer.len;
-            *layers += 1;
+        while let Some(layer_end) = decode_layer(&graph.filters, end, &mut graph.rows) {
+            end = layer_end;
+            graph.layers += 1;
         }
         (graph, end)
     }
@@ -133,17 +133,23 @@ impl CommitGraph {
 
     /// Where the commit stands.
     pub fn find(&self, id: CommitId) -> Option<Position> {
-        // What is asked for most is the last one.
-        let last = self.rows.len().checked_sub(1)?;
-        if self.rows[last].id == id {
-            return Some(last as Position);
-        }
-        let places = self.places.get_or_init(|| {
-            let starts = self.rows.iter().map(|row| row.id.id().prefix());
-            let mut places: Vec<_> = starts.zip(0..).collect();
-            places.sort_unstable();
-            places
-        });
+        let places = match self.places.get() {
+            Some(places) => places,
+            None => {
+                // What is asked for most came lately.
+                let early = self.rows.len().saturating_sub(LATE);
+                let late = self.rows[early..].iter().rposition(|row| row.id == id);
+                if let Some(at) = late {
+                    return Some((early + at) as Position);
+                }
+                self.places.get_or_init(|| {
+                    let starts = self.rows.iter().map(|row| row.id.id().prefix());
+                    let mut places: Vec<_> = starts.zip(0..).collect();
+                    places.sort_unstable();
+                    places
+                })
+            }
+        };
         let start = id.id().prefix();
         let from = places.partition_point(|(other, _)| *other < start);
         let near = places[from..].iter().take_while(|(other, _)| *other == start);
@@ -233,6 +239,40 @@ impl Pending {
             state,
             time: stored.commit.committed.micros,
             parents: stored.commit.parents,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::object::Id;
+
+    use super::*;
+
+    #[test]
+    fn commits_are_found_wherever_they_stand() {
+        let repo = RepositoryId::from_id(Id::new([7; 32]));
+        let id = |n: u32| CommitId::of(&n.to_le_bytes());
+        let count = 2 * LATE as u32;
+        let row = |n: u32| Row {
+            id: id(n),
+            files: None,
+            system: None,
+            time: i64::from(n),
+            generation: n + 1,
+            parents: Parents::of(n.checked_sub(1).as_slice()),
+            filter: 0..0,
+        };
+        let graph = CommitGraph { rows: (0..count).map(row).collect(), ..CommitGraph::default() };
+        let bytes = [&header(repo)[..], &graph.layer(0)].concat();
+        // A late one alone; then the others, after which all are known by their places.
+        for asked in [vec![count - 1], (0..count).collect()] {
+            let (graph, end) = CommitGraph::decode(bytes.clone(), repo);
+            assert_eq!((graph.len(), end), (count as usize, bytes.len()));
+            for n in asked {
+                assert_eq!(graph.find(id(n)), Some(n));
+            }
+            assert_eq!(graph.find(id(count)), None);
         }
     }
 }

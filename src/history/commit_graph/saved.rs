@@ -41,8 +41,9 @@ impl Saved {
         let Some(bytes) = bytes else {
             return Self { graph: CommitGraph::default(), commits: 0, len: None };
         };
-        let (graph, sound) = CommitGraph::decode(&bytes, repo.id());
-        let len = (sound > 0).then_some((sound as u64, bytes.len() as u64));
+        let whole = bytes.len() as u64;
+        let (graph, sound) = CommitGraph::decode(bytes, repo.id());
+        let len = (sound > 0).then_some((sound as u64, whole));
         Self { commits: graph.len(), len, graph }
     }
 

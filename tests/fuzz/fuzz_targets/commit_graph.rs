@@ -23,14 +23,14 @@ const HEADER: [u8; 48] = {
 
 fuzz_target!(|data: &[u8]| {
     let repo = RepositoryId::from_id(Id::new([0; 32]));
-    let (graph, _) = CommitGraph::decode(data, repo);
+    let (graph, _) = CommitGraph::decode(data.to_vec(), repo);
     assert!(graph.is_empty());
     let Some((head, body)) = data.split_first_chunk::<16>() else { return };
     let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
     hasher.update(head).update(body);
     let sum = *hasher.finalize().as_bytes();
     let bytes = [&HEADER[..], head, &sum[..8], body].concat();
-    let (graph, end) = CommitGraph::decode(&bytes, repo);
+    let (graph, end) = CommitGraph::decode(bytes.clone(), repo);
     if graph.is_empty() {
         return;
     }
