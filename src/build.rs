@@ -51,6 +51,10 @@ fn static_libraries() -> Option<PathBuf> {
     script("libm.a", &[&m])?;
     // They need each other.
     script("libc.a", &[&c, &eh, &gcc])?;
+    // Part of the first since glibc 2.34, and libraries of their own before.
+    for name in ["libdl.a", "libpthread.a", "librt.a", "libutil.a"] {
+        script(name, &[&installed(name)?])?;
+    }
     Some(folder)
 }
 
