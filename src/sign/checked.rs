@@ -32,7 +32,7 @@ const ROW: usize = 8;
 const ROW_LEN: usize = ROW * ID_LEN;
 /// Where those begin that came lately.
 const LATELY: u64 = ROWS as u64 * ROW_LEN as u64;
-/// How many they are.
+/// How many they are: one for each value of a byte.
 const LATE_IDS: usize = 256;
 /// No id.
 const FREE: [u8; ID_LEN] = [0; ID_LEN];
@@ -71,11 +71,10 @@ impl CheckedSignatures {
 
     /// Whether the signature of the object was found good.
     pub fn contains(&self, id: Id) -> bool {
-        let kept = self.kept.as_ref();
-        if kept.is_some_and(|kept| kept.came_lately(id)) || lock(&self.found).contains(&id) {
+        if self.came_lately(id) || lock(&self.found).contains(&id) {
             return true;
         }
-        let file = kept.and_then(|kept| kept.file.as_ref());
+        let file = self.kept.as_ref().and_then(|kept| kept.file.as_ref());
         let is_kept = file.is_some_and(|file| {
             let mut row = [0; ROW_LEN];
             let read = file.read_at(row_at(id), &mut row).unwrap_or(0);
@@ -88,13 +87,16 @@ impl CheckedSignatures {
         is_kept
     }
 
+    fn came_lately(&self, id: Id) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.came_lately(id))
+    }
+
     /// Remembers that the signature of the object was found good, by the key that it states.
     pub fn add(&self, id: Id) {
-        let Some(kept) = &self.kept else {
-            lock(&self.found).insert(id);
-            return;
-        };
-        if !kept.came_lately(id) && lock(&self.found).insert(id) {
+        if !self.came_lately(id)
+            && lock(&self.found).insert(id)
+            && let Some(kept) = &self.kept
+        {
             lock(&kept.new).push(id);
         }
     }
@@ -185,7 +187,7 @@ fn row_at(id: Id) -> u64 {
 
 /// Where the id would stand among those that came lately.
 fn late_place(id: Id) -> usize {
-    usize::from(id.as_bytes()[3]) % LATE_IDS
+    usize::from(id.as_bytes()[3])
 }
 
 #[cfg(test)]

@@ -49,7 +49,6 @@ pub struct Item {
 }
 
 /// Commits that are shown.
-#[derive(Default)]
 pub struct Batch {
     /// The commits.
     pub items: Vec<Item>,
